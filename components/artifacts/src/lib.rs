@@ -1,0 +1,1 @@
+//! The kinds that Taskwright ships, compiled to components.

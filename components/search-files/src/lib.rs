@@ -1,0 +1,1 @@
+//! A task kind that searches a granted folder for a regular expression.

@@ -1,0 +1,1 @@
+//! A task kind that exercises every part of the contract.

@@ -1,0 +1,187 @@
+//! How a task begins.
+//! Does not look for tasks that exist already: a store does, and asks `same_content` when it finds one.
+
+use serde_json::Value;
+
+use crate::transition::check_len;
+use crate::{
+    Backoff, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Rejection, SessionId, State, Task, TaskId, Timestamp,
+    Usage, Visibility, WakePolicy, clean_line, limit,
+};
+
+/// Words that no task may be named.
+const RESERVED_NAMES: [&str; 4] = ["parent", "self", "all", "broadcast"];
+
+/// A task that is to be created.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTask {
+    /// Made by the caller. The same id with the same content again is the same task (L21).
+    pub id: TaskId,
+    /// Who owns it.
+    pub session_id: SessionId,
+    /// The kind's name.
+    pub kind: String,
+    /// What a person reads; the kind's name if empty.
+    pub display_name: String,
+    /// A name of its own, unique among the session's live tasks.
+    pub name: Option<String>,
+    /// Who creates it.
+    pub producer: Option<String>,
+    /// What it is for. Checked against the kind's schema by the caller.
+    pub spec: Value,
+    /// Attempts that failures may use up; at least 1.
+    pub max_attempts: u32,
+    /// How long to wait between attempts.
+    pub backoff: Backoff,
+    /// Where it comes from.
+    pub parent: Lineage,
+    /// When the session is woken.
+    pub wake_policy: WakePolicy,
+    /// How it is ended before its time.
+    pub cancel_policy: CancelPolicy,
+    /// What happens to it when its session closes.
+    pub close_policy: ClosePolicy,
+    /// Whether lists show it.
+    pub visibility: Visibility,
+    /// A key that makes creation idempotent within the session without choosing an id.
+    pub idempotency_key: Option<String>,
+    /// When it must be over.
+    pub deadline: Option<Timestamp>,
+    /// Not to be started before.
+    pub not_before: Option<Timestamp>,
+}
+
+impl NewTask {
+    /// A task with the defaults: one attempt, silent, cooperative cancel, kept on close, listed.
+    #[must_use]
+    pub fn new(id: TaskId, session_id: SessionId, kind: impl Into<String>, spec: Value) -> Self {
+        Self {
+            id,
+            session_id,
+            kind: kind.into(),
+            display_name: String::new(),
+            name: None,
+            producer: None,
+            spec,
+            max_attempts: 1,
+            backoff: Backoff::default(),
+            parent: Lineage::default(),
+            wake_policy: WakePolicy::default(),
+            cancel_policy: CancelPolicy::default(),
+            close_policy: ClosePolicy::default(),
+            visibility: Visibility::default(),
+            idempotency_key: None,
+            deadline: None,
+            not_before: None,
+        }
+    }
+}
+
+/// Makes the record of a new task.
+///
+/// # Errors
+/// `Invalid` or `TooLarge` for the first part that is not acceptable.
+pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
+    let invalid = |field: &str, problem: String| Err(Rejection::Invalid { field: field.to_owned(), problem });
+    let word = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    check_len("kind", new.kind.len(), limit::KIND_BYTES)?;
+    if new.kind.is_empty() || !word(&new.kind) {
+        return invalid("kind", "expected letters, digits and `_-.`".to_owned());
+    }
+    if let Some(name) = &new.name {
+        check_len("name", name.len(), limit::NAME_BYTES)?;
+        if name.is_empty() || !word(name) {
+            return invalid("name", "expected letters, digits and `_-.`".to_owned());
+        }
+        if RESERVED_NAMES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            return invalid("name", format!("`{name}` is reserved; choose another"));
+        }
+    }
+    check_len("display_name", new.display_name.len(), limit::DISPLAY_NAME_BYTES)?;
+    check_len("producer", new.producer.as_ref().map_or(0, String::len), limit::PRODUCER_BYTES)?;
+    check_len("spec", new.spec.to_string().len(), limit::SPEC_BYTES)?;
+    check_len("idempotency_key", new.idempotency_key.as_ref().map_or(0, String::len), limit::IDEMPOTENCY_KEY_BYTES)?;
+    for (field, id) in [
+        ("parent.task_id", &new.parent.task_id),
+        ("parent.run_id", &new.parent.run_id),
+        ("parent.call_id", &new.parent.call_id),
+        ("parent.agent_id", &new.parent.agent_id),
+    ] {
+        check_len(field, id.as_ref().map_or(0, String::len), limit::LINK_BYTES)?;
+    }
+    if new.max_attempts == 0 {
+        return invalid("max_attempts", "expected at least 1".to_owned());
+    }
+    let display_name = clean_line(&new.display_name, limit::DISPLAY_NAME_BYTES);
+    Ok(Task {
+        display_name: if display_name.is_empty() { new.kind.clone() } else { display_name },
+        id: new.id,
+        session_id: new.session_id,
+        kind: new.kind,
+        name: new.name,
+        producer: new.producer.map(|text| clean_line(&text, limit::PRODUCER_BYTES)),
+        spec: new.spec,
+        state: State::Queued,
+        state_detail: None,
+        progress: None,
+        input_request: None,
+        cancel: None,
+        summary: None,
+        result_path: None,
+        artifacts: Vec::new(),
+        error: None,
+        attempt: 1,
+        max_attempts: new.max_attempts,
+        retries: 0,
+        crashes: 0,
+        backoff: new.backoff,
+        retry_at: None,
+        heartbeat_at: None,
+        links: Links::default(),
+        parent: new.parent,
+        wake_policy: new.wake_policy,
+        cancel_policy: new.cancel_policy,
+        close_policy: new.close_policy,
+        visibility: new.visibility,
+        idempotency_key: new.idempotency_key,
+        deadline: new.deadline,
+        checkpoint: None,
+        usage: Usage::default(),
+        dispatch: Dispatch {
+            phase: Phase::Ready,
+            due_at: Some(new.not_before.unwrap_or(now)),
+            claim: 0,
+            host: None,
+            unread: 0,
+            cancel_delivered: false,
+            last_input_request: None,
+        },
+        created_at: now,
+        started_at: None,
+        finished_at: None,
+        updated_at: now,
+        version: 1,
+    })
+}
+
+/// Whether a creation that names an existing task asks for that very task (L21): everything its creator decides is equal.
+/// The id is not compared, since an idempotency key may have found the task, and neither is `not_before`, which is over
+/// once the task has started.
+#[must_use]
+pub fn same_content(stored: &Task, wanted: &Task) -> bool {
+    stored.session_id == wanted.session_id
+        && stored.kind == wanted.kind
+        && stored.display_name == wanted.display_name
+        && stored.name == wanted.name
+        && stored.producer == wanted.producer
+        && stored.spec == wanted.spec
+        && stored.max_attempts == wanted.max_attempts
+        && stored.backoff == wanted.backoff
+        && stored.parent == wanted.parent
+        && stored.wake_policy == wanted.wake_policy
+        && stored.cancel_policy == wanted.cancel_policy
+        && stored.close_policy == wanted.close_policy
+        && stored.visibility == wanted.visibility
+        && stored.idempotency_key == wanted.idempotency_key
+        && stored.deadline == wanted.deadline
+}

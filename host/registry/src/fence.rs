@@ -1,0 +1,36 @@
+//! The fence: which instance may still write to a task.
+//! Does not know hosts or leases; it compares two numbers that only grow.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Rejection, Task};
+
+/// Names the writer. An instance gets it with its claim and every write of it carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fence {
+    /// The attempt, as the session sees it.
+    pub attempt: u32,
+    /// Which claim of the task this is. It grows whenever an instance is made for the task, also within one attempt:
+    /// after hibernation or a drain the instance before has no more say (L6).
+    pub claim: u32,
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {} (claim {})", self.attempt, self.claim)
+    }
+}
+
+/// Refuses a writer that is not the current one (L5).
+///
+/// # Errors
+/// `Rejection::Superseded` with both sides.
+pub fn check_fence(task: &Task, given: Option<Fence>) -> Result<(), Rejection> {
+    let actual = task.fence();
+    match given {
+        Some(expected) if expected != actual => Err(Rejection::Superseded { expected, actual }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,46 @@
+//! The pure core: what a session task is, and the one function that decides every change to it.
+//! It knows no clock, no randomness, no store, no runtime and no WebAssembly: the caller passes `now` and random bits in.
+//!
+//! The rules are numbered in `docs/lifecycle.md`; comments cite them as `L7`.
+
+mod cancel;
+mod create;
+mod description;
+mod event;
+mod fence;
+mod id;
+pub mod limit;
+mod message;
+mod plain_text;
+mod policy;
+mod retry;
+mod schema;
+mod state;
+mod task;
+mod transition;
+mod update;
+mod usage;
+mod wake;
+
+pub use cancel::{CancelEffect, request_cancel};
+pub use create::{NewTask, create, same_content};
+pub use description::{Description, Want};
+pub use event::{Event, EventBody};
+pub use fence::{Fence, check_fence};
+pub use id::{HostId, InputRequestId, InvalidId, MessageId, SessionId, TaskId};
+pub use message::{Direction, Message, NewMessage, Part, Recorded, record_message};
+pub use plain_text::{clean_line, clean_text};
+pub use policy::{CancelMode, CancelPolicy, ClosePolicy, Visibility, WakePolicy};
+pub use retry::{Backoff, Failure, Retry, settle_failure};
+pub use schema::{Schema, SchemaError, SchemaViolation};
+pub use state::{State, UnknownState};
+pub use task::{
+    Artifact, Cancel, CheckpointInfo, Dispatch, HostRef, InputRequest, Lineage, Links, Phase, Progress, Task, TaskError,
+};
+pub use transition::{Applied, Payloads, Rejection, apply};
+pub use update::{DispatchChange, NewInputRequest, Supersede, TaskUpdate};
+pub use usage::Usage;
+pub use wake::{Wake, WakeCause, wake_text};
+
+/// A point in time as the store's clock gave it, with a resolution of one millisecond.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

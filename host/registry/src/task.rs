@@ -1,0 +1,302 @@
+//! The record of a task.
+//! Does not change it: every change goes through `transition`, `cancel` or `message`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Backoff, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Schema, SessionId, State, TaskId, Timestamp, Usage,
+    Visibility, WakePolicy,
+};
+
+/// How far the work has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Done so far.
+    pub current: u64,
+    /// All there is to do, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// What is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What is being done at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// An open question to the session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputRequest {
+    /// Never used twice in a task's life (L12).
+    pub id: InputRequestId,
+    /// What is asked; untrusted text.
+    pub prompt: String,
+    /// What an answer must satisfy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Schema>,
+}
+
+/// The session's wish that a task ends. An intent, not a state (L17).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// When it was first asked for.
+    pub requested_at: Timestamp,
+    /// Why, as first given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Something that a task left behind beside its result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// A file name.
+    pub name: String,
+    /// Media type.
+    #[serde(rename = "type")]
+    pub media_type: String,
+    /// Where it lies in the session's files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Where it lies elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its length in bytes, where the host holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// Why a task failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskError {
+    /// A short word: `trap`, `timeout`, `resource_exhausted`, `orphaned`, ... or one of the kind's own.
+    pub kind: String,
+    /// For a person; untrusted text where the kind wrote it.
+    pub message: String,
+}
+
+/// What a task has to do with elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Links {
+    /// The session that works for this task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child_session_id: Option<String>,
+    /// The task on another system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_task_id: Option<String>,
+    /// Resources, in the order in which they were added, without duplicates (L15).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resource_ids: Vec<String>,
+}
+
+/// Where a task came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lineage {
+    /// The task that created this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<String>,
+    /// The run in which it was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// The call that created it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
+    /// The agent that created it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<String>,
+}
+
+/// That a checkpoint exists; its bytes lie beside the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointInfo {
+    /// The attempt that wrote it.
+    pub attempt: u32,
+    /// Its length.
+    pub bytes: u64,
+    /// When it was accepted.
+    pub at: Timestamp,
+}
+
+/// What a runner has to do with a task next. Sessions look at `state`; this is the runner's side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// No instance; `start` is due at `due_at`.
+    Ready,
+    /// A host has an instance of it.
+    Resident,
+    /// No instance; `reconcile` is due at `due_at`, or as soon as a message or a cancel arrives.
+    Hibernating,
+    /// The task is over.
+    Over,
+}
+
+impl Phase {
+    /// The phase's name, as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::Ready => "ready",
+            Phase::Resident => "resident",
+            Phase::Hibernating => "hibernating",
+            Phase::Over => "over",
+        }
+    }
+}
+
+/// One boot of one host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HostRef {
+    /// Drawn at random at each boot.
+    pub id: HostId,
+    /// Grows each time the host takes its lease anew.
+    pub epoch: u64,
+}
+
+/// The runner's side of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatch {
+    /// What is to be done.
+    pub phase: Phase,
+    /// When, for a task without an instance; `None` waits for a message or a cancel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// How often the task has been claimed; part of the fence.
+    pub claim: u32,
+    /// Who holds the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostRef>,
+    /// Messages to the task that no instance has taken yet.
+    pub unread: u32,
+    /// Whether an instance has been told of the cancel.
+    pub cancel_delivered: bool,
+    /// The newest question's id; a further one sorts after it (L12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_input_request: Option<InputRequestId>,
+}
+
+/// A session task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// The task's id.
+    pub id: TaskId,
+    /// The session that owns it.
+    pub session_id: SessionId,
+    /// The kind's name.
+    pub kind: String,
+    /// What a person reads.
+    pub display_name: String,
+    /// Unique among the session's live tasks (L21).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer: Option<String>,
+    /// What it was made for. Null in events: a specification is read from the task alone.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub spec: Value,
+    /// Where it stands.
+    pub state: State,
+    /// What it is doing, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_detail: Option<String>,
+    /// How far it has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// The open question; present exactly in `awaiting_input` (L10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_request: Option<InputRequest>,
+    /// The wish that it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Cancel>,
+    /// One line about the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// Where the result lies in the session's files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_path: Option<String>,
+    /// What it left behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+    /// Why it failed; also, while it is live, why its last attempt did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<TaskError>,
+    /// Starts at 1 and only grows (L7).
+    pub attempt: u32,
+    /// Attempts that failures may use up, the first included.
+    pub max_attempts: u32,
+    /// Attempts ended by a failure that asked for a retry.
+    pub retries: u32,
+    /// Attempts ended by the loss of a host.
+    pub crashes: u32,
+    /// How long to wait between attempts.
+    pub backoff: Backoff,
+    /// When the next attempt is due, between two attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// The last sign of life, for work that runs elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_at: Option<Timestamp>,
+    /// What it has to do with elsewhere.
+    #[serde(default)]
+    pub links: Links,
+    /// Where it came from.
+    #[serde(default)]
+    pub parent: Lineage,
+    /// When the session is woken.
+    pub wake_policy: WakePolicy,
+    /// How it is ended before its time.
+    pub cancel_policy: CancelPolicy,
+    /// What happens to it when its session closes.
+    pub close_policy: ClosePolicy,
+    /// Whether lists show it.
+    pub visibility: Visibility,
+    /// The creator's key for idempotent creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// When it must be over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Whether there is a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointInfo>,
+    /// What its instances have consumed.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The runner's side.
+    pub dispatch: Dispatch,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it first left `queued` (L8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it was over (L8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// When it last changed; a heartbeat is no change.
+    pub updated_at: Timestamp,
+    /// Grows with every change that is stored.
+    pub version: u64,
+}
+
+impl Task {
+    /// Who may write to it now.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        Fence { attempt: self.attempt, claim: self.dispatch.claim }
+    }
+
+    /// The folder of the task in its session's files.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("/.tasks/{}", self.id)
+    }
+
+    /// The record as an event shows it: without the specification, which can be large and never changes.
+    #[must_use]
+    pub fn snapshot(&self) -> Task {
+        Task { spec: Value::Null, ..self.clone() }
+    }
+}

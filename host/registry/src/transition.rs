@@ -1,0 +1,402 @@
+//! The one function that decides whether and how a task changes.
+//! Does not store anything: it returns the record as it would be, with what must be written beside it.
+
+use serde_json::Value;
+
+use crate::wake::causes_of_transition;
+use crate::{
+    CancelMode, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State,
+    Supersede, Task, TaskUpdate, Timestamp, WakeCause, check_fence, clean_line, clean_text, limit,
+};
+
+/// Why the core did not do what was asked. Nothing has changed, `updated_at` included (L3).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Another instance has taken over.
+    #[error("superseded: the write is of {expected}, the task is at {actual}")]
+    Superseded {
+        /// Whose write it was.
+        expected: Fence,
+        /// Who may write.
+        actual: Fence,
+    },
+    /// The task is over.
+    #[error("the task is over: it is {state} and takes nothing but content under that state")]
+    Terminal {
+        /// How it ended.
+        state: State,
+    },
+    /// There is no such step.
+    #[error("a task cannot go from {from} to {to}")]
+    Illegal {
+        /// Where it is.
+        from: State,
+        /// Where it was to go.
+        to: State,
+    },
+    /// The instance is not where the change needs it.
+    #[error("the task is {actual}: this change needs it to be {expected}", actual = actual.as_str())]
+    OutOfPhase {
+        /// Where it would have to be.
+        expected: &'static str,
+        /// Where it is.
+        actual: Phase,
+    },
+    /// A part of the update is not acceptable.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// Which part, as a path.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A part of the update is too large.
+    #[error("{field}: {actual} where at most {allowed} are allowed")]
+    TooLarge {
+        /// Which part.
+        field: &'static str,
+        /// The limit, in bytes or entries.
+        allowed: usize,
+        /// What was given.
+        actual: usize,
+    },
+}
+
+/// What is to be written beside the record.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Payloads {
+    /// The result, if it changed.
+    pub result: Option<Value>,
+    /// The checkpoint, if it changed.
+    pub checkpoint: Option<Vec<u8>>,
+}
+
+/// An accepted change. A store writes all of it in one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The record after the change.
+    pub task: Task,
+    /// Whether the record differs from the one before. If not, nothing is written.
+    pub changed: bool,
+    /// What the session's log says, in order.
+    pub events: Vec<EventBody>,
+    /// For what the session is woken.
+    pub wakes: Vec<WakeCause>,
+    /// What is written beside the record.
+    pub payloads: Payloads,
+}
+
+pub(crate) fn check_len(field: &'static str, actual: usize, allowed: usize) -> Result<(), Rejection> {
+    if actual > allowed { Err(Rejection::TooLarge { field, allowed, actual }) } else { Ok(()) }
+}
+
+/// Decides one update.
+///
+/// # Errors
+/// A `Rejection` that says why nothing changes.
+pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied, Rejection> {
+    check_fence(task, update.fence)?;
+    check_sizes(&update)?;
+    if task.state.is_terminal() {
+        check_terminal(task, &update)?;
+    }
+    let before = task;
+    let mut task = task.clone();
+    let mut changes: Vec<&'static str> = Vec::new();
+    let mut payloads = Payloads::default();
+
+    merge_content(&mut task, &update, &mut changes)?;
+    if let Some(result) = update.result {
+        task.result_path = Some(format!("{}/result.json", task.folder()));
+        payloads.result = Some(result);
+        changes.push("result");
+    }
+    if let Some(bytes) = update.checkpoint {
+        task.checkpoint = Some(CheckpointInfo { attempt: task.attempt, bytes: bytes.len() as u64, at: now });
+        payloads.checkpoint = Some(bytes);
+    }
+    let ends = update.state.is_some_and(State::is_terminal);
+    // L14: an outcome beats a question in the same update.
+    if let (Some(request), false) = (update.input_request, ends) {
+        let id = InputRequestId::after(task.dispatch.last_input_request.as_ref(), now, request.random);
+        task.dispatch.last_input_request = Some(id.clone());
+        let prompt = clean_text(&request.prompt, limit::PROMPT_BYTES);
+        task.input_request = Some(InputRequest { id, prompt, expected: request.expected });
+        changes.push("input_request");
+        enter(&mut task, State::AwaitingInput, now);
+    } else if let Some(state) = update.state {
+        check_step(before.state, state)?;
+        enter(&mut task, state, now);
+    }
+    if update.cancel_delivered {
+        task.dispatch.cancel_delivered = true;
+    }
+    if update.heartbeat {
+        task.heartbeat_at = Some(now);
+    }
+    if let Some(supersede) = update.supersede {
+        if ends {
+            return Err(Rejection::Invalid {
+                field: "supersede".to_owned(),
+                problem: "an update that ends the task cannot begin an attempt".to_owned(),
+            });
+        }
+        begin_attempt(&mut task, &supersede, now, &mut changes);
+    }
+    if let (Some(change), false) = (update.dispatch, ends) {
+        change_dispatch(&mut task, change, now)?;
+    }
+    task.usage = task.usage.plus(update.usage);
+    if before.state != task.state {
+        changes.push("state");
+        if before.input_request.is_some() && task.input_request.is_none() {
+            changes.push("input_request");
+        }
+    }
+    Ok(finish(before, task, &changes, payloads, now))
+}
+
+/// Compares, stamps and derives events and wakes. `changes` are those that a session can see.
+pub(crate) fn finish(
+    before: &Task,
+    mut task: Task,
+    changes: &[&'static str],
+    payloads: Payloads,
+    now: Timestamp,
+) -> Applied {
+    let changed = task != *before || payloads != Payloads::default();
+    let mut events = Vec::new();
+    if changed {
+        task.version += 1;
+        // A sign of life alone is no change of the record (L26).
+        let beat = Task { heartbeat_at: before.heartbeat_at, version: before.version, ..task.clone() };
+        if beat != *before || payloads != Payloads::default() {
+            task.updated_at = now.max(before.updated_at);
+        }
+        if !changes.is_empty() {
+            let mut changes: Vec<String> = changes.iter().map(|&name| name.to_owned()).collect();
+            changes.dedup();
+            events.push(EventBody::Updated { task: Box::new(task.snapshot()), changes });
+        }
+    }
+    let wakes = causes_of_transition(before.state, &task);
+    Applied { task, changed, events, wakes, payloads }
+}
+
+fn check_sizes(update: &TaskUpdate) -> Result<(), Rejection> {
+    let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    if let Some(Some(detail)) = &update.state_detail {
+        check_len("state_detail", detail.len(), limit::STATE_DETAIL_BYTES)?;
+    }
+    if let Some(progress) = &update.progress {
+        check_len("progress.unit", len(&progress.unit), limit::PROGRESS_UNIT_BYTES)?;
+        check_len("progress.label", len(&progress.label), limit::PROGRESS_LABEL_BYTES)?;
+    }
+    if let Some(request) = &update.input_request {
+        check_len("input_request.prompt", request.prompt.len(), limit::PROMPT_BYTES)?;
+        if let Some(expected) = &request.expected {
+            check_len("input_request.expected", expected.as_value().to_string().len(), limit::EXPECTED_BYTES)?;
+        }
+    }
+    check_len("summary", len(&update.summary), limit::SUMMARY_BYTES)?;
+    if let Some(error) = &update.error {
+        check_len("error.kind", error.kind.len(), limit::ERROR_KIND_BYTES)?;
+        check_len("error.message", error.message.len(), limit::ERROR_MESSAGE_BYTES)?;
+    }
+    if let Some(result) = &update.result {
+        check_len("result", result.to_string().len(), limit::RESULT_BYTES)?;
+    }
+    check_len("checkpoint", update.checkpoint.as_ref().map_or(0, Vec::len), limit::CHECKPOINT_BYTES)?;
+    for artifact in &update.artifacts {
+        check_len("artifact.name", artifact.name.len(), limit::ARTIFACT_NAME_BYTES)?;
+        check_len("artifact.type", artifact.media_type.len(), limit::ARTIFACT_TYPE_BYTES)?;
+        check_len("artifact.url", len(&artifact.url), limit::ARTIFACT_URL_BYTES)?;
+    }
+    check_len("links.child_session_id", len(&update.links.child_session_id), limit::LINK_BYTES)?;
+    check_len("links.remote_task_id", len(&update.links.remote_task_id), limit::LINK_BYTES)?;
+    for id in &update.links.resource_ids {
+        check_len("links.resource_ids", id.len(), limit::LINK_BYTES)?;
+    }
+    Ok(())
+}
+
+/// L1, L2: what a finished task still takes.
+fn check_terminal(task: &Task, update: &TaskUpdate) -> Result<(), Rejection> {
+    let other_state = update.state.is_some_and(|state| state != task.state);
+    let error_on_success = task.state == State::Succeeded && update.error.is_some();
+    if other_state || error_on_success || update.asks_for_life() {
+        return Err(Rejection::Terminal { state: task.state });
+    }
+    Ok(())
+}
+
+fn check_step(from: State, to: State) -> Result<(), Rejection> {
+    let legal = from == to
+        || match to {
+            State::Queued => false,
+            // A question brings a task here, nothing else.
+            State::AwaitingInput => false,
+            State::Running | State::Succeeded | State::Failed | State::Canceled => from.is_live(),
+        };
+    if legal { Ok(()) } else { Err(Rejection::Illegal { from, to }) }
+}
+
+/// Enters a state and stamps what L8 to L10 demand.
+pub(crate) fn enter(task: &mut Task, state: State, now: Timestamp) {
+    task.state = state;
+    if state != State::Queued && task.started_at.is_none() {
+        task.started_at = Some(now);
+    }
+    if state != State::AwaitingInput {
+        task.input_request = None;
+    }
+    if state.is_terminal() {
+        task.finished_at.get_or_insert(now);
+        task.state_detail = None;
+        task.retry_at = None;
+        task.dispatch.phase = Phase::Over;
+        task.dispatch.due_at = None;
+        task.dispatch.host = None;
+        if state == State::Succeeded {
+            // What an earlier attempt stumbled over is history (L2: no error on a success).
+            task.error = None;
+        }
+    }
+}
+
+fn merge_content(task: &mut Task, update: &TaskUpdate, changes: &mut Vec<&'static str>) -> Result<(), Rejection> {
+    let mut set = |name: &'static str, differs: bool| {
+        if differs {
+            changes.push(name);
+        }
+    };
+    if let Some(detail) = &update.state_detail {
+        let detail = detail.as_ref().map(|text| clean_line(text, limit::STATE_DETAIL_BYTES));
+        set("state_detail", task.state_detail != detail);
+        task.state_detail = detail;
+    }
+    if let Some(progress) = &update.progress {
+        let mut progress = progress.clone();
+        progress.unit = progress.unit.map(|text| clean_line(&text, limit::PROGRESS_UNIT_BYTES));
+        progress.label = progress.label.map(|text| clean_line(&text, limit::PROGRESS_LABEL_BYTES));
+        set("progress", task.progress.as_ref() != Some(&progress));
+        task.progress = Some(progress);
+    }
+    if let Some(summary) = &update.summary {
+        let summary = Some(clean_text(summary, limit::SUMMARY_BYTES));
+        set("summary", task.summary != summary);
+        task.summary = summary;
+    }
+    if let Some(error) = &update.error {
+        let error = Some(crate::TaskError {
+            kind: clean_line(&error.kind, limit::ERROR_KIND_BYTES),
+            message: clean_text(&error.message, limit::ERROR_MESSAGE_BYTES),
+        });
+        set("error", task.error != error);
+        task.error = error;
+    }
+    if !update.artifacts.is_empty() {
+        check_len("artifacts", task.artifacts.len() + update.artifacts.len(), limit::ARTIFACTS)?;
+        task.artifacts.extend(update.artifacts.iter().map(|artifact| crate::Artifact {
+            name: clean_line(&artifact.name, limit::ARTIFACT_NAME_BYTES),
+            media_type: clean_line(&artifact.media_type, limit::ARTIFACT_TYPE_BYTES),
+            url: artifact.url.as_ref().map(|url| clean_line(url, limit::ARTIFACT_URL_BYTES)),
+            ..artifact.clone()
+        }));
+        set("artifacts", true);
+    }
+    set("links", merge_links(&mut task.links, &update.links)?);
+    Ok(())
+}
+
+/// L15. Says whether anything was new.
+fn merge_links(links: &mut Links, more: &Links) -> Result<bool, Rejection> {
+    let before = links.clone();
+    let clean = |text: &String| clean_line(text, limit::LINK_BYTES);
+    if let Some(id) = &more.child_session_id {
+        links.child_session_id = Some(clean(id));
+    }
+    if let Some(id) = &more.remote_task_id {
+        links.remote_task_id = Some(clean(id));
+    }
+    for id in more.resource_ids.iter().map(clean) {
+        if !links.resource_ids.contains(&id) {
+            links.resource_ids.push(id);
+        }
+    }
+    check_len("links.resource_ids", links.resource_ids.len(), limit::RESOURCE_IDS)?;
+    Ok(*links != before)
+}
+
+/// L7: the attempt grows in the write that ends the one before.
+fn begin_attempt(task: &mut Task, supersede: &Supersede, now: Timestamp, changes: &mut Vec<&'static str>) {
+    task.attempt += 1;
+    task.dispatch.phase = Phase::Ready;
+    task.dispatch.host = None;
+    task.dispatch.cancel_delivered = false;
+    changes.push("attempt");
+    match supersede {
+        Supersede::Retry { at } => {
+            task.retries += 1;
+            task.retry_at = Some(*at);
+            task.dispatch.due_at = Some(*at);
+            // The question was the failed attempt's own.
+            if task.state == State::AwaitingInput {
+                enter(task, State::Running, now);
+            }
+            changes.push("retry_at");
+        }
+        Supersede::Reattach => {
+            task.crashes += 1;
+            task.dispatch.due_at = Some(now);
+        }
+    }
+}
+
+fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> Result<(), Rejection> {
+    let phase = task.dispatch.phase;
+    let needs = |ok: bool, expected: &'static str| {
+        if ok { Ok(()) } else { Err(Rejection::OutOfPhase { expected, actual: phase }) }
+    };
+    match change {
+        DispatchChange::Claim { host } => {
+            needs(matches!(phase, Phase::Ready | Phase::Hibernating), "ready or hibernating")?;
+            task.dispatch.phase = Phase::Resident;
+            task.dispatch.claim += 1;
+            task.dispatch.host = Some(host);
+            task.dispatch.due_at = None;
+            task.retry_at = None;
+            if task.state == State::Queued {
+                enter(task, State::Running, now);
+            }
+        }
+        DispatchChange::Hibernate { until } => {
+            needs(phase == Phase::Resident, "resident")?;
+            task.dispatch.phase = Phase::Hibernating;
+            task.dispatch.host = None;
+            task.dispatch.due_at = earliest_look(task, until, now);
+        }
+        DispatchChange::Release => {
+            needs(phase == Phase::Resident, "resident")?;
+            task.dispatch.phase = Phase::Ready;
+            task.dispatch.host = None;
+            task.dispatch.due_at = Some(now);
+            task.dispatch.cancel_delivered = false;
+        }
+    }
+    Ok(())
+}
+
+/// When a hibernating task must be looked at again: what it asked for, but at once if something came in while it lay down
+/// (L16), and in time for its deadline and for the end of a cancel's grace.
+fn earliest_look(task: &Task, until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let unheard = task.cancel.is_some() && !task.dispatch.cancel_delivered;
+    if task.dispatch.unread > 0 || unheard {
+        return Some(now);
+    }
+    let grace_ends = task.cancel.as_ref().filter(|_| task.cancel_policy.mode != CancelMode::External).and_then(|cancel| {
+        let grace = chrono::TimeDelta::try_milliseconds(i64::try_from(task.cancel_policy.grace_ms).ok()?)?;
+        cancel.requested_at.checked_add_signed(grace)
+    });
+    [until, task.deadline, grace_ends].into_iter().flatten().min()
+}

@@ -1,0 +1,114 @@
+//! Wakes: what a session is told so that it takes a turn, and in which words.
+//! Does not deliver them: a store keeps them until they are acknowledged.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InputRequestId, Message, MessageId, Part, SessionId, State, Task, TaskId, Timestamp, WakePolicy, clean_line, limit};
+
+/// Why a session is woken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum WakeCause {
+    /// The task is over.
+    Terminal {
+        /// How.
+        state: State,
+    },
+    /// The task asks something.
+    AwaitingInput {
+        /// The question.
+        request_id: InputRequestId,
+    },
+    /// The task sent a message.
+    Message {
+        /// Which.
+        message_id: MessageId,
+    },
+}
+
+impl WakeCause {
+    /// What tells this cause from another of the same task and attempt.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            WakeCause::Terminal { .. } => "terminal".to_owned(),
+            WakeCause::AwaitingInput { request_id } => request_id.to_string(),
+            WakeCause::Message { message_id } => message_id.to_string(),
+        }
+    }
+}
+
+/// A row of a session's inbox: written with the transition that caused it, kept until it is acknowledged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wake {
+    /// Grows within the store.
+    pub id: u64,
+    /// Whom to wake.
+    pub session_id: SessionId,
+    /// On whose behalf.
+    pub task_id: TaskId,
+    /// The task's attempt at that time.
+    pub attempt: u32,
+    /// Why.
+    #[serde(flatten)]
+    pub cause: WakeCause,
+    /// What to say. The parts that the kind wrote are untrusted.
+    pub text: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// The causes for which the transition from `before` to `after` wakes (L18, L19).
+pub(crate) fn causes_of_transition(before: State, after: &Task) -> Vec<WakeCause> {
+    let mut causes = Vec::new();
+    if before == after.state {
+        return causes;
+    }
+    if after.state.is_terminal() && after.wake_policy != WakePolicy::Silent {
+        causes.push(WakeCause::Terminal { state: after.state });
+    }
+    if let (State::AwaitingInput, WakePolicy::OnActivity, Some(request)) =
+        (after.state, after.wake_policy, &after.input_request)
+    {
+        causes.push(WakeCause::AwaitingInput { request_id: request.id.clone() });
+    }
+    causes
+}
+
+/// The words of a wake. Fixed, so that an agent's instructions can rely on them; what the kind wrote stands in quotation
+/// marks behind the word `untrusted`.
+#[must_use]
+pub fn wake_text(task: &Task, cause: &WakeCause, message: Option<&Message>) -> String {
+    let name = clean_line(&task.display_name, 120);
+    let id = &task.id;
+    let quote = |text: &str| format!("untrusted text from the task: \"{}\"", clean_line(text, 600).replace('"', "'"));
+    let text = match cause {
+        WakeCause::Terminal { state } => {
+            let mut text = format!("Task \"{name}\" ({id}) finished: {state}.");
+            if let (State::Failed, Some(error)) = (state, &task.error) {
+                text.push_str(&format!(" Error {}, {}.", clean_line(&error.kind, 64), quote(&error.message)));
+            }
+            if let Some(summary) = &task.summary {
+                text.push_str(&format!(" Summary, {}.", quote(summary)));
+            }
+            if let Some(path) = &task.result_path {
+                text.push_str(&format!(" Result: {path}."));
+            }
+            text
+        }
+        WakeCause::AwaitingInput { .. } => {
+            let prompt = task.input_request.as_ref().map_or("", |request| &request.prompt);
+            format!("Task \"{name}\" ({id}) is awaiting input, {}.", quote(prompt))
+        }
+        WakeCause::Message { .. } => {
+            let said = message.and_then(|message| {
+                message.parts.iter().find_map(|part| match part {
+                    Part::Text(text) => Some(quote(text)),
+                    Part::Data(_) => None,
+                })
+            });
+            format!("Task \"{name}\" ({id}) sent a message, {}.", said.unwrap_or_else(|| "structured data".to_owned()))
+        }
+    };
+    clean_line(&text, limit::WAKE_TEXT_BYTES)
+}

@@ -1,0 +1,1 @@
+//! Claims tasks from a store and runs them in the sandbox.

@@ -1,0 +1,1 @@
+//! Runs one attempt of an untrusted task kind in wasmtime.

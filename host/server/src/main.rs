@@ -1,0 +1,2 @@
+//! The `taskwright` command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Durable records of session tasks: the Store trait, memory and SQLite.

@@ -1,0 +1,1 @@
+//! Benchmarks: us, the peer and the raw limit in one run.

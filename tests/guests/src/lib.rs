@@ -1,0 +1,1 @@
+//! Honest and hostile guests for the tests.
