@@ -1,0 +1,62 @@
+//! What can go wrong with a store, sorted by what the caller may conclude from it.
+//! Does not hold the core's reasons: those are `Rejection`.
+
+use taskwright_registry::{Rejection, SessionId, TaskId};
+
+/// Why a store did not do what it was asked for.
+///
+/// For every variant but `Unknown` nothing has been written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such task in this session. A task of another session looks exactly the same (L23).
+    #[error("there is no task {id} in session {session}; `list` shows the ones there are")]
+    NotFound {
+        /// Where it was looked for.
+        session: SessionId,
+        /// What was looked for.
+        id: TaskId,
+    },
+    /// The core refused the change.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The id or the idempotency key already stands for a task that was created differently.
+    #[error("{key} already stands for a task that was created differently; choose another or repeat the creation unchanged")]
+    Conflict {
+        /// The id, or the key with its name.
+        key: String,
+    },
+    /// A live task of the session has this name.
+    #[error("the name `{name}` is taken by the live task {holder}; choose another or wait for its end")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        holder: TaskId,
+    },
+    /// The store cannot be used now. Nothing has happened; trying again is safe.
+    #[error("the store cannot be used now, and nothing has been written: {reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// The store did not say whether it has done it. Read before trying again.
+    #[error("the store failed while it was writing, and whether it has written is not known: {reason}")]
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+    /// The store was written by a newer version.
+    #[error("the store has schema {found}, this version knows schemas up to {supported}: use a newer version; it was not touched")]
+    NewerSchema {
+        /// What the file says.
+        found: u32,
+        /// What this version can read.
+        supported: u32,
+    },
+    /// The store holds something that it cannot hold, or is none.
+    #[error("the store is damaged or is none, and was not touched: {reason}")]
+    Corrupt {
+        /// What was found.
+        reason: String,
+    },
+}

@@ -1,0 +1,101 @@
+//! What to list and how much of it.
+//! Does not know how a store looks it up.
+
+use serde::{Deserialize, Serialize};
+use taskwright_registry::{Event, MessageId, State, Task, TaskId};
+
+/// Which tasks of a session. The default is all that are listed, in any state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Only these kinds; empty for all.
+    pub kinds: Vec<String>,
+    /// Only these states; empty for all.
+    pub states: Vec<State>,
+    /// Only the task that has this name. Names are unique among live tasks alone, so there can be several.
+    pub name: Option<String>,
+    /// Only children of this task.
+    pub parent_task_id: Option<String>,
+    /// Hidden tasks too.
+    pub include_hidden: bool,
+}
+
+impl TaskFilter {
+    /// Whether a record passes.
+    #[must_use]
+    pub fn admits(&self, task: &Task) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&task.kind))
+            && (self.states.is_empty() || self.states.contains(&task.state))
+            && (self.name.is_none() || self.name == task.name)
+            && (self.parent_task_id.is_none() || self.parent_task_id == task.parent.task_id)
+            && (self.include_hidden || task.visibility == taskwright_registry::Visibility::Listed)
+    }
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// By creation, oldest first.
+    #[default]
+    OldestFirst,
+    /// By creation, newest first.
+    NewestFirst,
+}
+
+/// A request for one page of tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskQuery {
+    /// Which.
+    pub filter: TaskFilter,
+    /// In which order.
+    pub order: Order,
+    /// The last task of the page before, exclusive. An unknown or foreign one gives an empty page.
+    pub after: Option<TaskId>,
+    /// How many; clamped to 1..=500.
+    pub limit: usize,
+}
+
+impl TaskQuery {
+    /// The largest page.
+    pub const MAX_LIMIT: usize = 500;
+}
+
+impl Default for TaskQuery {
+    fn default() -> Self {
+        Self { filter: TaskFilter::default(), order: Order::default(), after: None, limit: 100 }
+    }
+}
+
+/// One page of tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskPage {
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// What to pass as `after` for the next page, if there is one.
+    pub next: Option<TaskId>,
+}
+
+/// A request for messages: the latest `limit` without a cursor, those after it with one; oldest first either way. An
+/// unknown or foreign cursor gives none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessagePage {
+    /// The last message seen, exclusive.
+    pub after: Option<MessageId>,
+    /// How many; clamped to 1..=500.
+    pub limit: usize,
+}
+
+impl Default for MessagePage {
+    fn default() -> Self {
+        Self { after: None, limit: 50 }
+    }
+}
+
+/// A stretch of a session's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventPage {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// The log's last sequence number at the time of reading.
+    pub last: u64,
+}
