@@ -66,6 +66,9 @@ pub enum Change {
         session_id: SessionId,
         /// The task.
         task_id: TaskId,
+        /// When the task wants to be claimed, if no instance holds it: what a dispatcher has to look at. `None` while it is
+        /// resident, over, or waits for a message.
+        due_at: Option<Timestamp>,
     },
     /// Another process wrote; anything may have changed.
     Elsewhere,
