@@ -1,0 +1,138 @@
+//! How a call of a guest can go wrong, and what the record says about it then.
+//! Does not decide whether there is another attempt: the pure core does.
+
+use taskwright_registry::{Failure, Retry, TaskError, clean_text, limit};
+
+use crate::StopReason;
+
+/// How a call of a guest went wrong. All but `Guest` and `Invalid` are the end of the instance.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttemptError {
+    /// The guest said so itself; its kind does not clash with the host's words.
+    #[error("{}: {}", .0.error.kind, .0.error.message)]
+    Guest(Failure),
+    /// The guest trapped.
+    #[error("{message}")]
+    Trap {
+        /// The trap in words, and where.
+        message: String,
+    },
+    /// The guest panicked.
+    #[error("{message}")]
+    Panic {
+        /// The panic's message, as the guest printed it.
+        message: String,
+    },
+    /// A dimension of the budget was exceeded.
+    #[error("{dimension}: used {used}, allowed {allowed}")]
+    Exhausted {
+        /// The dimension's name in `Budget`.
+        dimension: &'static str,
+        /// How much was allowed.
+        allowed: u64,
+        /// How much the guest used or wanted.
+        used: u64,
+    },
+    /// The instance existed for longer than it may.
+    #[error("the attempt took longer than the {allowed_ms} ms that it may take")]
+    WallTime {
+        /// How long it may take.
+        allowed_ms: u64,
+    },
+    /// The host stopped the instance.
+    #[error("stopped: {0}")]
+    Stopped(StopReason),
+    /// What the guest returned cannot be accepted.
+    #[error("the guest's {what} cannot be accepted: {problem}")]
+    Invalid {
+        /// What is wrong.
+        what: String,
+        /// Why.
+        problem: String,
+    },
+    /// All instances that the sandbox may have at one time are in use; nothing ran.
+    #[error("all {max_instances} instances are in use (`sandbox.max_instances`)")]
+    NoRoom {
+        /// How many there may be.
+        max_instances: u32,
+    },
+    /// A fault of the host.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// The words that the host uses for errors itself. A guest's own kind that equals one is prefixed.
+pub const HOST_ERROR_KINDS: [&str; 12] = [
+    "trap",
+    "panic",
+    "timeout",
+    "resource_exhausted",
+    "invalid_result",
+    "internal",
+    "stopped",
+    "canceled",
+    "orphaned",
+    "no_room",
+    "deadline",
+    "superseded",
+];
+
+impl AttemptError {
+    /// What the record says: a word, a message for a person, and whether another attempt may help.
+    ///
+    /// A trap, a panic and a fault of the host may be gone next time. A guest that used up its budget or its time, or
+    /// returned nonsense, would do so again.
+    #[must_use]
+    pub fn into_failure(self) -> Failure {
+        let message = self.to_string();
+        let (kind, retry) = match self {
+            AttemptError::Guest(failure) => return failure,
+            AttemptError::Trap { .. } => ("trap", Retry::Backoff),
+            AttemptError::Panic { .. } => ("panic", Retry::Backoff),
+            AttemptError::Exhausted { .. } => ("resource_exhausted", Retry::Never),
+            AttemptError::WallTime { .. } => ("timeout", Retry::Never),
+            AttemptError::Stopped(_) => ("stopped", Retry::Never),
+            AttemptError::Invalid { .. } => ("invalid_result", Retry::Never),
+            AttemptError::NoRoom { .. } => ("no_room", Retry::Backoff),
+            AttemptError::Internal(_) => ("internal", Retry::Backoff),
+        };
+        let message = clean_text(&message, limit::ERROR_MESSAGE_BYTES);
+        Failure { error: TaskError { kind: kind.to_owned(), message }, retry }
+    }
+}
+
+/// The kind of a guest's own failure, made fit for the record: `a-z`, `0-9` and `_` alone, and no word of the host's.
+pub(crate) fn guest_error_kind(given: &str) -> String {
+    let mut kind: String = given
+        .chars()
+        .take(limit::ERROR_KIND_BYTES)
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' })
+        .collect();
+    if kind.is_empty() {
+        "failed".clone_into(&mut kind);
+    }
+    if HOST_ERROR_KINDS.contains(&kind.as_str()) { format!("guest_{kind}") } else { kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_cannot_use_the_words_of_the_host() {
+        assert_eq!(guest_error_kind("trap"), "guest_trap");
+        assert_eq!(guest_error_kind("bad_pattern"), "bad_pattern");
+        assert_eq!(guest_error_kind("Bad pattern!"), "bad_pattern_");
+        assert_eq!(guest_error_kind(""), "failed");
+        assert_eq!(guest_error_kind(&"x".repeat(100)).len(), 64);
+    }
+
+    #[test]
+    fn an_exhausted_budget_names_dimension_use_and_limit() {
+        let failure = AttemptError::Exhausted { dimension: "memory_bytes", allowed: 10, used: 12 }.into_failure();
+        assert_eq!(failure.error.kind, "resource_exhausted");
+        assert_eq!(failure.error.message, "memory_bytes: used 12, allowed 10");
+        assert_eq!(failure.retry, Retry::Never);
+    }
+}

@@ -1,0 +1,70 @@
+//! The other side of a guest's calls, as the sandbox sees it.
+//! Does not count or limit: the sandbox has done that before it calls here.
+
+use async_trait::async_trait;
+use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp};
+
+use crate::Refusal;
+
+/// Where a piece of output came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutputStream {
+    /// `sink.output`.
+    Output,
+    /// The guest's standard output.
+    Stdout,
+    /// The guest's standard error.
+    Stderr,
+}
+
+/// What an artifact consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArtifactContent {
+    /// What was drafted under the artifact's name.
+    Draft,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// It lies elsewhere.
+    Url(String),
+}
+
+/// An artifact that a guest wants to leave behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewArtifact {
+    /// A file name that was checked against the contract's rules.
+    pub name: String,
+    /// Media type.
+    pub media_type: String,
+    /// What it consists of.
+    pub content: ArtifactContent,
+}
+
+/// What a guest's reports lead to. One is made for each session, task, attempt and claim, and bound to them.
+///
+/// Calls of one instance may overlap. Texts are untrusted and may hold control characters. A call may be dropped at any
+/// of its awaits, when the instance is stopped.
+#[async_trait]
+pub trait AttemptHost: Send + Sync + 'static {
+    /// See `sink.state`.
+    async fn state(&self, detail: Option<String>) -> Result<(), Refusal>;
+    /// See `sink.progress`.
+    async fn progress(&self, progress: Progress) -> Result<(), Refusal>;
+    /// See `sink.output`; also what the guest prints.
+    async fn output(&self, stream: OutputStream, text: String) -> Result<(), Refusal>;
+    /// See `sink.post`. Returns the message's id.
+    async fn post(&self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<String, Refusal>;
+    /// See `sink.request-input`. Returns the request's id.
+    async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal>;
+    /// See `sink.draft`.
+    async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal>;
+    /// See `sink.artifact`.
+    async fn artifact(&self, artifact: NewArtifact) -> Result<(), Refusal>;
+    /// See `sink.link`.
+    async fn link(&self, links: Links) -> Result<(), Refusal>;
+    /// See `sink.checkpoint`.
+    async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal>;
+    /// See `control.cancel-requested`. Must not block.
+    fn cancel_requested(&self) -> Option<Cancel>;
+    /// See `clock.now`. Must not block.
+    fn now(&self) -> Timestamp;
+}

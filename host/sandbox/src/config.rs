@@ -1,0 +1,39 @@
+//! What an embedder can set about a sandbox as a whole.
+//! Holds nothing about single kinds or attempts.
+
+use std::path::PathBuf;
+
+use crate::Budget;
+
+/// Where instances get their memory and stacks from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allocation {
+    /// From a pool that is reserved at the start, or on demand where the address space for the pool cannot be had.
+    #[default]
+    PoolingOrOnDemand,
+    /// From the pool alone.
+    Pooling,
+    /// Each instance maps its own. Slower to start, and without a cap on their number in the engine itself.
+    OnDemand,
+}
+
+/// Settings of a sandbox.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Where compiled code is kept; `None` compiles anew in each process.
+    pub cache_dir: Option<PathBuf>,
+    /// How many instances there may be at one time.
+    pub max_instances: u32,
+    /// Where their memory comes from.
+    pub allocation: Allocation,
+    /// What an attempt may use at most, whatever its kind wishes.
+    pub budget: Budget,
+}
+
+impl Default for SandboxConfig {
+    /// No cache, and 2,000 instances: that many reserve eight terabytes of the address space, and memory only as they
+    /// use it.
+    fn default() -> Self {
+        Self { cache_dir: None, max_instances: 2_000, allocation: Allocation::default(), budget: Budget::default() }
+    }
+}
