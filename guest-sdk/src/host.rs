@@ -1,0 +1,17 @@
+//! The functions that a kind imports, under one roof: the component's imports, or natively the mock host's.
+//! It does not say what they mean: the contract in `wit/` does.
+
+#[cfg(target_arch = "wasm32")]
+mod component;
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use component::{
+    artifact, cancel_requested, checkpoint, draft, folder, link, now, output, post, progress, request_input, sleep,
+    state,
+};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::mock::imports::{
+    artifact, cancel_requested, checkpoint, draft, folder, link, now, output, post, progress, request_input, sleep,
+    state,
+};
