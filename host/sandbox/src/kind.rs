@@ -1,30 +1,46 @@
 //! A kind: verified, compiled, linked and described.
 //! Does not hold anything of a task.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
-use taskwright_registry::{Description, Schema, SchemaViolation};
+use taskwright_registry::{Description, SchemaViolation};
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
 
+use crate::attempt::Attempt;
+use crate::bindings::KindPre;
+use crate::describe::Described;
+use crate::life::{Plan, Shared};
+use crate::meter::Meter;
+use crate::verify::Outside;
 use crate::{AttemptHost, Budget, Grants, Instance};
 
 /// A kind that is ready to be instantiated.
-#[derive(Debug)]
 pub struct Kind {
-    description: Description,
-    schema: Schema,
-    digest: String,
-    budget: Budget,
-    imports: Vec<String>,
-    exports: Vec<String>,
-    contract_version: String,
+    pub(crate) engine: Engine,
+    pub(crate) bound: KindPre<Attempt>,
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) max_instances: u32,
+    pub(crate) described: Described,
+    pub(crate) digest: String,
+    pub(crate) budget: Budget,
+    pub(crate) outside: Outside,
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Kind");
+        debug.field("kind", &self.described.description.kind).field("digest", &self.digest).finish_non_exhaustive()
+    }
 }
 
 impl Kind {
     /// What the kind says of itself.
     #[must_use]
     pub fn description(&self) -> &Description {
-        &self.description
+        &self.described.description
     }
 
     /// `sha256:` and 64 hexadecimal digits.
@@ -42,19 +58,19 @@ impl Kind {
     /// What the component imports.
     #[must_use]
     pub fn imports(&self) -> &[String] {
-        &self.imports
+        &self.outside.imports
     }
 
     /// What the component exports.
     #[must_use]
     pub fn exports(&self) -> &[String] {
-        &self.exports
+        &self.outside.exports
     }
 
     /// The version of the contract that the component was made for.
     #[must_use]
     pub fn contract_version(&self) -> &str {
-        &self.contract_version
+        &self.outside.contract_version
     }
 
     /// Checks a specification against the kind's schema.
@@ -62,7 +78,7 @@ impl Kind {
     /// # Errors
     /// The first violation, with its place.
     pub fn check_spec(&self, spec: &Value) -> Result<(), SchemaViolation> {
-        self.schema.check(spec)
+        self.described.schema.check(spec)
     }
 
     /// Makes an instance for one attempt. It starts to exist at once; whether that worked, the first call says.
@@ -70,7 +86,15 @@ impl Kind {
     /// # Panics
     /// Outside of a tokio runtime.
     #[must_use]
-    pub fn instantiate(self: &Arc<Self>, _host: Arc<dyn AttemptHost>, _budget: Budget, _grants: Grants) -> Instance {
-        Instance
+    pub fn instantiate(self: &Arc<Self>, host: Arc<dyn AttemptHost>, budget: Budget, grants: Grants) -> Instance {
+        let plan = Plan {
+            engine: self.engine.clone(),
+            kind: self.bound.clone(),
+            host,
+            grants,
+            room: self.room.clone(),
+            max_instances: self.max_instances,
+        };
+        Instance::begin(plan, Arc::new(Shared::new(Arc::new(Meter::new(budget)))))
     }
 }

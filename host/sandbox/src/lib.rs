@@ -1,17 +1,32 @@
 //! Runs one attempt of an untrusted task kind in wasmtime: load, verify, link, budget, call.
 //! Knows no store, no session and no policy beyond what it is handed: the runner does.
 
+mod attempt;
 mod attempt_error;
 mod attempt_host;
+mod bindings;
 mod budget;
+mod code;
+mod code_cache;
 mod config;
+mod contract;
+mod convert;
+mod describe;
+mod engine;
 mod grant;
 mod instance;
 mod kind;
+mod life;
 mod load_error;
+mod memory_limit;
+mod meter;
 mod outcome;
 mod refusal;
 mod sandbox;
+mod stdio;
+mod trap;
+mod verify;
+mod world;
 
 pub use attempt_error::{AttemptError, HOST_ERROR_KINDS};
 pub use attempt_host::{ArtifactContent, AttemptHost, NewArtifact, OutputStream};

@@ -49,8 +49,10 @@ pub enum StopReason {
     /// The host has lost its lease.
     LeaseLost,
     /// The host is shutting down and gives the task back.
-    Drained,
-    /// The last handle was dropped, or the instance has returned and is no longer needed.
+    Drain,
+    /// The instance has returned and is no longer needed.
+    Done,
+    /// The last handle was dropped.
     Dropped,
 }
 
@@ -61,7 +63,8 @@ impl fmt::Display for StopReason {
             StopReason::Superseded => "another attempt has taken over",
             StopReason::Deadline => "the task's deadline has passed",
             StopReason::LeaseLost => "the host has lost its lease",
-            StopReason::Drained => "the host is shutting down",
+            StopReason::Drain => "the host is shutting down",
+            StopReason::Done => "the instance is no longer needed",
             StopReason::Dropped => "nobody holds the instance any more",
         })
     }

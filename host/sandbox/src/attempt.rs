@@ -1,0 +1,78 @@
+//! What a store holds: everything that belongs to one instance and to nobody else.
+//! Does not implement the contract's functions: that is `contract`.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+
+use crate::memory_limit::MemoryLimit;
+use crate::meter::Meter;
+use crate::stdio::{Printer, Stdio};
+use crate::{AttemptError, AttemptHost, Grants, OutputStream};
+
+/// The data of a store.
+pub(crate) struct Attempt {
+    pub(crate) host: Arc<dyn AttemptHost>,
+    pub(crate) meter: Arc<Meter>,
+    limit: MemoryLimit,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for Attempt {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Nothing of the host's environment, arguments, standard streams or network; the granted folders, to read.
+fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
+    let mut builder = WasiCtx::builder();
+    builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
+    builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
+    // See `thread`: an instance with folders has a thread of its own to block.
+    builder.allow_blocking_current_thread(!grants.folders.is_empty());
+    for folder in &grants.folders {
+        builder.preopened_dir(&folder.host_path, format!("/{}", folder.name), FsPerms::ReadOnly).map_err(|error| {
+            let path = folder.host_path.display();
+            AttemptError::Internal(format!("the folder `{path}`, granted as `{}`, cannot be opened: {error}", folder.name))
+        })?;
+    }
+    Ok(builder.build())
+}
+
+/// A store with all its limits.
+pub(crate) fn store(
+    engine: &Engine,
+    host: Arc<dyn AttemptHost>,
+    meter: Arc<Meter>,
+    stdio: &Arc<Stdio>,
+    grants: &Grants,
+) -> Result<Store<Attempt>, AttemptError> {
+    let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(size(meter.budget().handles));
+    let limit = MemoryLimit::new(meter.clone());
+    let budget = *meter.budget();
+    let attempt = Attempt { host, meter, limit, wasi: wasi(grants, stdio)?, table };
+    let mut store = Store::new(engine, attempt);
+    store.limiter(|attempt| &mut attempt.limit);
+    store.set_hostcall_fuel(size(budget.call_bytes));
+    store.set_max_component_handles(size(budget.handles));
+    if let Some(concurrent) = store.concurrent_resource_table() {
+        concurrent.set_max_capacity(size(budget.handles).saturating_add(CONCURRENT_ENTRIES));
+    }
+    // The thread goes back to its runtime at every tick, so that whoever waits beside the guest (its stop, its wall
+    // clock, its neighbours) gets a turn.
+    store.epoch_deadline_callback(|store| {
+        store.data().meter.check_cpu()?;
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    store.set_epoch_deadline(1);
+    Ok(store)
+}
+
+/// What the engine itself needs in the table of concurrent calls, beside the guest's handles.
+const CONCURRENT_ENTRIES: usize = 256;

@@ -1,0 +1,180 @@
+//! The functions that a guest can call: checked, counted, passed on.
+//! Does not store anything: the attempt's host does.
+
+use std::sync::Arc;
+
+use taskwright_registry::limit;
+use wasmtime::component::{Accessor, HasData};
+
+use crate::attempt::Attempt;
+use crate::bindings::taskwright::task::{clock, control, sink, types};
+use crate::meter::{Meter, at_most};
+use crate::{AttemptHost, OutputStream, Refusal, convert};
+
+/// Names the store's data to the generated bindings.
+pub(crate) struct Contract;
+
+impl HasData for Contract {
+    type Data<'a> = &'a mut Attempt;
+}
+
+type Answer<T> = wasmtime::Result<Result<T, types::Refusal>>;
+
+/// One call of the sink. It waits for its turn where the guest calls too often, and it yields before it returns: a guest
+/// that reports is a guest that hears, also one that never waits for anything else.
+async fn report<S, R, W>(
+    accessor: &Accessor<S, Contract>,
+    bytes: usize,
+    work: impl FnOnce(Arc<dyn AttemptHost>, Arc<Meter>) -> W,
+) -> Answer<R>
+where
+    S: 'static,
+    W: Future<Output = Result<R, Refusal>>,
+{
+    let (host, meter) = accessor.with(|mut access| {
+        let attempt = access.get();
+        (attempt.host.clone(), attempt.meter.clone())
+    });
+    let _carried = meter.carry(bytes)?;
+    if let Some(wait) = meter.host_call()? {
+        tokio::time::sleep(wait).await;
+    }
+    let outcome = work(host, meter.clone()).await;
+    tokio::task::yield_now().await;
+    Ok(outcome.map_err(convert::refusal))
+}
+
+fn len(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
+impl types::Host for Attempt {}
+impl sink::Host for Attempt {}
+
+impl<S: Send> sink::HostWithStore<S> for Contract {
+    async fn state(accessor: &Accessor<S, Self>, detail: Option<String>) -> Answer<()> {
+        report(accessor, len(detail.as_ref()), async |host, _| {
+            at_most("state_detail_bytes", len(detail.as_ref()) as u64, limit::STATE_DETAIL_BYTES as u64)?;
+            host.state(detail).await
+        })
+        .await
+    }
+
+    async fn progress(accessor: &Accessor<S, Self>, given: types::ProgressReport) -> Answer<()> {
+        report(accessor, len(given.unit.as_ref()) + len(given.label.as_ref()), async |host, _| {
+            at_most("progress_unit_bytes", len(given.unit.as_ref()) as u64, limit::PROGRESS_UNIT_BYTES as u64)?;
+            at_most("progress_label_bytes", len(given.label.as_ref()) as u64, limit::PROGRESS_LABEL_BYTES as u64)?;
+            host.progress(convert::progress(given)).await
+        })
+        .await
+    }
+
+    async fn output(accessor: &Accessor<S, Self>, text: String) -> Answer<()> {
+        report(accessor, text.len(), async |host, meter| {
+            meter.output(text.len())?;
+            host.output(OutputStream::Output, text).await
+        })
+        .await
+    }
+
+    async fn post(
+        accessor: &Accessor<S, Self>,
+        parts: Vec<types::Part>,
+        in_reply_to: Option<String>,
+    ) -> Answer<String> {
+        let bytes: usize = parts.iter().map(convert::part_bytes).sum();
+        report(accessor, bytes + len(in_reply_to.as_ref()), async |host, meter| {
+            at_most("message_parts", parts.len() as u64, limit::MESSAGE_PARTS as u64)?;
+            at_most("message_bytes", bytes as u64, limit::MESSAGE_BYTES as u64)?;
+            at_most("in_reply_to_bytes", len(in_reply_to.as_ref()) as u64, limit::LINK_BYTES as u64)?;
+            if parts.is_empty() {
+                return Err(Refusal::Invalid("parts: a message needs at least one".to_owned()));
+            }
+            let parts = convert::parts(parts)?;
+            meter.message()?;
+            host.post(parts, in_reply_to).await
+        })
+        .await
+    }
+
+    async fn request_input(
+        accessor: &Accessor<S, Self>,
+        prompt: String,
+        expected: Option<String>,
+    ) -> Answer<String> {
+        report(accessor, prompt.len() + len(expected.as_ref()), async |host, meter| {
+            at_most("prompt_bytes", prompt.len() as u64, limit::PROMPT_BYTES as u64)?;
+            at_most("expected_bytes", len(expected.as_ref()) as u64, limit::EXPECTED_BYTES as u64)?;
+            let expected = convert::expected(expected.as_deref())?;
+            meter.message()?;
+            host.request_input(prompt, expected).await
+        })
+        .await
+    }
+
+    async fn draft(accessor: &Accessor<S, Self>, name: String, chunk: Vec<u8>) -> Answer<()> {
+        report(accessor, name.len() + chunk.len(), async |host, meter| {
+            convert::check_artifact_name(&name)?;
+            meter.artifact(chunk.len())?;
+            host.draft(name, chunk).await
+        })
+        .await
+    }
+
+    async fn artifact(accessor: &Accessor<S, Self>, entry: sink::ArtifactEntry) -> Answer<()> {
+        let content = convert::content_bytes(&entry.content);
+        report(accessor, entry.name.len() + entry.media_type.len() + content, async |host, meter| {
+            let artifact = convert::artifact(entry)?;
+            if let crate::ArtifactContent::Bytes(bytes) = &artifact.content {
+                meter.artifact(bytes.len())?;
+            }
+            host.artifact(artifact).await
+        })
+        .await
+    }
+
+    async fn link(accessor: &Accessor<S, Self>, links: sink::LinkSet) -> Answer<()> {
+        let ids = || links.resource_ids.iter().chain(&links.child_session_id).chain(&links.remote_task_id);
+        report(accessor, ids().map(String::len).sum(), async |host, _| {
+            at_most("resource_ids", links.resource_ids.len() as u64, limit::RESOURCE_IDS as u64)?;
+            for id in ids() {
+                at_most("link_bytes", id.len() as u64, limit::LINK_BYTES as u64)?;
+            }
+            host.link(convert::links(links.clone())).await
+        })
+        .await
+    }
+
+    async fn checkpoint(accessor: &Accessor<S, Self>, state: Vec<u8>) -> Answer<()> {
+        report(accessor, state.len(), async |host, meter| {
+            meter.checkpoint(state.len())?;
+            host.checkpoint(state).await
+        })
+        .await
+    }
+}
+
+impl control::Host for Attempt {
+    fn cancel_requested(&mut self) -> wasmtime::Result<Option<types::Cancel>> {
+        // Not made to wait: it is for guests in a long stretch of their own, and costs next to nothing.
+        self.meter.host_call()?;
+        Ok(self.host.cancel_requested().map(convert::cancel))
+    }
+}
+
+impl clock::Host for Attempt {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        self.meter.host_call()?;
+        Ok(convert::timestamp(self.host.now()))
+    }
+}
+
+impl<S: Send> clock::HostWithStore<S> for Contract {
+    async fn sleep(accessor: &Accessor<S, Self>, duration: u64) -> wasmtime::Result<()> {
+        let meter = accessor.with(|mut access| access.get().meter.clone());
+        meter.host_call()?;
+        tokio::time::sleep(std::time::Duration::from_millis(duration)).await;
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! Between the contract's types and the pure core's.
+//! Does not count or pass on anything: that is `contract`.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use taskwright_registry as registry;
+use taskwright_registry::{Description, Failure, Part, Schema, TaskError, Want, clean_line, clean_text, limit};
+
+use crate::attempt_error::guest_error_kind;
+use crate::bindings::exports::taskwright::task::executor;
+use crate::bindings::taskwright::task::{sink, types};
+use crate::meter::at_most;
+use crate::{ArtifactContent, AttemptError, Budget, NewArtifact, Refusal, Step, TaskContext};
+
+/// Milliseconds since 1970; times before that are 1970.
+pub(crate) fn timestamp(time: registry::Timestamp) -> u64 {
+    u64::try_from(time.timestamp_millis()).unwrap_or(0)
+}
+
+pub(crate) fn cancel(cancel: registry::Cancel) -> types::Cancel {
+    types::Cancel { requested_at: timestamp(cancel.requested_at), reason: cancel.reason }
+}
+
+pub(crate) fn progress(report: types::ProgressReport) -> registry::Progress {
+    registry::Progress { current: report.current, total: report.total, unit: report.unit, label: report.label }
+}
+
+pub(crate) fn links(links: sink::LinkSet) -> registry::Links {
+    registry::Links {
+        child_session_id: links.child_session_id,
+        remote_task_id: links.remote_task_id,
+        resource_ids: links.resource_ids,
+    }
+}
+
+pub(crate) fn refusal(refusal: Refusal) -> types::Refusal {
+    match refusal {
+        Refusal::Superseded => types::Refusal::Superseded,
+        Refusal::Terminal => types::Refusal::Terminal,
+        Refusal::Invalid(text) => types::Refusal::Invalid(text),
+        Refusal::Denied(text) => types::Refusal::Denied(text),
+        Refusal::LimitExceeded { dimension, allowed, wanted } => {
+            types::Refusal::LimitExceeded(types::Limit { dimension, allowed, wanted })
+        }
+        Refusal::Unavailable => types::Refusal::Unavailable,
+        Refusal::Other(text) => types::Refusal::Other(text),
+    }
+}
+
+pub(crate) fn part_bytes(part: &types::Part) -> usize {
+    match part {
+        types::Part::Text(text) | types::Part::Data(text) => text.len(),
+    }
+}
+
+pub(crate) fn parts(parts: Vec<types::Part>) -> Result<Vec<Part>, Refusal> {
+    let convert = |(index, part)| match part {
+        types::Part::Text(text) => Ok(Part::Text(text)),
+        types::Part::Data(text) => serde_json::from_str(&text)
+            .map(Part::Data)
+            .map_err(|error| Refusal::Invalid(format!("parts[{index}]: not JSON: {error}"))),
+    };
+    parts.into_iter().enumerate().map(convert).collect()
+}
+
+pub(crate) fn expected(text: Option<&str>) -> Result<Option<Schema>, Refusal> {
+    text.map(Schema::from_json).transpose().map_err(|error| Refusal::Invalid(format!("expected: {error}")))
+}
+
+pub(crate) fn content_bytes(content: &sink::ArtifactContent) -> usize {
+    match content {
+        sink::ArtifactContent::Draft => 0,
+        sink::ArtifactContent::Bytes(bytes) => bytes.len(),
+        sink::ArtifactContent::Url(url) => url.len(),
+    }
+}
+
+/// The contract's rules for the name of an artifact.
+pub(crate) fn check_artifact_name(name: &str) -> Result<(), Refusal> {
+    let refuse = |problem: &str| Err(Refusal::Invalid(format!("name: {problem}: `{}`", clean_line(name, 200))));
+    at_most("artifact_name_bytes", name.len() as u64, limit::ARTIFACT_NAME_BYTES as u64)?;
+    if name.is_empty() {
+        return refuse("must not be empty");
+    }
+    if name.starts_with('.') {
+        return refuse("must not begin with a dot");
+    }
+    if name.contains(['/', '\\']) {
+        return refuse("must not hold `/` or `\\`");
+    }
+    if clean_line(name, name.len()) != name {
+        return refuse("must not hold control characters");
+    }
+    Ok(())
+}
+
+pub(crate) fn artifact(entry: sink::ArtifactEntry) -> Result<NewArtifact, Refusal> {
+    check_artifact_name(&entry.name)?;
+    at_most("artifact_type_bytes", entry.media_type.len() as u64, limit::ARTIFACT_TYPE_BYTES as u64)?;
+    if entry.media_type.is_empty() || clean_line(&entry.media_type, entry.media_type.len()) != entry.media_type {
+        return Err(Refusal::Invalid("media-type: must be a text without control characters".to_owned()));
+    }
+    let content = match entry.content {
+        sink::ArtifactContent::Draft => ArtifactContent::Draft,
+        sink::ArtifactContent::Bytes(bytes) => ArtifactContent::Bytes(bytes),
+        sink::ArtifactContent::Url(url) => {
+            at_most("artifact_url_bytes", url.len() as u64, limit::ARTIFACT_URL_BYTES as u64)?;
+            ArtifactContent::Url(url)
+        }
+    };
+    Ok(NewArtifact { name: entry.name, media_type: entry.media_type, content })
+}
+
+pub(crate) fn task(context: TaskContext) -> types::Task {
+    let TaskContext { task, checkpoint } = context;
+    types::Task {
+        id: task.id.into(),
+        session_id: task.session_id.into(),
+        kind: task.kind,
+        display_name: task.display_name,
+        name: task.name,
+        attempt: task.attempt,
+        max_attempts: task.max_attempts,
+        spec: task.spec.to_string(),
+        checkpoint,
+        pending_input: task.input_request.map(|open| types::InputRequest {
+            id: open.id.into(),
+            prompt: open.prompt,
+            expected: open.expected.map(|schema| schema.as_value().to_string()),
+        }),
+        cancel: task.cancel.map(cancel),
+        parent: (task.parent != registry::Lineage::default()).then_some(types::Lineage {
+            task_id: task.parent.task_id,
+            run_id: task.parent.run_id,
+            call_id: task.parent.call_id,
+            agent_id: task.parent.agent_id,
+        }),
+        deadline: task.deadline.map(timestamp),
+        created_at: timestamp(task.created_at),
+    }
+}
+
+pub(crate) fn message(message: registry::Message) -> types::Message {
+    let part = |part| match part {
+        Part::Text(text) => types::Part::Text(text),
+        Part::Data(value) => types::Part::Data(value.to_string()),
+    };
+    types::Message {
+        id: message.id.into(),
+        parts: message.parts.into_iter().map(part).collect(),
+        in_reply_to: message.in_reply_to,
+        created_at: timestamp(message.created_at),
+    }
+}
+
+/// What a guest said about its end. Its summary is cut where it is too long; a result that cannot be stored is an error.
+pub(crate) fn step(step: executor::Step) -> Result<Step, AttemptError> {
+    let summary = |text: Option<String>| text.map(|text| clean_text(&text, limit::SUMMARY_BYTES));
+    Ok(match step {
+        executor::Step::Succeeded(done) => {
+            Step::Succeeded { summary: summary(done.summary), result: done.result.as_deref().map(result).transpose()? }
+        }
+        executor::Step::Canceled(text) => Step::Canceled { summary: summary(text) },
+        executor::Step::Sleep(millis) => Step::Sleep(Duration::from_millis(millis)),
+        executor::Step::Wait => Step::Wait,
+    })
+}
+
+fn result(text: &str) -> Result<Value, AttemptError> {
+    let invalid = |problem| AttemptError::Invalid { what: "result".to_owned(), problem };
+    if text.len() > limit::RESULT_BYTES {
+        let (found, allowed) = (text.len(), limit::RESULT_BYTES);
+        return Err(invalid(format!("{found} bytes, at most {allowed} are allowed; leave an artifact instead")));
+    }
+    serde_json::from_str(text).map_err(|error| invalid(format!("not JSON: {error}")))
+}
+
+pub(crate) fn failure(failure: types::Failure) -> Failure {
+    Failure {
+        error: TaskError {
+            kind: guest_error_kind(&failure.kind),
+            message: clean_text(&failure.message, limit::ERROR_MESSAGE_BYTES),
+        },
+        retry: match failure.retry {
+            types::Retry::Never => registry::Retry::Never,
+            types::Retry::Backoff => registry::Retry::Backoff,
+            types::Retry::After(millis) => registry::Retry::After(millis),
+        },
+    }
+}
+
+/// The wishes of a kind; what it does not mention is not limited here.
+pub(crate) fn wishes(wished: &types::Budget) -> Budget {
+    let or = |wish: Option<u64>| wish.unwrap_or(u64::MAX);
+    Budget {
+        memory_bytes: or(wished.memory_bytes),
+        table_elements: or(wished.table_elements),
+        instances: or(wished.instances),
+        handles: or(wished.handles),
+        call_bytes: or(wished.call_bytes),
+        host_calls: or(wished.host_calls),
+        host_calls_per_second: or(wished.host_calls_per_second),
+        cpu_ms: or(wished.cpu_time),
+        wall_ms: or(wished.wall_time),
+        output_bytes: or(wished.output_bytes),
+        artifact_bytes: or(wished.artifact_bytes),
+        messages: or(wished.messages),
+        checkpoint_bytes: or(wished.checkpoint_bytes),
+    }
+}
+
+/// What a kind says of itself, except for its budget. `describe` has checked name, version and schema.
+pub(crate) fn description(given: types::Description, spec_schema: Value) -> Description {
+    let want = |want: types::Want| Want {
+        capability: clean_line(&want.capability, limit::KIND_BYTES),
+        name: clean_line(&want.name, limit::KIND_BYTES),
+        reason: clean_line(&want.reason, 256),
+        required: want.required,
+    };
+    Description {
+        kind: given.kind,
+        version: given.version,
+        summary: clean_line(&given.summary, 256),
+        spec_schema,
+        can_reattach: given.can_reattach,
+        wants: given.wants.into_iter().take(64).map(want).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_could_leave_its_folder_is_refused() {
+        for name in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\u{0}b", "a\nb", &"x".repeat(129)] {
+            assert!(check_artifact_name(name).is_err(), "{name:?}");
+        }
+        for name in ["a", "report.json", "Übersicht 1.txt", &"x".repeat(128)] {
+            assert!(check_artifact_name(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn data_that_is_no_json_is_refused_with_its_place() {
+        let refused = parts(vec![types::Part::Text("{".to_owned()), types::Part::Data("{".to_owned())]).unwrap_err();
+        let Refusal::Invalid(text) = refused else { panic!("{refused:?}") };
+        assert!(text.starts_with("parts[1]: not JSON: "), "{text}");
+    }
+
+    #[test]
+    fn a_result_that_is_no_json_is_an_error_and_a_long_summary_is_cut() {
+        let done = |summary: String, result: &str| {
+            executor::Step::Succeeded(types::Completion { summary: Some(summary), result: Some(result.to_owned()) })
+        };
+        assert!(matches!(step(done(String::new(), "{")), Err(AttemptError::Invalid { .. })));
+        assert!(matches!(step(done(String::new(), &" ".repeat(2 << 20))), Err(AttemptError::Invalid { .. })));
+        let Ok(Step::Succeeded { summary: Some(summary), result: Some(_) }) = step(done("x".repeat(9_999), "1")) else {
+            panic!()
+        };
+        assert_eq!(summary.len(), limit::SUMMARY_BYTES);
+    }
+}

@@ -1,0 +1,211 @@
+//! The life of one instance: its store is made, calls come in, something ends it, its store is dropped.
+//! Does not hand out anything: callers hold an `Instance`.
+
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use taskwright_registry::Message;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use wasmtime::component::Accessor;
+use wasmtime::{Engine, Store};
+
+use crate::attempt::{self, Attempt};
+use crate::bindings::{Kind as Bound, KindPre};
+use crate::meter::Meter;
+use crate::stdio::Stdio;
+use crate::{AttemptError, AttemptHost, Grants, Step, StopReason, TaskContext, convert, trap};
+
+/// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS_WHEN_STOPPED: Duration = Duration::from_millis(50);
+
+/// What a caller wants of an instance.
+pub(crate) enum Request {
+    Start(TaskContext),
+    Reconcile(TaskContext),
+    Deliver(TaskContext, Message),
+    Cancel(TaskContext),
+}
+
+/// What comes back: a step from `start` and `reconcile`, nothing from the others.
+pub(crate) type Reply = Result<Option<Step>, AttemptError>;
+
+/// A request with the way back.
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pub(crate) reply: oneshot::Sender<Reply>,
+}
+
+/// What an instance and its handles share.
+pub(crate) struct Shared {
+    pub(crate) meter: Arc<Meter>,
+    why: OnceLock<StopReason>,
+    stop: Notify,
+    end: watch::Sender<Option<AttemptError>>,
+}
+
+impl Shared {
+    pub(crate) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, why: OnceLock::new(), stop: Notify::new(), end: watch::Sender::new(None) }
+    }
+
+    /// The first reason stands.
+    pub(crate) fn stop(&self, why: StopReason) {
+        let _ = self.why.set(why);
+        self.stop.notify_one();
+    }
+
+
+    pub(crate) async fn wait_for_stop(&self) -> StopReason {
+        loop {
+            if let Some(why) = self.why.get() {
+                return *why;
+            }
+            self.stop.notified().await;
+        }
+    }
+
+    /// Waits until the store is gone and says why.
+    pub(crate) async fn ended(&self) -> AttemptError {
+        let mut end = self.end.subscribe();
+        let ended = end.wait_for(Option::is_some).await.map(|end| end.clone());
+        ended.ok().flatten().unwrap_or_else(|| AttemptError::Internal("the instance is gone".to_owned()))
+    }
+
+    /// Says why the store is gone. Only the first call counts.
+    pub(crate) fn bury(&self, error: AttemptError) {
+        self.meter.end();
+        self.end.send_if_modified(|end| {
+            let first = end.is_none();
+            if first {
+                *end = Some(error);
+            }
+            first
+        });
+    }
+}
+
+/// Sees to it that callers hear of the end also when the host panics or its runtime shuts down.
+struct Grave(Arc<Shared>);
+
+impl Drop for Grave {
+    fn drop(&mut self) {
+        self.0.bury(AttemptError::Internal("the host gave up the instance".to_owned()));
+    }
+}
+
+/// What an instance is made from.
+pub(crate) struct Plan {
+    pub(crate) engine: Engine,
+    pub(crate) kind: KindPre<Attempt>,
+    pub(crate) host: Arc<dyn AttemptHost>,
+    pub(crate) grants: Grants,
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) max_instances: u32,
+}
+
+/// Runs an instance from its making to its end. The time for which this is polled is the guest's CPU time; everything
+/// that limits the instance waits beside it, because nothing inside would get a turn while the guest computes.
+pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
+    let grave = Grave(shared.clone());
+    let Plan { engine, kind, host, grants, room, max_instances } = plan;
+    let Ok(_room) = room.try_acquire_owned() else {
+        return shared.bury(AttemptError::NoRoom { max_instances });
+    };
+    let meter = shared.meter.clone();
+    let stdio = Stdio::new(meter.clone());
+    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants) {
+        Ok(store) => store,
+        Err(error) => return shared.bury(error),
+    };
+    let allowed_ms = meter.budget().wall_ms;
+    let error = tokio::select! {
+        biased;
+        why = shared.wait_for_stop() => AttemptError::Stopped(why),
+        error = clocked(&meter, serve(&mut store, &kind, &mut calls, &stdio)) => error,
+        () = tokio::time::sleep(Duration::from_millis(allowed_ms)) => AttemptError::WallTime { allowed_ms },
+        () = stdio.pump(&*host) => unreachable!("it never ends"),
+    };
+    drop(store);
+    let patience = match error {
+        AttemptError::Stopped(_) => LAST_WORDS_WHEN_STOPPED,
+        _ => LAST_WORDS,
+    };
+    tokio::select! {
+        () = stdio.flush() => {}
+        () = stdio.pump(&*host) => {}
+        () = tokio::time::sleep(patience) => {}
+    }
+    shared.bury(error);
+    drop(grave);
+}
+
+/// Charges the time for which a future is polled as the guest's CPU time.
+pub(crate) async fn clocked<R>(meter: &Meter, work: impl Future<Output = R>) -> R {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        meter.resume();
+        let poll = work.as_mut().poll(context);
+        meter.pause();
+        poll
+    })
+    .await
+}
+
+/// Answers calls until the guest traps or there is nobody left who could call.
+async fn serve(
+    store: &mut Store<Attempt>,
+    kind: &KindPre<Attempt>,
+    calls: &mut mpsc::UnboundedReceiver<Call>,
+    stdio: &Stdio,
+) -> AttemptError {
+    let meter = store.data().meter.clone();
+    let served = async {
+        let kind = kind.instantiate_async(&mut *store).await?;
+        let kind = &kind;
+        store
+            .run_concurrent(async move |accessor| {
+                let mut pending = FuturesUnordered::new();
+                loop {
+                    tokio::select! {
+                        biased;
+                        Some(answered) = pending.next(), if !pending.is_empty() => answered?,
+                        call = calls.recv() => match call {
+                            Some(call) => pending.push(answer(accessor, kind, call, stdio)),
+                            None => return Ok(()),
+                        },
+                    }
+                }
+            })
+            .await?
+    };
+    match served.await {
+        Ok(()) => AttemptError::Stopped(StopReason::Dropped),
+        Err(error) => trap::explain(&error, &meter, stdio),
+    }
+}
+
+/// Makes one call. What a guest returns is an answer; what makes it trap is the end of the instance.
+async fn answer(accessor: &Accessor<Attempt>, kind: &Bound, call: Call, stdio: &Stdio) -> wasmtime::Result<()> {
+    let guest = kind.taskwright_task_executor();
+    let failed = |failure| AttemptError::Guest(convert::failure(failure));
+    let step = |returned: Result<_, _>| returned.map_err(failed).and_then(convert::step).map(Some);
+    let reply = match call.request {
+        Request::Start(task) => step(guest.call_start(accessor, convert::task(task)).await?),
+        Request::Reconcile(task) => step(guest.call_reconcile(accessor, convert::task(task)).await?),
+        Request::Deliver(task, message) => {
+            let (task, message) = (convert::task(task), convert::message(message));
+            guest.call_deliver(accessor, task, message).await?.map_err(failed).map(|()| None)
+        }
+        Request::Cancel(task) => {
+            guest.call_cancel(accessor, convert::task(task)).await?.map_err(failed).map(|()| None)
+        }
+    };
+    // What was printed before an end belongs before the end.
+    stdio.flush().await;
+    let _ = call.reply.send(reply);
+    Ok(())
+}

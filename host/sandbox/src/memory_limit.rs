@@ -1,0 +1,94 @@
+//! Memory and tables of an instance, summed over all of them.
+//! Does not end anything: a growth is denied, and `trap` looks whether the guest got over it.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+
+use crate::meter::Meter;
+
+/// The limiter of one store.
+#[derive(Debug)]
+pub(crate) struct MemoryLimit {
+    meter: Arc<Meter>,
+    memory: u64,
+    elements: u64,
+    /// What the growth under way would add, in case it fails after it was allowed.
+    memory_pending: u64,
+    elements_pending: u64,
+}
+
+impl MemoryLimit {
+    pub(crate) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, memory: 0, elements: 0, memory_pending: 0, elements_pending: 0 }
+    }
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let added = desired.saturating_sub(current) as u64;
+        let wanted = self.memory.saturating_add(added);
+        if wanted > self.meter.budget().memory_bytes {
+            self.meter.memory_denied(wanted);
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.memory = wanted;
+        self.memory_pending = added;
+        self.meter.memory_is(wanted);
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory = self.memory.saturating_sub(std::mem::take(&mut self.memory_pending));
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let added = desired.saturating_sub(current) as u64;
+        let wanted = self.elements.saturating_add(added);
+        if wanted > self.meter.budget().table_elements {
+            self.meter.table_denied(wanted);
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.elements = wanted;
+        self.elements_pending = added;
+        Ok(true)
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.elements = self.elements.saturating_sub(std::mem::take(&mut self.elements_pending));
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        usize::try_from(self.meter.budget().instances).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AttemptError, Budget};
+
+    #[test]
+    fn memories_count_together_and_a_failed_growth_is_taken_back() {
+        let meter = Arc::new(Meter::new(Budget { memory_bytes: 100, ..Budget::default() }));
+        let mut limit = MemoryLimit::new(meter.clone());
+        assert!(limit.memory_growing(0, 60, None).unwrap());
+        assert!(!limit.memory_growing(0, 60, None).unwrap());
+        assert_eq!(
+            meter.denied(),
+            Some(AttemptError::Exhausted { dimension: "memory_bytes", allowed: 100, used: 120 })
+        );
+        assert!(limit.memory_growing(0, 40, None).unwrap());
+        limit.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
+        assert!(limit.memory_growing(0, 40, None).unwrap());
+        assert_eq!(meter.denied(), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! Why an instance ended by itself, in words.
+//! Does not decide what follows.
+
+use taskwright_registry::{clean_text, limit};
+use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::AttemptError;
+use crate::engine::STACK_BYTES;
+use crate::meter::Meter;
+use crate::stdio::Stdio;
+
+/// How many frames of the guest's stack are named.
+const FRAMES: usize = 5;
+
+/// The cause that is to be told: the host's own verdict first, then what the engine says.
+pub(crate) fn explain(error: &Error, meter: &Meter, stdio: &Stdio) -> AttemptError {
+    if let Some(verdict) = meter.verdict() {
+        return verdict.clone();
+    }
+    if let Some(exhausted) = engine_limit(error, meter) {
+        return exhausted;
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return AttemptError::Trap { message: format!("the guest called exit({}) instead of returning", exit.0) };
+    }
+    let tail = stdio.stderr_tail();
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => AttemptError::Trap {
+            message: format!(
+                "the guest recursed too deeply: its stack of {} KiB is exhausted{}",
+                STACK_BYTES / 1024,
+                frames(error)
+            ),
+        },
+        Some(trap) => {
+            // A guest that gets no memory prints a line and aborts, which looks like any other `unreachable`.
+            if let Some(exhausted) = meter.denied() {
+                return exhausted;
+            }
+            match panic_message(&tail) {
+                Some(message) if *trap == Trap::UnreachableCodeReached => AttemptError::Panic { message },
+                _ => AttemptError::Trap { message: format!("{trap}{}", frames(error)) },
+            }
+        }
+        None => meter.denied().unwrap_or_else(|| AttemptError::Trap {
+            message: clean_text(&format!("{}{}", error.root_cause(), frames(error)), limit::ERROR_MESSAGE_BYTES),
+        }),
+    }
+}
+
+/// Limits that the engine keeps itself. It has no types for them, so they are told by their texts; a test of each fails
+/// if a new version of the engine words one anew.
+fn engine_limit(error: &Error, meter: &Meter) -> Option<AttemptError> {
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return Some(AttemptError::Internal(format!("the pool of instances is used up: {}", error.root_cause())));
+    }
+    let text = error.root_cause().to_string();
+    let exhausted = |dimension, allowed: u64| {
+        Some(AttemptError::Exhausted { dimension, allowed, used: allowed.saturating_add(1) })
+    };
+    if text.contains("fuel allocated for hostcalls has been exhausted") {
+        return exhausted("call_bytes", meter.budget().call_bytes);
+    }
+    if text.contains("handle limit exceeded") || text.contains("resource table has no free keys") {
+        return exhausted("handles", meter.budget().handles);
+    }
+    if text.contains("instance count too high") {
+        return exhausted("instances", meter.budget().instances);
+    }
+    None
+}
+
+/// The names of the innermost frames of the guest.
+fn frames(error: &Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return String::new();
+    };
+    let names: Vec<&str> = backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(FRAMES).collect();
+    if names.is_empty() { String::new() } else { format!(" (in {})", names.join(" < ")) }
+}
+
+/// What a Rust guest has printed about its panic: `MESSAGE (at PLACE)`.
+fn panic_message(stderr: &str) -> Option<String> {
+    const BEFORE: &str = "panicked at ";
+    let report = &stderr[stderr.rfind(BEFORE)? + BEFORE.len()..];
+    let (place, rest) = report.split_once('\n').unwrap_or((report, ""));
+    let message = rest.split("\nnote: ").next().unwrap_or(rest).trim();
+    let place = place.trim().trim_end_matches(':');
+    let message = if message.is_empty() { "the guest panicked" } else { message };
+    Some(clean_text(&format!("{message} (at {place})"), limit::ERROR_MESSAGE_BYTES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_by_its_message_and_place() {
+        let stderr = "before\n\nthread '<unnamed>' (1) panicked at src/lib.rs:3:5:\nno\nway\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(panic_message(stderr).unwrap(), "no\nway (at src/lib.rs:3:5)");
+        assert_eq!(panic_message("all is well"), None);
+    }
+}

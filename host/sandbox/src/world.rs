@@ -1,0 +1,139 @@
+//! Everything that a kind may import, linked. This is the one place that says no to an import.
+//! Does not decide about grants: what an instance is granted is in its store.
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::WasiView;
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi_io::bindings::wasi::io;
+
+use crate::attempt::Attempt;
+use crate::bindings;
+use crate::contract::Contract;
+
+/// The version of the contract that this host speaks.
+pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
+/// The export that makes a component a kind, without its version.
+pub(crate) const EXECUTOR: &str = "taskwright:task/executor";
+
+/// Interfaces of the contract that may be imported.
+const CONTRACT: [&str; 4] = ["types", "sink", "control", "clock"];
+
+/// Interfaces of WASI 0.2 that may be imported. All of them are linked for every kind, because the runtimes of languages
+/// import them whether they use them or not; without a grant there is nothing behind them.
+const WASI: [&str; 20] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+];
+
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+/// The linker that every kind is linked with.
+pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Attempt>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    bindings::Kind::add_to_linker::<_, Contract>(l, |attempt| attempt)?;
+    io::error::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
+    io::poll::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
+    io::streams::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Attempt::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Attempt::clocks)?;
+    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, Attempt::filesystem)?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, Attempt::filesystem)?;
+    random::random::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    Ok(linker)
+}
+
+/// Why an import is not in the world, and what would help; `None` if it is.
+pub(crate) fn refuse_import(import: &str) -> Option<String> {
+    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    let contract = interface.strip_prefix("taskwright:task/");
+    if let Some(name) = contract {
+        if !CONTRACT.contains(&name) {
+            return Some(format!("version {CONTRACT_VERSION} of the contract has no such interface"));
+        }
+        if !same_contract(version) {
+            return Some(format!("this host speaks version {CONTRACT_VERSION} of the contract"));
+        }
+        return None;
+    }
+    if WASI.contains(&interface) {
+        if version.starts_with("0.2.") {
+            return None;
+        }
+        return Some("of WASI only version 0.2 is offered; build the component for wasm32-wasip2".to_owned());
+    }
+    if interface.starts_with("wasi:sockets/") {
+        return Some("no configuration opens sockets to a kind; requests over HTTP will be a grant of their own".to_owned());
+    }
+    if interface.starts_with("wasi:http/") {
+        return Some("this version has no `http` grant yet; do without requests, or use a later version".to_owned());
+    }
+    Some("it is neither of the contract nor of the part of WASI 0.2 that kinds get".to_owned())
+}
+
+/// Whether a version of the contract is one that this host speaks: 0.1.x.
+pub(crate) fn same_contract(version: &str) -> bool {
+    version.strip_prefix("0.1.").is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_linked_is_what_is_allowed() {
+        let engine = wasmtime::Engine::default();
+        linker(&engine).unwrap();
+        for import in ["taskwright:task/sink@0.1.0", "taskwright:task/types@0.1.7", "wasi:io/streams@0.2.9"] {
+            assert_eq!(refuse_import(import), None, "{import}");
+        }
+        for import in [
+            "taskwright:task/sink@0.2.0",
+            "taskwright:task/spawner@0.1.0",
+            "wasi:io/streams@0.3.0",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:http/outgoing-handler@0.2.0",
+            "env",
+        ] {
+            assert!(refuse_import(import).is_some(), "{import}");
+        }
+    }
+}
