@@ -21,8 +21,8 @@ pub struct Cancel {
 pub struct Canceled(pub Cancel);
 
 /// Resolves once the session has asked for the task's end.
-pub(crate) fn cancelled(instance: Rc<Instance>) -> impl Future<Output = Cancel> {
-    async move { instance.wait_for(Instance::cancel).await }
+pub(crate) async fn cancelled(instance: Rc<Instance>) -> Cancel {
+    instance.wait_for(Instance::cancel).await
 }
 
 /// Runs a future until the session asks for the task's end.

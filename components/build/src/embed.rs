@@ -57,7 +57,10 @@ mod tests {
     #[test]
     fn a_guest_becomes_a_constant_and_an_entry_of_all() {
         let code = constants(&guests());
-        assert!(code.contains(r#"pub const SEARCH_FILES: &[u8] = include_bytes!("/out/search_files.wasm");"#), "{code}");
+        assert!(
+            code.contains(r#"pub const SEARCH_FILES: &[u8] = include_bytes!("/out/search_files.wasm");"#),
+            "{code}"
+        );
         assert!(code.contains(r#"("search-files", SEARCH_FILES),"#), "{code}");
     }
 

@@ -1,6 +1,7 @@
 //! The environment of a build script, and what of it a cargo that is started from there must not see.
 //! It does not touch how cargo reaches a registry: `CARGO_HOME`, `CARGO_NET_*` and their like pass through.
 
+use std::fmt::Display;
 use std::process::Command;
 
 /// What the outer cargo tells this one build script, or was told for the host's code alone.
@@ -45,6 +46,12 @@ pub(crate) fn required(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: this runs in a build script only"))
 }
 
+/// Tells the outer cargo something, which reads it from this build script's output.
+#[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
+pub(crate) fn tell_cargo(key: &str, value: impl Display) {
+    println!("cargo::{key}={value}");
+}
+
 /// Takes from a command everything that the outer cargo would leak into it.
 pub(crate) fn detach(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
@@ -56,8 +63,7 @@ pub(crate) fn detach(command: &mut Command) {
 
 fn leaks(name: &str) -> bool {
     // How many jobs a person wants holds for the guests too.
-    name != "CARGO_BUILD_JOBS"
-        && (EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+    name != "CARGO_BUILD_JOBS" && (EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
 #[cfg(test)]
@@ -66,14 +72,17 @@ mod tests {
 
     #[test]
     fn what_the_outer_cargo_says_of_itself_does_not_reach_the_inner_one() {
-        for name in ["CARGO_PKG_NAME", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_TARGET_DIR", "CARGO_CFG_UNIX"] {
+        for name in ["CARGO_PKG_NAME", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_TARGET_DIR", "CARGO_CFG_UNIX"]
+        {
             assert!(leaks(name), "{name}");
         }
     }
 
     #[test]
     fn what_a_person_set_up_for_cargo_does_reach_the_inner_one() {
-        for name in ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_BUILD_JOBS", "CARGO_MAKEFLAGS", "RUSTUP_TOOLCHAIN", "PATH"] {
+        for name in
+            ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_BUILD_JOBS", "CARGO_MAKEFLAGS", "RUSTUP_TOOLCHAIN", "PATH"]
+        {
             assert!(!leaks(name), "{name}");
         }
     }

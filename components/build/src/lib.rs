@@ -101,7 +101,7 @@ impl Guests {
         let workspace = metadata::Workspace::load(Path::new(&environment::required("CARGO_MANIFEST_DIR")));
         for selection in &self.selections {
             for path in workspace.inputs_of(&selection.package) {
-                println!("cargo::rerun-if-changed={}", path.display());
+                environment::tell_cargo("rerun-if-changed", path.display());
             }
         }
         target::ensure();

@@ -11,7 +11,8 @@ pub(crate) fn ensure() {
     if installed() {
         return;
     }
-    println!("cargo::warning=the target {TARGET} is missing; running `rustup target add {TARGET}`");
+    let saying = format!("the target {TARGET} is missing; running `rustup target add {TARGET}`");
+    environment::tell_cargo("warning", saying);
     let mut rustup = Command::new("rustup");
     rustup.args(["target", "add", TARGET]);
     environment::detach(&mut rustup);

@@ -5,13 +5,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde_json::Value;
-use taskwright_guest::{
-    Artifact, AskError, Failure, Links, Message, Outcome, Progress, Refusal, Sink, Step, Task,
-};
+use taskwright_guest::{Artifact, AskError, Failure, Links, Message, Outcome, Progress, Refusal, Sink, Step, Task};
 
+use crate::Walked;
 use crate::memory::Memory;
 use crate::spec::{Ask, Fail, RetryAs, Spec, StepSpec};
-use crate::Walked;
 
 /// Whether the walk goes on, or leaves with a step for the host.
 type Flow = ControlFlow<Step<Walked>>;

@@ -49,9 +49,7 @@ fn budget(budget: Budget) -> types::Budget {
 
 pub(super) fn outcome(outcome: Outcome<String>) -> Result<wit::Step, wit::Failure> {
     Ok(match outcome? {
-        Step::Succeeded(Completion { summary, result }) => {
-            wit::Step::Succeeded(types::Completion { summary, result })
-        }
+        Step::Succeeded(Completion { summary, result }) => wit::Step::Succeeded(types::Completion { summary, result }),
         Step::Canceled(summary) => wit::Step::Canceled(summary),
         Step::Sleep(duration) => wit::Step::Sleep(milliseconds(duration)),
         Step::Wait => wit::Step::Wait,
