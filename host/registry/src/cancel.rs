@@ -21,11 +21,7 @@ pub enum CancelEffect {
 ///
 /// # Errors
 /// `TooLarge` for the reason.
-pub fn request_cancel(
-    task: &Task,
-    reason: Option<&str>,
-    now: Timestamp,
-) -> Result<(Applied, CancelEffect), Rejection> {
+pub fn request_cancel(task: &Task, reason: Option<&str>, now: Timestamp) -> Result<(Applied, CancelEffect), Rejection> {
     check_len("reason", reason.map_or(0, str::len), limit::REASON_BYTES)?;
     let unchanged = |effect| {
         let applied = Applied {

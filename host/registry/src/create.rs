@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::transition::check_len;
 use crate::{
-    Backoff, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Rejection, SessionId, State, Task, TaskId, Timestamp,
-    Usage, Visibility, WakePolicy, clean_line, limit,
+    Backoff, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Rejection, SessionId, State, Task, TaskId,
+    Timestamp, Usage, Visibility, WakePolicy, clean_line, limit,
 };
 
 /// Words that no task may be named.
@@ -112,6 +112,9 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
     if new.max_attempts == 0 {
         return invalid("max_attempts", "expected at least 1".to_owned());
     }
+    if !new.backoff.factor.is_finite() {
+        return invalid("backoff.factor", "expected a finite number".to_owned());
+    }
     let display_name = clean_line(&new.display_name, limit::DISPLAY_NAME_BYTES);
     Ok(Task {
         display_name: if display_name.is_empty() { new.kind.clone() } else { display_name },
@@ -154,6 +157,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
             host: None,
             unread: 0,
             cancel_delivered: false,
+            resumed: false,
             last_input_request: None,
         },
         created_at: now,

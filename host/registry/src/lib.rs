@@ -28,7 +28,7 @@ pub use description::{Description, Want};
 pub use event::{Event, EventBody};
 pub use fence::{Fence, check_fence};
 pub use id::{HostId, InputRequestId, InvalidId, MessageId, SessionId, TaskId};
-pub use message::{Direction, Message, NewMessage, Part, Recorded, record_message};
+pub use message::{Direction, Message, NewMessage, Part, Recorded, acknowledge, record_message, same_message};
 pub use plain_text::{clean_line, clean_text};
 pub use policy::{CancelMode, CancelPolicy, ClosePolicy, Visibility, WakePolicy};
 pub use retry::{Backoff, Failure, Retry, settle_failure};

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::transition::{Payloads, check_len, enter, finish};
 use crate::{
-    Applied, EventBody, Fence, MessageId, Phase, Rejection, State, Task, TaskId, Timestamp, WakeCause, WakePolicy, check_fence,
-    clean_line, clean_text, limit,
+    Applied, EventBody, Fence, MessageId, Phase, Rejection, State, Task, TaskId, Timestamp, WakeCause, WakePolicy,
+    check_fence, clean_line, clean_text, limit,
 };
 
 /// Which way a message goes.
@@ -103,7 +103,10 @@ pub fn record_message(task: &Task, new: NewMessage, now: Timestamp) -> Result<Re
         return Err(Rejection::Terminal { state: task.state });
     }
     if new.parts.is_empty() {
-        return Err(Rejection::Invalid { field: "parts".to_owned(), problem: "a message needs at least one".to_owned() });
+        return Err(Rejection::Invalid {
+            field: "parts".to_owned(),
+            problem: "a message needs at least one".to_owned(),
+        });
     }
     check_len("parts", new.parts.len(), limit::MESSAGE_PARTS)?;
     let bytes = new.parts.iter().map(|part| match part {
@@ -135,29 +138,50 @@ pub fn record_message(task: &Task, new: NewMessage, now: Timestamp) -> Result<Re
             changes.extend(["input_request", "state"]);
         }
     }
-    let message = Message {
-        id: new.id,
-        task_id: task.id.clone(),
-        direction: new.direction,
-        parts: new
-            .parts
-            .into_iter()
-            .map(|part| match part {
-                Part::Text(text) => Part::Text(clean_text(&text, limit::MESSAGE_BYTES)),
-                data @ Part::Data(_) => data,
-            })
-            .collect(),
-        in_reply_to: new.in_reply_to.map(|id| clean_line(&id, limit::LINK_BYTES)),
-        created_at: now,
-    };
+    let direction = new.direction;
+    let message = as_stored(&task.id, new, now);
     let mut applied = finish(task, next, &changes, Payloads::default(), now);
-    let body = match new.direction {
+    let body = match direction {
         Direction::Inbound => EventBody::MessageSent { message: message.clone() },
         Direction::Outbound => EventBody::MessageReceived { message: message.clone() },
     };
     applied.events.insert(0, body);
-    if new.direction == Direction::Outbound && task.wake_policy == WakePolicy::OnActivity {
+    if direction == Direction::Outbound && task.wake_policy == WakePolicy::OnActivity {
         applied.wakes.push(WakeCause::Message { message_id: message.id.clone() });
     }
     Ok(Recorded { message, applied, answered })
+}
+
+/// The message as it is stored.
+fn as_stored(task_id: &TaskId, new: NewMessage, now: Timestamp) -> Message {
+    let clean = |part| match part {
+        Part::Text(text) => Part::Text(clean_text(&text, limit::MESSAGE_BYTES)),
+        data @ Part::Data(_) => data,
+    };
+    Message {
+        id: new.id,
+        task_id: task_id.clone(),
+        direction: new.direction,
+        parts: new.parts.into_iter().map(clean).collect(),
+        in_reply_to: new.in_reply_to.map(|id| clean_line(&id, limit::LINK_BYTES)),
+        created_at: now,
+    }
+}
+
+/// Whether `new`, sent to `task_id`, is the stored message once more and not a second one under the same id (L29).
+#[must_use]
+pub fn same_message(stored: &Message, task_id: &TaskId, new: &NewMessage) -> bool {
+    *stored == as_stored(task_id, new.clone(), stored.created_at)
+}
+
+/// Notes that the instance behind `fence` has taken one message (L29). Also accepted from the instance of a task that has
+/// ended meanwhile: what was taken stays taken.
+///
+/// # Errors
+/// `Superseded`.
+pub fn acknowledge(task: &Task, fence: Fence, now: Timestamp) -> Result<Applied, Rejection> {
+    check_fence(task, Some(fence))?;
+    let mut next = task.clone();
+    next.dispatch.unread = next.dispatch.unread.saturating_sub(1);
+    Ok(finish(task, next, &[], Payloads::default(), now))
 }

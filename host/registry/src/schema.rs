@@ -70,8 +70,8 @@ impl Schema {
     /// # Errors
     /// The first violation, with its place.
     pub fn check(&self, value: &Value) -> Result<(), SchemaViolation> {
-        let validator = compile(&self.0)
-            .map_err(|error| SchemaViolation { pointer: String::new(), problem: error.to_string() })?;
+        let validator =
+            compile(&self.0).map_err(|error| SchemaViolation { pointer: String::new(), problem: error.to_string() })?;
         validator.validate(value).map_err(|error| SchemaViolation {
             pointer: error.instance_path().to_string(),
             problem: crate::clean_line(&error.to_string(), 512),
@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_violation_says_where_by_json_pointer() {
-        let schema = Schema::new(json!({"type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}}}}));
+        let schema =
+            Schema::new(json!({"type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}}}}));
         let violation = schema.unwrap().check(&json!({"a":[1,"x"]})).unwrap_err();
         assert_eq!(violation.pointer, "/a/1");
     }

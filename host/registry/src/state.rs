@@ -26,14 +26,8 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of a task's life.
-    pub const ALL: [State; 6] = [
-        State::Queued,
-        State::Running,
-        State::AwaitingInput,
-        State::Succeeded,
-        State::Failed,
-        State::Canceled,
-    ];
+    pub const ALL: [State; 6] =
+        [State::Queued, State::Running, State::AwaitingInput, State::Succeeded, State::Failed, State::Canceled];
 
     /// Whether the task is over.
     #[must_use]

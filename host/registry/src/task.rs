@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Backoff, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Schema, SessionId, State, TaskId, Timestamp, Usage,
-    Visibility, WakePolicy,
+    Backoff, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Schema, SessionId, State, TaskId, Timestamp,
+    Usage, Visibility, WakePolicy,
 };
 
 /// How far the work has come.
@@ -172,6 +172,9 @@ pub struct Dispatch {
     pub unread: u32,
     /// Whether an instance has been told of the cancel.
     pub cancel_delivered: bool,
+    /// Whether the newest claim woke a hibernating task, so that its instance owes `reconcile` and not `start`.
+    #[serde(default)]
+    pub resumed: bool,
     /// The newest question's id; a further one sorts after it (L12).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_input_request: Option<InputRequestId>,

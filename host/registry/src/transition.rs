@@ -104,6 +104,15 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
     let mut task = task.clone();
     let mut changes: Vec<&'static str> = Vec::new();
     let mut payloads = Payloads::default();
+    if let Some(state) = update.state {
+        let asked = update.input_request.is_some() && state == State::AwaitingInput;
+        if !asked {
+            check_step(before.state, state)?;
+        }
+        if state == State::Succeeded && update.error.is_some() {
+            return Err(Rejection::Invalid { field: "error".to_owned(), problem: "a success has none".to_owned() });
+        }
+    }
 
     merge_content(&mut task, &update, &mut changes)?;
     if let Some(result) = update.result {
@@ -125,7 +134,6 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
         changes.push("input_request");
         enter(&mut task, State::AwaitingInput, now);
     } else if let Some(state) = update.state {
-        check_step(before.state, state)?;
         enter(&mut task, state, now);
     }
     if update.cancel_delivered {
@@ -348,6 +356,7 @@ fn begin_attempt(task: &mut Task, supersede: &Supersede, now: Timestamp, changes
         }
         Supersede::Reattach => {
             task.crashes += 1;
+            task.retry_at = None;
             task.dispatch.due_at = Some(now);
         }
     }
@@ -363,6 +372,7 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
             needs(matches!(phase, Phase::Ready | Phase::Hibernating), "ready or hibernating")?;
             task.dispatch.phase = Phase::Resident;
             task.dispatch.claim += 1;
+            task.dispatch.resumed = phase == Phase::Hibernating;
             task.dispatch.host = Some(host);
             task.dispatch.due_at = None;
             task.retry_at = None;
@@ -394,9 +404,10 @@ fn earliest_look(task: &Task, until: Option<Timestamp>, now: Timestamp) -> Optio
     if task.dispatch.unread > 0 || unheard {
         return Some(now);
     }
-    let grace_ends = task.cancel.as_ref().filter(|_| task.cancel_policy.mode != CancelMode::External).and_then(|cancel| {
-        let grace = chrono::TimeDelta::try_milliseconds(i64::try_from(task.cancel_policy.grace_ms).ok()?)?;
-        cancel.requested_at.checked_add_signed(grace)
-    });
+    let grace_ends =
+        task.cancel.as_ref().filter(|_| task.cancel_policy.mode != CancelMode::External).and_then(|cancel| {
+            let grace = chrono::TimeDelta::try_milliseconds(i64::try_from(task.cancel_policy.grace_ms).ok()?)?;
+            cancel.requested_at.checked_add_signed(grace)
+        });
     [until, task.deadline, grace_ends].into_iter().flatten().min()
 }

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InputRequestId, Message, MessageId, Part, SessionId, State, Task, TaskId, Timestamp, WakePolicy, clean_line, limit};
+use crate::{
+    InputRequestId, Message, MessageId, Part, SessionId, State, Task, TaskId, Timestamp, WakePolicy, clean_line, limit,
+};
 
 /// Why a session is woken.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
