@@ -20,7 +20,9 @@ pub enum StoreError {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// The id or the idempotency key already stands for a task that was created differently.
-    #[error("{key} already stands for a task that was created differently; choose another or repeat the creation unchanged")]
+    #[error(
+        "{key} already stands for a task that was created differently; choose another or repeat the creation unchanged"
+    )]
     Conflict {
         /// The id, or the key with its name.
         key: String,
@@ -46,7 +48,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The store was written by a newer version.
-    #[error("the store has schema {found}, this version knows schemas up to {supported}: use a newer version; it was not touched")]
+    #[error(
+        "the store has schema {found}, this version knows schemas up to {supported}: use a newer version; it was not touched"
+    )]
     NewerSchema {
         /// What the file says.
         found: u32,

@@ -4,8 +4,8 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use taskwright_registry::{
-    CancelEffect, Fence, HostRef, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId, TaskUpdate, Timestamp,
-    Wake,
+    CancelEffect, Fence, HostRef, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId, TaskUpdate,
+    Timestamp, Wake,
 };
 use tokio::sync::broadcast;
 
@@ -143,12 +143,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// Only those of the store itself.
-    async fn messages(
-        &self,
-        session: &SessionId,
-        id: &TaskId,
-        page: &MessagePage,
-    ) -> Result<Vec<Message>, StoreError>;
+    async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, StoreError>;
 
     /// Inbound messages that no instance has taken yet, oldest first, at most `limit`.
     ///

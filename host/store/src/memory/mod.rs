@@ -1,0 +1,199 @@
+//! A store in memory: for tests, and for hosts that may forget everything when they end.
+//! Does not survive its process, and is not shared with another.
+
+mod index;
+mod rows;
+mod tables;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use serde_json::Value;
+use taskwright_registry::{
+    CancelEffect, Fence, HostRef, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId, TaskUpdate,
+    Timestamp, Wake,
+};
+use tokio::sync::broadcast;
+
+use crate::clock::{self, Clock};
+use crate::{
+    Change, ClaimRequest, Claimed, Created, EventPage, MessagePage, RecordedMessage, Store, StoreError, TaskPage,
+    TaskQuery, verbs,
+};
+use rows::MemoryRows;
+use tables::Tables;
+
+/// How many changes a receiver may lag behind before it is told that it missed some.
+const CHANGES_KEPT: usize = 4_096;
+
+/// A store in memory. Clones share their content.
+#[derive(Clone)]
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+    changes: broadcast::Sender<Change>,
+    clock: Clock,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(clock::system_clock())
+    }
+
+    /// An empty store with a clock of its own.
+    #[must_use]
+    pub fn with_clock(clock: Clock) -> Self {
+        Self { tables: Arc::default(), changes: broadcast::channel(CHANGES_KEPT).0, clock }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        // A verb that panicked had not begun to write: verbs decide first.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one verb alone on the tables, then announces what it changed.
+    fn transact<T>(
+        &self,
+        verb: impl AsyncFnOnce(&mut MemoryRows<'_>, Timestamp) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tables = self.lock();
+        let mut rows = MemoryRows::new(&mut tables);
+        let now = clock::read(&self.clock);
+        let outcome = verb(&mut rows, now).now_or_never().expect("rows in memory are always ready");
+        for change in rows.into_announced() {
+            // Nobody listening is fine.
+            let _ = self.changes.send(change);
+        }
+        outcome
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn now(&self) -> Timestamp {
+        clock::read(&self.clock)
+    }
+
+    async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
+        self.transact(async |rows, now| verbs::create(rows, new, now).await)
+    }
+
+    async fn get(&self, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
+        self.transact(async |rows, _| {
+            let task = verbs::get(rows, session, id).await?;
+            Ok(rows.complete(task))
+        })
+    }
+
+    async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        self.transact(async |rows, _| {
+            let page = verbs::list(rows, session, query).await?;
+            Ok(TaskPage { tasks: page.tasks.into_iter().map(|task| rows.complete(task)).collect(), next: page.next })
+        })
+    }
+
+    async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
+        self.transact(async |rows, now| {
+            let task = verbs::update(rows, session, id, update, now).await?;
+            Ok(rows.complete(task))
+        })
+    }
+
+    async fn request_cancel(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        reason: Option<String>,
+    ) -> Result<(Task, CancelEffect), StoreError> {
+        self.transact(async |rows, now| {
+            let (task, effect) = verbs::request_cancel(rows, session, id, reason.as_deref(), now).await?;
+            Ok((rows.complete(task), effect))
+        })
+    }
+
+    async fn record_message(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        message: NewMessage,
+    ) -> Result<RecordedMessage, StoreError> {
+        self.transact(async |rows, now| {
+            let recorded = verbs::record_message(rows, session, id, message, now).await?;
+            Ok(RecordedMessage { task: rows.complete(recorded.task), ..recorded })
+        })
+    }
+
+    async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, StoreError> {
+        self.transact(async |rows, _| verbs::messages(rows, session, id, page).await)
+    }
+
+    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.transact(async |rows, _| verbs::unread(rows, session, id, limit).await)
+    }
+
+    async fn mark_delivered(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        fence: Fence,
+        message: &MessageId,
+    ) -> Result<(), StoreError> {
+        self.transact(async |rows, now| verbs::mark_delivered(rows, session, id, fence, message, now).await)
+    }
+
+    async fn checkpoint(&self, session: &SessionId, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.transact(async |rows, _| verbs::checkpoint(rows, session, id).await)
+    }
+
+    async fn result(&self, session: &SessionId, id: &TaskId) -> Result<Option<Value>, StoreError> {
+        self.transact(async |rows, _| verbs::result(rows, session, id).await)
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
+        self.transact(async |rows, now| {
+            let claimed = verbs::claim(rows, request, now).await?;
+            Ok(claimed.into_iter().map(|one| rows.complete_claimed(one)).collect())
+        })
+    }
+
+    async fn held_by(&self, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
+        self.transact(async |rows, _| {
+            let held = verbs::held_by(rows, host).await?;
+            Ok(held.into_iter().map(|one| rows.complete_claimed(one)).collect())
+        })
+    }
+
+    async fn next_due(&self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        self.transact(async |rows, _| verbs::next_due(rows, kinds).await)
+    }
+
+    async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {
+        self.transact(async |rows, _| verbs::events(rows, session, after, limit).await)
+    }
+
+    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+        self.transact(async |rows, _| verbs::wakes(rows, session, limit).await)
+    }
+
+    async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {
+        self.transact(async |rows, _| verbs::acknowledge_wakes(rows, session, ids).await)
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+}

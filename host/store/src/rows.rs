@@ -1,0 +1,115 @@
+//! What a store must be able to read and write, row by row, so that the verbs can be written once for all stores.
+//! Does not decide anything: no method looks at a state, a fence or a policy.
+//!
+//! Records travel without their specification, which never changes and can be large: `find_spec` reads it.
+
+use serde_json::Value;
+use taskwright_registry::{
+    Event, EventBody, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake, WakeCause,
+};
+
+use crate::{Change, Order, StoreError, TaskFilter};
+
+/// A message with what the store knows about it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredMessage {
+    /// The message.
+    pub(crate) message: Message,
+    /// Whether an instance has taken it.
+    pub(crate) taken: bool,
+    /// Whether it answered a question.
+    pub(crate) answered: bool,
+}
+
+/// A wake that is to be written, unless there is one for the same session, task, attempt and cause.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NewWake {
+    pub(crate) session_id: SessionId,
+    pub(crate) task_id: TaskId,
+    pub(crate) attempt: u32,
+    pub(crate) cause: WakeCause,
+    pub(crate) text: String,
+    pub(crate) at: Timestamp,
+}
+
+/// Rows out.
+pub(crate) trait Rows {
+    /// A record, whosever it is.
+    async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+    /// The session of a task.
+    async fn owner(&mut self, id: &TaskId) -> Result<Option<SessionId>, StoreError>;
+    /// The specification of a task that exists.
+    async fn find_spec(&mut self, id: &TaskId) -> Result<Value, StoreError>;
+    /// The result of a task.
+    async fn find_result(&mut self, id: &TaskId) -> Result<Option<Value>, StoreError>;
+    /// The checkpoint of a task.
+    async fn find_checkpoint(&mut self, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The task that was created with a key.
+    async fn find_by_key(&mut self, session: &SessionId, key: &str) -> Result<Option<TaskId>, StoreError>;
+    /// The live task of a name.
+    async fn find_live_name(&mut self, session: &SessionId, name: &str) -> Result<Option<TaskId>, StoreError>;
+    /// Tasks of a session, by creation, behind `after` (which is one of them), at most `limit`.
+    async fn tasks_of(
+        &mut self,
+        session: &SessionId,
+        filter: &TaskFilter,
+        order: Order,
+        after: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>, StoreError>;
+    /// Tasks of these kinds with `due_at` up to `now`, the longest due first.
+    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError>;
+    /// The smallest `due_at` of these kinds.
+    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError>;
+    /// The resident tasks of a host, by creation.
+    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError>;
+    /// A message, whosever it is.
+    async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError>;
+    /// Messages of a task behind `after` (which is one of them), oldest first.
+    async fn messages_after(
+        &mut self,
+        task: &TaskId,
+        after: &MessageId,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError>;
+    /// The latest messages of a task, oldest first.
+    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError>;
+    /// Inbound messages of a task that no instance has taken, oldest first.
+    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError>;
+    /// Events behind a sequence number, in order.
+    async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+    /// The last sequence number of a session, 0 if it has none.
+    async fn last_seq(&mut self, session: &SessionId) -> Result<u64, StoreError>;
+    /// Wakes that have not been acknowledged, oldest first.
+    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError>;
+}
+
+/// Rows in. All that one verb writes becomes visible and durable together, or not at all.
+pub(crate) trait Transaction: Rows {
+    /// Writes a new record with its specification.
+    async fn insert_task(&mut self, task: &Task) -> Result<(), StoreError>;
+    /// Replaces exactly the row that has `before`'s id and version.
+    async fn put_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError>;
+    /// Replaces the result.
+    async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError>;
+    /// Replaces the checkpoint.
+    async fn put_checkpoint(&mut self, id: &TaskId, checkpoint: Vec<u8>) -> Result<(), StoreError>;
+    /// Writes a message that no instance has taken.
+    async fn insert_message(&mut self, message: &Message, answered: bool) -> Result<(), StoreError>;
+    /// Notes that an instance has taken a message.
+    async fn take_message(&mut self, id: &MessageId) -> Result<(), StoreError>;
+    /// Gives an event the next number of its session.
+    async fn append_event(
+        &mut self,
+        session: &SessionId,
+        task: &TaskId,
+        at: Timestamp,
+        body: EventBody,
+    ) -> Result<(), StoreError>;
+    /// Writes a wake, unless there is one for its cause.
+    async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError>;
+    /// Acknowledges a wake of a session; says whether there was one to acknowledge.
+    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64) -> Result<bool, StoreError>;
+    /// What to announce once all is committed.
+    fn announce(&mut self, change: Change);
+}

@@ -1,0 +1,54 @@
+//! Handing due tasks to a host.
+//! Does not know leases: a host that has lost its own must not claim, and the fence stops what it still writes.
+
+use taskwright_registry::{DispatchChange, HostRef, Task, TaskUpdate, Timestamp, apply, limit};
+
+use super::write;
+use crate::rows::{Rows, Transaction};
+use crate::{ClaimRequest, Claimed, StoreError};
+
+/// The most tasks that one claim hands out.
+const MAX_CLAIM: usize = 500;
+
+pub(crate) async fn claim<T: Transaction>(
+    rows: &mut T,
+    request: &ClaimRequest,
+    now: Timestamp,
+) -> Result<Vec<Claimed>, StoreError> {
+    if request.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let candidates = match &request.only {
+        None => rows.due(&request.kinds, now, request.limit.min(MAX_CLAIM)).await?,
+        Some(only) => {
+            let mut wanted = Vec::from_iter(rows.find_task(only).await?);
+            wanted.retain(|task| {
+                request.kinds.contains(&task.kind) && task.dispatch.due_at.is_some_and(|due_at| due_at <= now)
+            });
+            wanted
+        }
+    };
+    let mut claimed = Vec::with_capacity(candidates.len());
+    for task in candidates {
+        let dispatch = Some(DispatchChange::Claim { host: request.host.clone() });
+        let applied = apply(&task, TaskUpdate { dispatch, ..TaskUpdate::default() }, now)?;
+        let task = write(rows, &task, applied, None, now).await?;
+        claimed.push(with_inbox(rows, task).await?);
+    }
+    Ok(claimed)
+}
+
+pub(crate) async fn held_by<R: Rows>(rows: &mut R, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
+    let mut held = Vec::new();
+    for task in rows.resident(host).await? {
+        held.push(with_inbox(rows, task).await?);
+    }
+    Ok(held)
+}
+
+async fn with_inbox<R: Rows>(rows: &mut R, task: Task) -> Result<Claimed, StoreError> {
+    let unread =
+        if task.dispatch.unread == 0 { Vec::new() } else { rows.unread(&task.id, limit::INBOX_MESSAGES).await? };
+    let checkpoint = if task.checkpoint.is_some() { rows.find_checkpoint(&task.id).await? } else { None };
+    Ok(Claimed { resumed: task.dispatch.resumed, task, checkpoint, unread })
+}

@@ -1,0 +1,75 @@
+//! The verbs of the `Store` trait, written once over rows: what is looked up, what the core is asked, what is written.
+//! Does not know how rows are kept, and decides nothing that `taskwright-registry` decides.
+//!
+//! Every verb makes all its decisions before its first write, so that a refusal leaves nothing behind.
+
+mod change;
+mod claim;
+mod create;
+mod message;
+mod read;
+
+pub(crate) use change::{request_cancel, update};
+pub(crate) use claim::{claim, held_by};
+pub(crate) use create::create;
+pub(crate) use message::{mark_delivered, messages, record_message, unread};
+pub(crate) use read::{acknowledge_wakes, checkpoint, events, get, list, next_due, result, wakes};
+
+use taskwright_registry::{Applied, Message, SessionId, Task, TaskId, Timestamp, wake_text};
+
+use crate::rows::{NewWake, Rows, Transaction};
+use crate::{Change, StoreError};
+
+/// The record of a task of this session; a foreign one is not found (L23).
+async fn find_own<R: Rows>(rows: &mut R, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
+    match rows.find_task(id).await? {
+        Some(task) if task.session_id == *session => Ok(task),
+        _ => Err(not_found(session, id)),
+    }
+}
+
+/// Whether the session has this task (L23).
+async fn owns<R: Rows>(rows: &mut R, session: &SessionId, id: &TaskId) -> Result<bool, StoreError> {
+    Ok(rows.owner(id).await?.as_ref() == Some(session))
+}
+
+fn not_found(session: &SessionId, id: &TaskId) -> StoreError {
+    StoreError::NotFound { session: session.clone(), id: id.clone() }
+}
+
+/// Writes an accepted change with everything that belongs to it, and returns the record after it.
+async fn write<T: Transaction>(
+    rows: &mut T,
+    before: &Task,
+    applied: Applied,
+    message: Option<&Message>,
+    now: Timestamp,
+) -> Result<Task, StoreError> {
+    let Applied { task, changed, events, wakes, payloads } = applied;
+    if changed {
+        rows.put_task(before, &task).await?;
+    }
+    if let Some(result) = payloads.result {
+        rows.put_result(&task.id, result).await?;
+    }
+    if let Some(checkpoint) = payloads.checkpoint {
+        rows.put_checkpoint(&task.id, checkpoint).await?;
+    }
+    let seen = changed || !events.is_empty();
+    for body in events {
+        rows.append_event(&task.session_id, &task.id, now, body).await?;
+    }
+    for cause in wakes {
+        let text = wake_text(&task, &cause, message);
+        let (session_id, task_id) = (task.session_id.clone(), task.id.clone());
+        rows.insert_wake(NewWake { session_id, task_id, attempt: task.attempt, cause, text, at: now }).await?;
+    }
+    if seen {
+        rows.announce(announcement(&task));
+    }
+    Ok(task)
+}
+
+fn announcement(task: &Task) -> Change {
+    Change::Task { session_id: task.session_id.clone(), task_id: task.id.clone(), due_at: task.dispatch.due_at }
+}

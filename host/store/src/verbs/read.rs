@@ -1,0 +1,80 @@
+//! Reading records, results, the log and the inbox of wakes.
+//! Does not read messages: those have a module of their own.
+
+use serde_json::Value;
+use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
+
+use super::{find_own, not_found, owns};
+use crate::rows::{Rows, Transaction};
+use crate::{EventPage, StoreError, TaskPage, TaskQuery};
+
+/// The largest page of events or wakes.
+const MAX_PAGE: usize = 1_000;
+
+pub(crate) async fn get<R: Rows>(rows: &mut R, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
+    find_own(rows, session, id).await
+}
+
+pub(crate) async fn list<R: Rows>(
+    rows: &mut R,
+    session: &SessionId,
+    query: &TaskQuery,
+) -> Result<TaskPage, StoreError> {
+    let limit = query.limit.clamp(1, TaskQuery::MAX_LIMIT);
+    if let Some(after) = &query.after
+        && !owns(rows, session, after).await?
+    {
+        return Ok(TaskPage { tasks: Vec::new(), next: None });
+    }
+    let mut tasks = rows.tasks_of(session, &query.filter, query.order, query.after.as_ref(), limit + 1).await?;
+    let more = tasks.len() > limit;
+    tasks.truncate(limit);
+    let next = tasks.last().filter(|_| more).map(|task| task.id.clone());
+    Ok(TaskPage { tasks, next })
+}
+
+pub(crate) async fn checkpoint<R: Rows>(
+    rows: &mut R,
+    session: &SessionId,
+    id: &TaskId,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    if owns(rows, session, id).await? { rows.find_checkpoint(id).await } else { Err(not_found(session, id)) }
+}
+
+pub(crate) async fn result<R: Rows>(
+    rows: &mut R,
+    session: &SessionId,
+    id: &TaskId,
+) -> Result<Option<Value>, StoreError> {
+    if owns(rows, session, id).await? { rows.find_result(id).await } else { Err(not_found(session, id)) }
+}
+
+pub(crate) async fn next_due<R: Rows>(rows: &mut R, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
+    rows.next_due(kinds).await
+}
+
+pub(crate) async fn events<R: Rows>(
+    rows: &mut R,
+    session: &SessionId,
+    after: u64,
+    limit: usize,
+) -> Result<EventPage, StoreError> {
+    let events = rows.events_after(session, after, limit.clamp(1, MAX_PAGE)).await?;
+    Ok(EventPage { events, last: rows.last_seq(session).await? })
+}
+
+pub(crate) async fn wakes<R: Rows>(rows: &mut R, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+    rows.pending_wakes(session, limit.clamp(1, MAX_PAGE)).await
+}
+
+pub(crate) async fn acknowledge_wakes<T: Transaction>(
+    rows: &mut T,
+    session: &SessionId,
+    ids: &[u64],
+) -> Result<usize, StoreError> {
+    let mut acknowledged = 0;
+    for id in ids {
+        acknowledged += usize::from(rows.acknowledge_wake(session, *id).await?);
+    }
+    Ok(acknowledged)
+}
