@@ -37,7 +37,10 @@ fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
     for folder in &grants.folders {
         builder.preopened_dir(&folder.host_path, format!("/{}", folder.name), FsPerms::ReadOnly).map_err(|error| {
             let path = folder.host_path.display();
-            AttemptError::Internal(format!("the folder `{path}`, granted as `{}`, cannot be opened: {error}", folder.name))
+            AttemptError::Internal(format!(
+                "the folder `{path}`, granted as `{}`, cannot be opened: {error}",
+                folder.name
+            ))
         })?;
     }
     Ok(builder.build())

@@ -30,10 +30,8 @@ pub(crate) struct CodeCache {
 impl CodeCache {
     /// Opens the folder; makes it, and the key, where they are missing.
     pub(crate) fn open(dir: &Path, engine: &Engine) -> Result<Self, SandboxError> {
-        let failed = |problem: io::Error| SandboxError::Cache {
-            path: dir.display().to_string(),
-            problem: problem.to_string(),
-        };
+        let failed =
+            |problem: io::Error| SandboxError::Cache { path: dir.display().to_string(), problem: problem.to_string() };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
         // It may have been there, and open to others.
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;

@@ -97,11 +97,7 @@ impl<S: Send> sink::HostWithStore<S> for Contract {
         .await
     }
 
-    async fn request_input(
-        accessor: &Accessor<S, Self>,
-        prompt: String,
-        expected: Option<String>,
-    ) -> Answer<String> {
+    async fn request_input(accessor: &Accessor<S, Self>, prompt: String, expected: Option<String>) -> Answer<String> {
         report(accessor, prompt.len() + len(expected.as_ref()), async |host, meter| {
             at_most("prompt_bytes", prompt.len() as u64, limit::PROMPT_BYTES as u64)?;
             at_most("expected_bytes", len(expected.as_ref()) as u64, limit::EXPECTED_BYTES as u64)?;

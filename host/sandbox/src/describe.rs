@@ -75,9 +75,8 @@ fn check(given: types::Description) -> Result<Described, LoadError> {
         let actual = format!("{} bytes", given.spec_schema.len());
         return bad("spec-schema", &format!("at most {SCHEMA_BYTES} bytes"), &actual);
     }
-    let schema = Schema::from_json(&given.spec_schema).map_err(|SchemaError(problem)| {
-        LoadError::BadSchema(SchemaError(problem))
-    })?;
+    let schema = Schema::from_json(&given.spec_schema)
+        .map_err(|SchemaError(problem)| LoadError::BadSchema(SchemaError(problem)))?;
     let wishes = convert::wishes(&given.budget);
     let description = convert::description(given, schema.as_value().clone());
     Ok(Described { description, schema, wishes })

@@ -2,13 +2,13 @@
 //! Does not hand out anything: callers hold an `Instance`.
 
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use taskwright_registry::Message;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use wasmtime::component::Accessor;
 use wasmtime::{Engine, Store};
 
@@ -42,30 +42,31 @@ pub(crate) struct Call {
 /// What an instance and its handles share.
 pub(crate) struct Shared {
     pub(crate) meter: Arc<Meter>,
-    why: OnceLock<StopReason>,
-    stop: Notify,
+    stop: watch::Sender<Option<StopReason>>,
     end: watch::Sender<Option<AttemptError>>,
 }
 
 impl Shared {
     pub(crate) fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, why: OnceLock::new(), stop: Notify::new(), end: watch::Sender::new(None) }
+        Self { meter, stop: watch::Sender::new(None), end: watch::Sender::new(None) }
     }
 
     /// The first reason stands.
     pub(crate) fn stop(&self, why: StopReason) {
-        let _ = self.why.set(why);
-        self.stop.notify_one();
+        self.stop.send_if_modified(|stop| {
+            let first = stop.is_none();
+            if first {
+                *stop = Some(why);
+            }
+            first
+        });
     }
 
-
+    /// Waits until somebody wants the instance to end.
     pub(crate) async fn wait_for_stop(&self) -> StopReason {
-        loop {
-            if let Some(why) = self.why.get() {
-                return *why;
-            }
-            self.stop.notified().await;
-        }
+        let mut stop = self.stop.subscribe();
+        let why = stop.wait_for(Option::is_some).await.map(|why| *why);
+        why.ok().flatten().unwrap_or(StopReason::Dropped)
     }
 
     /// Waits until the store is gone and says why.
@@ -200,9 +201,7 @@ async fn answer(accessor: &Accessor<Attempt>, kind: &Bound, call: Call, stdio: &
             let (task, message) = (convert::task(task), convert::message(message));
             guest.call_deliver(accessor, task, message).await?.map_err(failed).map(|()| None)
         }
-        Request::Cancel(task) => {
-            guest.call_cancel(accessor, convert::task(task)).await?.map_err(failed).map(|()| None)
-        }
+        Request::Cancel(task) => guest.call_cancel(accessor, convert::task(task)).await?.map_err(failed).map(|()| None),
     };
     // What was printed before an end belongs before the end.
     stdio.flush().await;

@@ -40,10 +40,14 @@ pub enum LoadError {
         actual: String,
     },
     /// The file is a core module.
-    #[error("expected a WebAssembly component, found a core module; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`")]
+    #[error(
+        "expected a WebAssembly component, found a core module; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
     CoreModule,
     /// The file is compiled code.
-    #[error("expected a WebAssembly component, found {actual}; compiled code is never accepted, because it cannot be checked")]
+    #[error(
+        "expected a WebAssembly component, found {actual}; compiled code is never accepted, because it cannot be checked"
+    )]
     AlreadyCompiled {
         /// What the file is.
         actual: String,

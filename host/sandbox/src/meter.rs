@@ -260,10 +260,7 @@ mod tests {
         let meter = Meter::new(Budget { output_bytes: 10, ..Budget::default() });
         meter.output(8).unwrap();
         let refused = meter.output(3).unwrap_err();
-        assert_eq!(
-            refused,
-            Refusal::LimitExceeded { dimension: "output_bytes".to_owned(), allowed: 10, wanted: 11 }
-        );
+        assert_eq!(refused, Refusal::LimitExceeded { dimension: "output_bytes".to_owned(), allowed: 10, wanted: 11 });
         meter.output(2).unwrap();
         assert_eq!(meter.usage().output_bytes, 10);
     }
@@ -275,10 +272,7 @@ mod tests {
         assert_eq!(meter.host_call().unwrap(), None);
         assert!(meter.host_call().unwrap().is_some());
         meter.host_call().unwrap_err();
-        assert_eq!(
-            meter.verdict(),
-            Some(&AttemptError::Exhausted { dimension: "host_calls", allowed: 3, used: 4 })
-        );
+        assert_eq!(meter.verdict(), Some(&AttemptError::Exhausted { dimension: "host_calls", allowed: 3, used: 4 }));
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl Stdio {
         if self.meter.output(bytes.len()).is_err() {
             // An error here would make the guest's own print panic, which would hide what it is about.
             if !std::mem::replace(&mut state.full, true) {
-                let note = format!("[output_bytes reached: {}; the rest is dropped]\n", self.meter.budget().output_bytes);
+                let note =
+                    format!("[output_bytes reached: {}; the rest is dropped]\n", self.meter.budget().output_bytes);
                 state.waiting += note.len();
                 state.ready.push_back((OutputStream::Stderr, note));
                 self.filled.notify_one();

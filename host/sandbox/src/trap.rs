@@ -56,9 +56,8 @@ fn engine_limit(error: &Error, meter: &Meter) -> Option<AttemptError> {
         return Some(AttemptError::Internal(format!("the pool of instances is used up: {}", error.root_cause())));
     }
     let text = error.root_cause().to_string();
-    let exhausted = |dimension, allowed: u64| {
-        Some(AttemptError::Exhausted { dimension, allowed, used: allowed.saturating_add(1) })
-    };
+    let exhausted =
+        |dimension, allowed: u64| Some(AttemptError::Exhausted { dimension, allowed, used: allowed.saturating_add(1) });
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         return exhausted("call_bytes", meter.budget().call_bytes);
     }

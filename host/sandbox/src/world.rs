@@ -101,7 +101,9 @@ pub(crate) fn refuse_import(import: &str) -> Option<String> {
         return Some("of WASI only version 0.2 is offered; build the component for wasm32-wasip2".to_owned());
     }
     if interface.starts_with("wasi:sockets/") {
-        return Some("no configuration opens sockets to a kind; requests over HTTP will be a grant of their own".to_owned());
+        return Some(
+            "no configuration opens sockets to a kind; requests over HTTP will be a grant of their own".to_owned(),
+        );
     }
     if interface.starts_with("wasi:http/") {
         return Some("this version has no `http` grant yet; do without requests, or use a later version".to_owned());

@@ -1,1 +1,28 @@
-//! Honest and hostile guests for the tests.
+//! Honest and hostile guests for the tests: natively the compiled components, for WebAssembly what the guests share.
+//! Does not say what is to be expected of a guest: the tests do.
+//!
+//! `foreach_guest!(callback)` calls a macro with the identifier of every guest, so that a test file that defines a test
+//! for each does not compile when one is missing.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod built {
+    include!(concat!(env!("OUT_DIR"), "/guests.rs"));
+    include!(concat!(env!("OUT_DIR"), "/foreach_guest.rs"));
+}
+#[cfg(not(target_arch = "wasm32"))]
+pub use built::*;
+
+#[cfg(target_arch = "wasm32")]
+pub mod behaviour;
+#[cfg(target_arch = "wasm32")]
+#[expect(missing_docs, clippy::pedantic, reason = "generated; the contract documents itself")]
+pub mod contract {
+    wit_bindgen::generate!({
+        path: "../../wit/since_v0.1.0",
+        world: "kind",
+        pub_export_macro: true,
+        default_bindings_module: "taskwright_test_guests::contract",
+    });
+}
+#[cfg(target_arch = "wasm32")]
+pub mod signal;

@@ -1,0 +1,28 @@
+//! The sandbox from the outside, with real guests. Every guest has a module of its own name with its tests in one of the
+//! files here; a guest that has none does not compile.
+
+mod files;
+mod hostile;
+mod limits;
+mod loading;
+mod stored_code;
+mod support;
+mod well_behaved;
+
+mod tested {
+    pub(crate) use crate::files::*;
+    pub(crate) use crate::hostile::*;
+    pub(crate) use crate::limits::*;
+    pub(crate) use crate::loading::*;
+    pub(crate) use crate::well_behaved::*;
+}
+
+macro_rules! has_tests {
+    ($guest:ident) => {
+        const _: () = {
+            #[expect(unused_imports, reason = "it only has to be there")]
+            use crate::tested::$guest as _tests;
+        };
+    };
+}
+taskwright_test_guests::foreach_guest!(has_tests);

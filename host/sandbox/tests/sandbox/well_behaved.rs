@@ -1,0 +1,238 @@
+//! Guests that do what a guest is meant to do.
+//! Nothing here is about limits or files.
+
+use std::time::Duration;
+
+use serde_json::json;
+use taskwright_registry::{Cancel, Part, Progress, Retry};
+use taskwright_sandbox::{AttemptError, OutputStream, Step, StopReason};
+use taskwright_test_guests as guests;
+
+use crate::support::*;
+
+pub(crate) mod honest {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_honest_guest_reports_and_succeeds() {
+        let mut running = plain(guests::HONEST).await;
+        let step = running.instance.start(context()).await.unwrap();
+        assert_eq!(step, Step::Succeeded { summary: Some("done".to_owned()), result: Some(json!({"n": 1})) });
+        let progress = Progress { current: 1, total: Some(2), unit: Some("steps".to_owned()), label: None };
+        assert_eq!(
+            running.rest(),
+            [
+                Report::State(Some("working".to_owned())),
+                Report::Progress(progress),
+                Report::Output(OutputStream::Output, "hello test-guest\n".to_owned()),
+                Report::Post(vec![Part::Text("hi".to_owned()), Part::Data(json!({"n": 1}))]),
+            ]
+        );
+        let usage = running.instance.usage();
+        assert_eq!((usage.host_calls, usage.messages, usage.output_bytes, usage.instances), (4, 1, 17, 1));
+        assert!(usage.memory_peak_bytes >= 64 * 1024, "{usage:?}");
+        running.instance.stop(StopReason::Done);
+        running.instance.stopped().await;
+        assert_eq!(running.instance.start(context()).await, Err(AttemptError::Stopped(StopReason::Done)));
+    }
+
+    #[tokio::test]
+    async fn dropping_the_last_handle_drops_the_instance() {
+        let mut running = plain(guests::IGNORES_CANCEL).await;
+        let start = running.start();
+        running.next().await;
+        let second = running.instance.clone();
+        let (instance, mut reports) = (running.instance, running.reports);
+        drop((instance, running.host));
+        start.abort();
+        let _ = start.await;
+        drop(second);
+        // The host's end of the reports is in the store.
+        assert_eq!(reports.recv().await, None);
+    }
+}
+
+pub(crate) mod resident {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_reaches_a_guest_that_is_suspended_in_start() {
+        let mut running = plain(guests::RESIDENT).await;
+        let start = running.start();
+        assert_eq!(running.next().await, Report::State(Some("waiting".to_owned())));
+        running.instance.deliver(context(), message("good news")).await.unwrap();
+        assert_eq!(summary(start.await.unwrap()), "good news");
+    }
+
+    #[tokio::test]
+    async fn a_fresh_instance_takes_a_message_before_it_reconciles_from_its_checkpoint() {
+        let running = plain(guests::RESIDENT).await;
+        running.instance.deliver(context(), message("early")).await.unwrap();
+        let mut task = context();
+        task.checkpoint = Some(b"sleep".to_vec());
+        assert_eq!(running.instance.reconcile(task.clone()).await, Ok(Step::Sleep(Duration::from_millis(1_500))));
+        task.checkpoint = Some(b"other".to_vec());
+        assert_eq!(running.instance.reconcile(task.clone()).await, Ok(Step::Wait));
+        task.checkpoint = None;
+        let Err(AttemptError::Guest(failure)) = running.instance.reconcile(task).await else { panic!() };
+        assert_eq!(failure.error.kind, "no_checkpoint");
+    }
+}
+
+pub(crate) mod cancel_listener {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cancel_reaches_a_guest_that_is_suspended_in_start() {
+        let mut running = plain(guests::CANCEL_LISTENER).await;
+        let start = running.start();
+        running.next().await;
+        let mut task = context();
+        task.task.cancel = Some(Cancel { requested_at: now(), reason: Some("enough".to_owned()) });
+        running.instance.cancel(task).await.unwrap();
+        assert_eq!(start.await.unwrap(), Ok(Step::Canceled { summary: Some("enough".to_owned()) }));
+    }
+}
+
+pub(crate) mod busy_listener {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_guest_that_only_ever_reports_hears_a_message_and_a_cancel() {
+        let mut running = plain(guests::BUSY_LISTENER).await;
+        let start = running.start();
+        running.next().await;
+        running.instance.deliver(context(), message("x")).await.unwrap();
+        assert_eq!(summary(start.await.unwrap()), "message");
+
+        let mut running = plain(guests::BUSY_LISTENER).await;
+        let start = running.start();
+        running.next().await;
+        running.instance.cancel(context()).await.unwrap();
+        assert_eq!(summary(start.await.unwrap()), "cancel");
+    }
+}
+
+pub(crate) mod polls_cancel {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_guest_that_computes_sees_the_wish_to_cancel_without_a_call() {
+        let mut running = plain(guests::POLLS_CANCEL).await;
+        let start = running.start();
+        running.next().await;
+        *running.host.cancel.lock().unwrap() = Some(Cancel { requested_at: now(), reason: Some("look".to_owned()) });
+        assert_eq!(start.await.unwrap(), Ok(Step::Canceled { summary: Some("look".to_owned()) }));
+    }
+}
+
+pub(crate) mod fails {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failure_of_the_guest_keeps_its_wish_for_a_retry_and_cannot_pass_for_one_of_the_host() {
+        let (result, _) = run(guests::FAILS, Default::default()).await;
+        let failure = result.unwrap_err().into_failure();
+        assert_eq!(failure.error.kind, "guest_trap");
+        assert_eq!(failure.error.message, "not really");
+        assert_eq!(failure.retry, Retry::After(250));
+    }
+}
+
+pub(crate) mod bad_result {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_result_that_is_no_json_is_an_invalid_result() {
+        let (result, _) = run(guests::BAD_RESULT, Default::default()).await;
+        let failure = result.unwrap_err().into_failure();
+        assert_eq!(failure.error.kind, "invalid_result");
+        assert!(failure.error.message.contains("result") && failure.error.message.contains("not JSON"), "{failure:?}");
+    }
+}
+
+pub(crate) mod bad_arguments {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_bad_argument_is_refused_with_its_place_and_reaches_no_host() {
+        let (result, mut running) = run(guests::BAD_ARGUMENTS, Default::default()).await;
+        assert_eq!(summary(result), "refused");
+        let reports = running.rest();
+        let [Report::Output(_, text)] = reports.as_slice() else { panic!("{reports:?}") };
+        let lines: Vec<&str> = text.lines().collect();
+        for (line, expected) in lines.iter().zip([
+            "state_detail_bytes",
+            "parts[0]: not JSON",
+            "parts: a message needs at least one",
+            "expected: not a usable JSON Schema",
+            "name: must not",
+            "name: must not begin with a dot",
+            "checkpoint_bytes",
+        ]) {
+            assert!(line.starts_with("Err(") && line.contains(expected), "{line}\n{expected}");
+        }
+        assert_eq!(lines.len(), 7);
+    }
+}
+
+pub(crate) mod printer {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_guest_prints_becomes_output_in_lines_before_it_ends() {
+        let (result, mut running) = run(guests::PRINTER, Default::default()).await;
+        assert_eq!(summary(result), "printed");
+        let reports = running.rest();
+        let printed: Vec<_> = reports
+            .into_iter()
+            .map(|report| match report {
+                Report::Output(stream, text) => (stream, text),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            printed,
+            [
+                (OutputStream::Stdout, "one\n".to_owned()),
+                (OutputStream::Stderr, "two\n".to_owned()),
+                (OutputStream::Stdout, "three".to_owned()),
+            ]
+        );
+    }
+}
+
+pub(crate) mod drafter {
+    use super::*;
+    use taskwright_registry::{Links, Schema};
+    use taskwright_sandbox::{ArtifactContent, NewArtifact};
+
+    #[tokio::test]
+    async fn drafts_artifacts_links_checkpoints_and_questions_reach_the_host() {
+        let (result, mut running) = run(guests::DRAFTER, Default::default()).await;
+        assert_eq!(summary(result), "inreq_1");
+        let artifact = |name: &str, content| {
+            let (name, media_type) = (name.to_owned(), "text/plain".to_owned());
+            Report::Artifact(NewArtifact { name, media_type, content })
+        };
+        let links = Links {
+            child_session_id: Some("child".to_owned()),
+            remote_task_id: None,
+            resource_ids: vec!["a".to_owned(), "b".to_owned()],
+        };
+        assert_eq!(
+            running.rest(),
+            [
+                Report::Draft("log.txt".to_owned(), b"one".to_vec()),
+                Report::Draft("log.txt".to_owned(), b"two".to_vec()),
+                artifact("log.txt", ArtifactContent::Draft),
+                artifact("raw.bin", ArtifactContent::Bytes(vec![1, 2, 3])),
+                artifact("elsewhere", ArtifactContent::Url("https://example.org/x".to_owned())),
+                Report::Link(links),
+                Report::Checkpoint(b"here".to_vec()),
+                Report::Ask("Go on?".to_owned(), Some(Schema::new(json!({"type": "boolean"})).unwrap())),
+            ]
+        );
+        assert_eq!(running.instance.usage().artifact_bytes, 9);
+    }
+}
