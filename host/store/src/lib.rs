@@ -6,6 +6,7 @@ mod error;
 mod filter;
 mod memory;
 mod rows;
+mod sqlite;
 mod store;
 mod verbs;
 
@@ -13,4 +14,5 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use filter::{EventPage, MessagePage, Order, TaskFilter, TaskPage, TaskQuery};
 pub use memory::MemoryStore;
+pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};

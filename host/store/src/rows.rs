@@ -109,7 +109,7 @@ pub(crate) trait Transaction: Rows {
     /// Writes a wake, unless there is one for its cause.
     async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError>;
     /// Acknowledges a wake of a session; says whether there was one to acknowledge.
-    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64) -> Result<bool, StoreError>;
+    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, at: Timestamp) -> Result<bool, StoreError>;
     /// What to announce once all is committed.
     fn announce(&mut self, change: Change);
 }

@@ -190,7 +190,7 @@ impl Store for MemoryStore {
     }
 
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {
-        self.transact(async |rows, _| verbs::acknowledge_wakes(rows, session, ids).await)
+        self.transact(async |rows, now| verbs::acknowledge_wakes(rows, session, ids, now).await)
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {

@@ -248,7 +248,7 @@ impl Transaction for MemoryRows<'_> {
         Ok(())
     }
 
-    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64) -> Result<bool, StoreError> {
+    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, _at: Timestamp) -> Result<bool, StoreError> {
         Ok(self.tables.sessions.get_mut(session).is_some_and(|row| row.wakes.remove(&id).is_some()))
     }
 

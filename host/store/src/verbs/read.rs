@@ -71,10 +71,11 @@ pub(crate) async fn acknowledge_wakes<T: Transaction>(
     rows: &mut T,
     session: &SessionId,
     ids: &[u64],
+    now: Timestamp,
 ) -> Result<usize, StoreError> {
     let mut acknowledged = 0;
     for id in ids {
-        acknowledged += usize::from(rows.acknowledge_wake(session, *id).await?);
+        acknowledged += usize::from(rows.acknowledge_wake(session, *id, now).await?);
     }
     Ok(acknowledged)
 }

@@ -1,0 +1,45 @@
+//! What an error of SQLite means for the caller.
+//! Does not judge a failed commit: only the writer knows what was at stake.
+
+use rusqlite::ErrorCode;
+use taskwright_registry::InvalidId;
+
+use crate::StoreError;
+
+/// An error of a statement whose effects are rolled back: nothing has happened.
+pub(super) fn of_statement(error: rusqlite::Error) -> StoreError {
+    let reason = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { reason },
+        _ => StoreError::Unavailable { reason },
+    }
+}
+
+/// An error of COMMIT.
+pub(super) fn of_commit(error: rusqlite::Error) -> StoreError {
+    let reason = error.to_string();
+    match error.sqlite_error_code() {
+        // The lock was not had, or there was no room: the commit was not written.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull) => {
+            StoreError::Unavailable { reason }
+        }
+        // It may lie in the log and come to light in recovery.
+        _ => StoreError::Unknown { reason },
+    }
+}
+
+/// A row that does not hold what this program writes.
+pub(super) fn of_row(what: &str, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { reason: format!("{what}: {error}") }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        of_statement(error)
+    }
+}
+
+/// An identifier in a row that is none.
+pub(super) fn of_id(error: InvalidId) -> StoreError {
+    of_row("an id", error)
+}

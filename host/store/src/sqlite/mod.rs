@@ -1,0 +1,285 @@
+//! A store in one SQLite file: durable at every commit, safe with several processes on the same file.
+//! Does not block an asynchronous thread: one thread writes, a few read.
+
+mod connect;
+mod failure;
+mod file;
+mod options;
+mod readers;
+mod rows;
+mod schema;
+mod text;
+mod write_rows;
+mod writer;
+
+use std::path::Path;
+use std::sync::mpsc::{self, Sender};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use serde_json::Value;
+use taskwright_registry::{
+    CancelEffect, Fence, HostRef, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId, TaskUpdate,
+    Timestamp, Wake,
+};
+use tokio::sync::broadcast;
+
+pub use options::SqliteOptions;
+
+use crate::clock::{self, Clock};
+use crate::{
+    Change, ClaimRequest, Claimed, Created, EventPage, MessagePage, RecordedMessage, Store, StoreError, TaskPage,
+    TaskQuery, verbs,
+};
+use readers::Readers;
+use rows::SqliteRows;
+use writer::{Order, Writer, job};
+
+/// How many changes a receiver may lag behind before it is told that it missed some.
+const CHANGES_KEPT: usize = 4_096;
+
+/// A store in one SQLite file. Clones share its threads, which end with the last clone.
+#[derive(Clone)]
+pub struct SqliteStore {
+    orders: Sender<Order>,
+    readers: Readers,
+    changes: broadcast::Sender<Change>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store in the file at `path`, and creates file and folder if there are none. Blocks while it does.
+    ///
+    /// # Errors
+    /// `NewerSchema`; `Corrupt` for what is no store of ours (both leave it untouched); `Unavailable`.
+    pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
+        let path = file::prepare(path.as_ref())?;
+        let connection = connect::writer(&path, &options)?;
+        file::restrict(&path)?;
+        let readers = Readers::open(&path, &options)?;
+        let (orders, queue) = mpsc::channel();
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        let writer = Writer {
+            connection,
+            orders: queue,
+            changes: changes.clone(),
+            clock: options.clock.clone(),
+            max_batch: options.max_batch.max(1),
+            poll: options.poll,
+        };
+        spawn("taskwright-write", move || writer.work())?;
+        Ok(Self { orders, readers, changes, clock: options.clock })
+    }
+
+    /// Hands a verb to the writer and waits for the commit.
+    async fn write<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&mut SqliteRows<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (job, outcome) = job(verb);
+        self.orders.send(Order::Write(job)).map_err(|_| gone())?;
+        outcome.await.unwrap_or_else(|_| {
+            Err(StoreError::Unknown { reason: "the store's writer ended before it replied".to_owned() })
+        })
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable { reason: "the store's writer is gone".to_owned() }
+}
+
+/// Starts a thread.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map(|_| ()).map_err(|error| StoreError::Unavailable { reason: format!("no thread: {error}") })
+}
+
+/// What a verb over rows of this store gives: they are always ready.
+fn ready<T>(verb: impl Future<Output = T>) -> T {
+    verb.now_or_never().expect("rows in SQLite are always ready")
+}
+
+/// A record with the text of its specification, which the caller's thread decodes and not the store's.
+struct Undecoded {
+    task: Task,
+    spec: String,
+}
+
+impl Undecoded {
+    fn read(rows: &SqliteRows<'_>, task: Task) -> Result<Self, StoreError> {
+        let spec = rows.spec_text(&task.id)?;
+        Ok(Self { task, spec })
+    }
+
+    fn decode(self) -> Result<Task, StoreError> {
+        Ok(Task { spec: text::decode("a specification", &self.spec)?, ..self.task })
+    }
+}
+
+/// Claims whose specifications are still text.
+fn undecoded(rows: &SqliteRows<'_>, claims: Vec<Claimed>) -> Result<Vec<(Claimed, String)>, StoreError> {
+    claims.into_iter().map(|claim| rows.spec_text(&claim.task.id).map(|spec| (claim, spec))).collect()
+}
+
+fn decode_claims(claims: Vec<(Claimed, String)>) -> Result<Vec<Claimed>, StoreError> {
+    let decode = |(claim, spec): (Claimed, String)| {
+        let task = Undecoded { task: claim.task, spec }.decode()?;
+        Ok(Claimed { task, ..claim })
+    };
+    claims.into_iter().map(decode).collect()
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn now(&self) -> Timestamp {
+        clock::read(&self.clock)
+    }
+
+    async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
+        self.write(move |rows, now| ready(verbs::create(rows, new, now))).await
+    }
+
+    async fn get(&self, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        let read = move |rows: &mut SqliteRows<'_>| {
+            let task = ready(verbs::get(rows, &session, &id))?;
+            Undecoded::read(rows, task)
+        };
+        self.readers.read(read).await?.decode()
+    }
+
+    async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        let (session, query) = (session.clone(), query.clone());
+        let read = move |rows: &mut SqliteRows<'_>| {
+            let page = ready(verbs::list(rows, &session, &query))?;
+            let tasks =
+                page.tasks.into_iter().map(|task| Undecoded::read(rows, task)).collect::<Result<Vec<_>, _>>()?;
+            Ok((tasks, page.next))
+        };
+        let (tasks, next) = self.readers.read(read).await?;
+        Ok(TaskPage { tasks: tasks.into_iter().map(Undecoded::decode).collect::<Result<_, _>>()?, next })
+    }
+
+    async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        let verb = move |rows: &mut SqliteRows<'_>, now| {
+            let task = ready(verbs::update(rows, &session, &id, update, now))?;
+            Undecoded::read(rows, task)
+        };
+        self.write(verb).await?.decode()
+    }
+
+    async fn request_cancel(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        reason: Option<String>,
+    ) -> Result<(Task, CancelEffect), StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        let verb = move |rows: &mut SqliteRows<'_>, now| {
+            let (task, effect) = ready(verbs::request_cancel(rows, &session, &id, reason.as_deref(), now))?;
+            Ok((Undecoded::read(rows, task)?, effect))
+        };
+        let (task, effect) = self.write(verb).await?;
+        Ok((task.decode()?, effect))
+    }
+
+    async fn record_message(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        message: NewMessage,
+    ) -> Result<RecordedMessage, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        let verb = move |rows: &mut SqliteRows<'_>, now| {
+            let recorded = ready(verbs::record_message(rows, &session, &id, message, now))?;
+            let spec = rows.spec_text(&id)?;
+            Ok((recorded, spec))
+        };
+        let (recorded, spec) = self.write(verb).await?;
+        let task = Undecoded { task: recorded.task, spec }.decode()?;
+        Ok(RecordedMessage { task, ..recorded })
+    }
+
+    async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, StoreError> {
+        let (session, id, page) = (session.clone(), id.clone(), page.clone());
+        self.readers.read(move |rows| ready(verbs::messages(rows, &session, &id, &page))).await
+    }
+
+    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        self.readers.read(move |rows| ready(verbs::unread(rows, &session, &id, limit))).await
+    }
+
+    async fn mark_delivered(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        fence: Fence,
+        message: &MessageId,
+    ) -> Result<(), StoreError> {
+        let (session, id, message) = (session.clone(), id.clone(), message.clone());
+        self.write(move |rows, now| ready(verbs::mark_delivered(rows, &session, &id, fence, &message, now))).await
+    }
+
+    async fn checkpoint(&self, session: &SessionId, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        self.readers.read(move |rows| ready(verbs::checkpoint(rows, &session, &id))).await
+    }
+
+    async fn result(&self, session: &SessionId, id: &TaskId) -> Result<Option<Value>, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        self.readers.read(move |rows| ready(verbs::result(rows, &session, &id))).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
+        let request = request.clone();
+        let verb = move |rows: &mut SqliteRows<'_>, now| {
+            let claims = ready(verbs::claim(rows, &request, now))?;
+            undecoded(rows, claims)
+        };
+        decode_claims(self.write(verb).await?)
+    }
+
+    async fn held_by(&self, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
+        let host = host.clone();
+        let read = move |rows: &mut SqliteRows<'_>| {
+            let claims = ready(verbs::held_by(rows, &host))?;
+            undecoded(rows, claims)
+        };
+        decode_claims(self.readers.read(read).await?)
+    }
+
+    async fn next_due(&self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        let kinds = kinds.to_vec();
+        self.readers.read(move |rows| ready(verbs::next_due(rows, &kinds))).await
+    }
+
+    async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {
+        let session = session.clone();
+        self.readers.read(move |rows| ready(verbs::events(rows, &session, after, limit))).await
+    }
+
+    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+        let session = session.clone();
+        self.readers.read(move |rows| ready(verbs::wakes(rows, &session, limit))).await
+    }
+
+    async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {
+        let (session, ids) = (session.clone(), ids.to_vec());
+        self.write(move |rows, now| ready(verbs::acknowledge_wakes(rows, &session, &ids, now))).await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        let changes = self.changes.subscribe();
+        // So that the writer begins to look for commits of other processes. If it is gone, the receiver notices itself.
+        let _ = self.orders.send(Order::Listen);
+        changes
+    }
+}

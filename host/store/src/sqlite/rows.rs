@@ -1,0 +1,273 @@
+//! Rows out of a SQLite database.
+//! Does not write: `write_rows` does, over the same type.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use serde_json::Value;
+use taskwright_registry::{
+    Event, EventBody, HostRef, Message, MessageId, SessionId, State, Task, TaskId, Timestamp, Wake,
+};
+
+use super::failure::{of_id, of_row};
+use super::text::{decode, decode_column, encode, millis, time};
+use crate::rows::{Rows, StoredMessage};
+use crate::{Change, Order, StoreError, TaskFilter};
+
+/// A connection, for the length of one verb.
+pub(super) struct SqliteRows<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) announced: Vec<Change>,
+    /// The record that was encoded last, so that its event need not encode it again.
+    pub(super) encoded: Option<(TaskId, u64, String)>,
+}
+
+impl<'c> SqliteRows<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, announced: Vec::new(), encoded: None }
+    }
+
+    /// The specification as it is stored, so that it can be decoded elsewhere.
+    pub(super) fn spec_text(&self, id: &TaskId) -> Result<String, StoreError> {
+        let sql = "SELECT spec FROM specs WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
+        let text = self.connection.prepare_cached(sql)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        text.ok_or_else(|| of_row("a specification is missing", id))
+    }
+
+    /// All rows of a statement, each with what may be wrong with it.
+    fn all<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(decode(row)?);
+        }
+        Ok(all)
+    }
+
+    /// The one row of a statement, if there is one.
+    fn one<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        decode: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        rows.next()?.map(decode).transpose()
+    }
+}
+
+fn record(row: &Row<'_>) -> Result<Task, StoreError> {
+    decode_column("a record", row.get_ref(0)?)
+}
+
+fn message(row: &Row<'_>) -> Result<Message, StoreError> {
+    decode_column("a message", row.get_ref(0)?)
+}
+
+fn task_id(row: &Row<'_>) -> Result<TaskId, StoreError> {
+    row.get::<_, String>(0)?.parse().map_err(of_id)
+}
+
+fn event(session: &SessionId, row: &Row<'_>) -> Result<Event, StoreError> {
+    let body = row.get_ref(5)?;
+    let kind: String = row.get(3)?;
+    let body = match kind.as_str() {
+        "task.created" => EventBody::Created { task: decode_column("an event", body)? },
+        "task.updated" => {
+            let changes: String = row.get(4)?;
+            let changes = changes.split(',').map(str::to_owned).collect();
+            EventBody::Updated { task: decode_column("an event", body)?, changes }
+        }
+        "task.message.sent" => EventBody::MessageSent { message: decode_column("an event", body)? },
+        "task.message.received" => EventBody::MessageReceived { message: decode_column("an event", body)? },
+        _ => decode_column("an event", body)?,
+    };
+    let task_id = row.get::<_, String>(2)?.parse().map_err(of_id)?;
+    Ok(Event { session_id: session.clone(), seq: row.get(0)?, task_id, at: time(row.get(1)?)?, body })
+}
+
+fn wake(session: &SessionId, row: &Row<'_>) -> Result<Wake, StoreError> {
+    Ok(Wake {
+        id: row.get(0)?,
+        session_id: session.clone(),
+        task_id: row.get::<_, String>(1)?.parse().map_err(of_id)?,
+        attempt: row.get(2)?,
+        cause: decode_column("a wake", row.get_ref(3)?)?,
+        text: row.get(4)?,
+        created_at: time(row.get(5)?)?,
+    })
+}
+
+/// The statement of a list. Each combination of filters is a text of its own, and so a prepared statement of its own.
+fn list_sql(filter: &TaskFilter, order: Order, after: bool) -> String {
+    let mut sql = "SELECT record FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = :session)".to_owned();
+    let mut and = |wanted: bool, clause: &str| {
+        if wanted {
+            sql.push_str(" AND ");
+            sql.push_str(clause);
+        }
+    };
+    let only_live = !filter.states.is_empty() && filter.states.iter().all(|state| state.is_live());
+    and(only_live, "phase <> 'over'");
+    and(!filter.states.is_empty(), "state IN (SELECT value FROM json_each(:states))");
+    and(!filter.kinds.is_empty(), "kind IN (SELECT value FROM json_each(:kinds))");
+    and(filter.name.is_some(), "name = :name");
+    and(filter.parent_task_id.is_some(), "parent_task_id = :parent");
+    and(!filter.include_hidden, "hidden = 0");
+    let (beyond, direction) = match order {
+        Order::OldestFirst => ("no > (SELECT no FROM tasks WHERE id = :after)", "ASC"),
+        Order::NewestFirst => ("no < (SELECT no FROM tasks WHERE id = :after)", "DESC"),
+    };
+    and(after, beyond);
+    sql + &format!(" ORDER BY no {direction} LIMIT :limit")
+}
+
+impl Rows for SqliteRows<'_> {
+    async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        self.one("SELECT record FROM tasks WHERE id = ?1", [id.as_str()], record)
+    }
+
+    async fn owner(&mut self, id: &TaskId) -> Result<Option<SessionId>, StoreError> {
+        let sql = "SELECT s.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
+        self.one(sql, [id.as_str()], |row| row.get::<_, String>(0)?.parse().map_err(of_id))
+    }
+
+    async fn find_spec(&mut self, id: &TaskId) -> Result<Value, StoreError> {
+        decode("a specification", &self.spec_text(id)?)
+    }
+
+    async fn find_result(&mut self, id: &TaskId) -> Result<Option<Value>, StoreError> {
+        let sql = "SELECT result FROM results WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
+        self.one(sql, [id.as_str()], |row| decode_column("a result", row.get_ref(0)?))
+    }
+
+    async fn find_checkpoint(&mut self, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT bytes FROM checkpoints WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
+        self.one(sql, [id.as_str()], |row| Ok(row.get(0)?))
+    }
+
+    async fn find_by_key(&mut self, session: &SessionId, key: &str) -> Result<Option<TaskId>, StoreError> {
+        let sql =
+            "SELECT id FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND idempotency_key = ?2";
+        self.one(sql, [session.as_str(), key], task_id)
+    }
+
+    async fn find_live_name(&mut self, session: &SessionId, name: &str) -> Result<Option<TaskId>, StoreError> {
+        let sql = "SELECT id FROM tasks
+                   WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND name = ?2 AND phase <> 'over'";
+        self.one(sql, [session.as_str(), name], task_id)
+    }
+
+    async fn tasks_of(
+        &mut self,
+        session: &SessionId,
+        filter: &TaskFilter,
+        order: Order,
+        after: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>, StoreError> {
+        let session = session.as_str();
+        let states = encode("a filter", &filter.states.iter().copied().map(State::as_str).collect::<Vec<_>>())?;
+        let kinds = encode("a filter", &filter.kinds)?;
+        let after = after.map(TaskId::as_str);
+        let sql = list_sql(filter, order, after.is_some());
+        let given = named_params! {
+            ":session": session,
+            ":states": states,
+            ":kinds": kinds,
+            ":name": filter.name,
+            ":parent": filter.parent_task_id,
+            ":after": after,
+            ":limit": limit,
+        };
+        let given: Vec<_> = given.iter().filter(|(name, _)| sql.contains(name)).copied().collect();
+        self.all(&sql, given.as_slice(), record)
+    }
+
+    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let sql = "SELECT due_at, no FROM tasks WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at, no LIMIT ?3";
+        let mut due: Vec<(i64, i64)> = Vec::new();
+        for kind in kinds {
+            due.extend(self.all(sql, params![kind, millis(now), limit], |row| Ok((row.get(0)?, row.get(1)?)))?);
+        }
+        due.sort_unstable();
+        due.dedup();
+        due.truncate(limit);
+        let sql = "SELECT record FROM tasks WHERE no = ?1";
+        due.into_iter().map(|(_, no)| self.one(sql, [no], record)).filter_map(Result::transpose).collect()
+    }
+
+    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND due_at IS NOT NULL";
+        let mut next: Option<i64> = None;
+        for kind in kinds {
+            let due: Option<i64> = self.one(sql, [kind], |row| Ok(row.get(0)?))?.flatten();
+            next = next.into_iter().chain(due).min();
+        }
+        next.map(time).transpose()
+    }
+
+    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError> {
+        let sql = "SELECT record FROM tasks WHERE host_id = ?1 AND host_epoch = ?2 ORDER BY no";
+        self.all(sql, params![host.id.as_str(), host.epoch], record)
+    }
+
+    async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
+        let sql = "SELECT body, taken, answered FROM messages WHERE id = ?1";
+        self.one(sql, [id.as_str()], |row| {
+            Ok(StoredMessage { message: message(row)?, taken: row.get(1)?, answered: row.get(2)? })
+        })
+    }
+
+    async fn messages_after(
+        &mut self,
+        task: &TaskId,
+        after: &MessageId,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let sql = "SELECT body FROM messages
+                   WHERE task = (SELECT no FROM tasks WHERE id = ?1) AND no > (SELECT no FROM messages WHERE id = ?2)
+                   ORDER BY no LIMIT ?3";
+        self.all(sql, params![task.as_str(), after.as_str(), limit], message)
+    }
+
+    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let sql = "SELECT body FROM messages WHERE task = (SELECT no FROM tasks WHERE id = ?1)
+                   ORDER BY no DESC LIMIT ?2";
+        let mut latest = self.all(sql, params![task.as_str(), limit], message)?;
+        latest.reverse();
+        Ok(latest)
+    }
+
+    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let sql = "SELECT body FROM messages
+                   WHERE task = (SELECT no FROM tasks WHERE id = ?1) AND taken = 0 AND direction = 'inbound'
+                   ORDER BY no LIMIT ?2";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.all(sql, params![task.as_str(), limit], message)
+    }
+
+    async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let sql = "SELECT seq, at, task_id, type, changes, body FROM events
+                   WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.all(sql, params![session.as_str(), after, limit], |row| event(session, row))
+    }
+
+    async fn last_seq(&mut self, session: &SessionId) -> Result<u64, StoreError> {
+        let sql = "SELECT last_seq FROM sessions WHERE id = ?1";
+        Ok(self.one(sql, [session.as_str()], |row| Ok(row.get(0)?))?.unwrap_or(0))
+    }
+
+    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+        let sql = "SELECT id, task_id, attempt, cause, text, created_at FROM wakes
+                   WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND acknowledged_at IS NULL
+                   ORDER BY id LIMIT ?2";
+        self.all(sql, params![session.as_str(), limit], |row| wake(session, row))
+    }
+}

@@ -1,0 +1,201 @@
+//! Rows into a SQLite database, within the writer's transaction.
+//! Does not begin or commit: the writer does.
+
+use rusqlite::params;
+use serde_json::Value;
+use taskwright_registry::{Direction, EventBody, Message, MessageId, SessionId, Task, TaskId, Timestamp, Visibility};
+
+use super::failure::of_row;
+use super::rows::SqliteRows;
+use super::text::{encode, millis};
+use crate::rows::{NewWake, Transaction};
+use crate::{Change, StoreError};
+
+impl SqliteRows<'_> {
+    /// Runs a statement that must change exactly one row.
+    fn one_row(&self, what: &str, sql: &str, params: impl rusqlite::Params) -> Result<(), StoreError> {
+        match self.connection.prepare_cached(sql)?.execute(params)? {
+            1 => Ok(()),
+            rows => Err(of_row(what, format!("{rows} rows where there had to be one"))),
+        }
+    }
+
+    /// Encodes a record and keeps the text for the event that follows.
+    fn encode_record(&mut self, task: &Task) -> Result<&str, StoreError> {
+        let text = if task.spec.is_null() { encode("a record", task)? } else { encode("a record", &task.snapshot())? };
+        let (_, _, text) = self.encoded.insert((task.id.clone(), task.version, text));
+        Ok(text)
+    }
+
+    /// The text of a record, from the write before if that was its own.
+    fn take_encoded(&mut self, task: &Task) -> Result<String, StoreError> {
+        match self.encoded.take() {
+            Some((id, version, text)) if id == task.id && version == task.version => Ok(text),
+            _ => encode("a record", task),
+        }
+    }
+}
+
+/// Whether everything that has a column of its own is as it was.
+fn same_columns(before: &Task, after: &Task) -> bool {
+    before.state == after.state
+        && before.dispatch.phase == after.dispatch.phase
+        && before.dispatch.due_at == after.dispatch.due_at
+        && before.dispatch.host == after.dispatch.host
+}
+
+impl Transaction for SqliteRows<'_> {
+    async fn insert_task(&mut self, task: &Task) -> Result<(), StoreError> {
+        let connection = self.connection;
+        connection
+            .prepare_cached("INSERT INTO sessions (id) VALUES (?1) ON CONFLICT DO NOTHING")?
+            .execute([task.session_id.as_str()])?;
+        let host = task.dispatch.host.as_ref();
+        let record = self.encode_record(task)?;
+        connection
+            .prepare_cached(
+                "INSERT INTO tasks (id, session, version, state, phase, due_at, host_id, host_epoch, kind, name,
+                     idempotency_key, parent_task_id, hidden, record)
+                 VALUES (?1, (SELECT no FROM sessions WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            )?
+            .execute(params![
+                task.id.as_str(),
+                task.session_id.as_str(),
+                task.version,
+                task.state.as_str(),
+                task.dispatch.phase.as_str(),
+                task.dispatch.due_at.map(millis),
+                host.map(|host| host.id.as_str()),
+                host.map(|host| host.epoch),
+                task.kind,
+                task.name,
+                task.idempotency_key,
+                task.parent.task_id,
+                task.visibility == Visibility::Hidden,
+                record,
+            ])?;
+        let no = connection.last_insert_rowid();
+        connection
+            .prepare_cached("INSERT INTO specs (task, spec) VALUES (?1, ?2)")?
+            .execute(params![no, encode("a specification", &task.spec)?])?;
+        Ok(())
+    }
+
+    async fn put_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
+        self.encode_record(after)?;
+        let record = self.encoded.as_ref().map(|(_, _, text)| text.as_str());
+        let (id, expected) = (before.id.as_str(), before.version);
+        if same_columns(before, after) {
+            // Touches no index.
+            let sql = "UPDATE tasks SET version = ?3, record = ?4 WHERE id = ?1 AND version = ?2";
+            return self.one_row("a task", sql, params![id, expected, after.version, record]);
+        }
+        let host = after.dispatch.host.as_ref();
+        let sql = "UPDATE tasks SET version = ?3, record = ?4, state = ?5, phase = ?6, due_at = ?7, host_id = ?8,
+                       host_epoch = ?9
+                   WHERE id = ?1 AND version = ?2";
+        let params = params![
+            id,
+            expected,
+            after.version,
+            record,
+            after.state.as_str(),
+            after.dispatch.phase.as_str(),
+            after.dispatch.due_at.map(millis),
+            host.map(|host| host.id.as_str()),
+            host.map(|host| host.epoch),
+        ];
+        self.one_row("a task", sql, params)
+    }
+
+    async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {
+        let sql = "INSERT INTO results (task, result) VALUES ((SELECT no FROM tasks WHERE id = ?1), ?2)
+                   ON CONFLICT (task) DO UPDATE SET result = excluded.result";
+        self.one_row("a result", sql, params![id.as_str(), encode("a result", &result)?])
+    }
+
+    async fn put_checkpoint(&mut self, id: &TaskId, checkpoint: Vec<u8>) -> Result<(), StoreError> {
+        let sql = "INSERT INTO checkpoints (task, bytes) VALUES ((SELECT no FROM tasks WHERE id = ?1), ?2)
+                   ON CONFLICT (task) DO UPDATE SET bytes = excluded.bytes";
+        self.one_row("a checkpoint", sql, params![id.as_str(), checkpoint])
+    }
+
+    async fn insert_message(&mut self, message: &Message, answered: bool) -> Result<(), StoreError> {
+        let direction = match message.direction {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        };
+        let sql = "INSERT INTO messages (id, task, direction, answered, body)
+                   VALUES (?1, (SELECT no FROM tasks WHERE id = ?2), ?3, ?4, ?5)";
+        let body = encode("a message", message)?;
+        self.one_row(
+            "a message",
+            sql,
+            params![message.id.as_str(), message.task_id.as_str(), direction, answered, body],
+        )
+    }
+
+    async fn take_message(&mut self, id: &MessageId) -> Result<(), StoreError> {
+        self.one_row("a message", "UPDATE messages SET taken = 1 WHERE id = ?1", [id.as_str()])
+    }
+
+    async fn append_event(
+        &mut self,
+        session: &SessionId,
+        task: &TaskId,
+        at: Timestamp,
+        body: EventBody,
+    ) -> Result<(), StoreError> {
+        let kind = body.type_name();
+        let (changes, body) = match &body {
+            EventBody::Created { task } => (None, self.take_encoded(task)?),
+            EventBody::Updated { task, changes } => (Some(changes.join(",")), self.take_encoded(task)?),
+            EventBody::MessageSent { message } | EventBody::MessageReceived { message } => {
+                (None, encode("a message", message)?)
+            }
+            EventBody::Transferred { .. } => (None, encode("an event", &body)?),
+        };
+        let connection = self.connection;
+        let (no, seq): (i64, i64) = connection
+            .prepare_cached("UPDATE sessions SET last_seq = last_seq + 1 WHERE id = ?1 RETURNING no, last_seq")?
+            .query_row([session.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        connection
+            .prepare_cached(
+                "INSERT INTO events (session, seq, at, task_id, type, changes, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![no, seq, millis(at), task.as_str(), kind, changes, body])?;
+        Ok(())
+    }
+
+    async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError> {
+        let sql = "INSERT INTO wakes (session, task_id, attempt, cause_key, cause, text, created_at)
+                   VALUES ((SELECT no FROM sessions WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7)
+                   ON CONFLICT (session, task_id, attempt, cause_key) DO NOTHING";
+        let cause = encode("a wake", &wake.cause)?;
+        self.connection.prepare_cached(sql)?.execute(params![
+            wake.session_id.as_str(),
+            wake.task_id.as_str(),
+            wake.attempt,
+            wake.cause.key(),
+            cause,
+            wake.text,
+            millis(wake.at),
+        ])?;
+        Ok(())
+    }
+
+    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, at: Timestamp) -> Result<bool, StoreError> {
+        // An id that does not fit into a row names none.
+        let Ok(id) = i64::try_from(id) else {
+            return Ok(false);
+        };
+        let sql = "UPDATE wakes SET acknowledged_at = ?3
+                   WHERE id = ?2 AND session = (SELECT no FROM sessions WHERE id = ?1) AND acknowledged_at IS NULL";
+        let rows = self.connection.prepare_cached(sql)?.execute(params![session.as_str(), id, millis(at)])?;
+        Ok(rows == 1)
+    }
+
+    fn announce(&mut self, change: Change) {
+        self.announced.push(change);
+    }
+}

@@ -1,0 +1,208 @@
+//! The one thread that writes: it takes what has queued up, runs it in one transaction and commits once.
+//! Does not reply before the commit, and lets no write that fails take another with it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use taskwright_registry::Timestamp;
+use tokio::sync::{broadcast, oneshot};
+
+use super::failure::{of_commit, of_statement};
+use super::rows::SqliteRows;
+use crate::clock::{self, Clock};
+use crate::{Change, StoreError};
+
+/// One write that waits for its turn.
+pub(super) trait Job: Send {
+    /// Does the work inside the transaction; `false` if it refused or failed and must leave nothing behind.
+    fn run(&mut self, rows: &mut SqliteRows<'_>, now: Timestamp) -> bool;
+    /// Tells the caller: its own outcome if the transaction is committed, else why not.
+    fn reply(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// What the writer is sent.
+pub(super) enum Order {
+    /// Something to write.
+    Write(Box<dyn Job>),
+    /// Somebody listens to changes from now on.
+    Listen,
+}
+
+/// A job made of a function.
+struct Verb<F, T> {
+    verb: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+/// Makes a job and the receiver of its outcome.
+pub(super) fn job<F, T>(verb: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+where
+    F: FnOnce(&mut SqliteRows<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    T: Send + 'static,
+{
+    let (reply, outcome) = oneshot::channel();
+    (Box::new(Verb { verb: Some(verb), outcome: None, reply }), outcome)
+}
+
+impl<F, T> Job for Verb<F, T>
+where
+    F: FnOnce(&mut SqliteRows<'_>, Timestamp) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, rows: &mut SqliteRows<'_>, now: Timestamp) -> bool {
+        let Some(verb) = self.verb.take() else {
+            return false;
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| verb(rows, now))).unwrap_or_else(|_| {
+            tracing::error!("a write panicked and was rolled back");
+            Err(StoreError::Unavailable { reason: "the write panicked and was rolled back".to_owned() })
+        });
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn reply(self: Box<Self>, committed: Result<(), StoreError>) {
+        let outcome = match (committed, self.outcome) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::Unavailable { reason: "the write was not run".to_owned() }),
+        };
+        // A caller that no longer waits need not hear.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+/// The writer's side of a store.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) orders: Receiver<Order>,
+    pub(super) changes: broadcast::Sender<Change>,
+    pub(super) clock: Clock,
+    pub(super) max_batch: usize,
+    pub(super) poll: Duration,
+}
+
+/// How the run of one job left the transaction.
+enum After {
+    /// It is as it should be.
+    Whole,
+    /// SQLite has rolled it back, with all that was in it.
+    Lost(StoreError),
+}
+
+impl Writer {
+    /// Works until all senders are gone.
+    pub(super) fn work(mut self) {
+        let mut seen = self.data_version();
+        let mut looked = Instant::now();
+        loop {
+            let order = if self.changes.receiver_count() == 0 {
+                self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                self.orders.recv_timeout(self.poll.saturating_sub(looked.elapsed()))
+            };
+            match order {
+                Ok(Order::Write(first)) => self.batch(first),
+                Ok(Order::Listen) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if looked.elapsed() >= self.poll {
+                let now = self.data_version();
+                if now != seen {
+                    self.announce(Change::Elsewhere);
+                }
+                seen = now;
+                looked = Instant::now();
+            }
+        }
+    }
+
+    /// Changes when, and only when, another connection has committed.
+    fn data_version(&self) -> Option<i64> {
+        let look = || self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
+        look().inspect_err(|error| tracing::warn!(%error, "cannot see whether another process wrote")).ok()
+    }
+
+    fn announce(&self, change: Change) {
+        // Nobody listening is fine.
+        let _ = self.changes.send(change);
+    }
+
+    /// One transaction for `first` and all that has queued up behind it.
+    fn batch(&mut self, first: Box<dyn Job>) {
+        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
+            let error = of_statement(error);
+            tracing::warn!(%error, "cannot begin to write");
+            first.reply(Err(error.clone()));
+            // Those behind it have waited for the same lock.
+            while let Some(job) = self.queued() {
+                job.reply(Err(error.clone()));
+            }
+            return;
+        }
+        let mut done: Vec<Box<dyn Job>> = Vec::new();
+        let mut announced: Vec<Change> = Vec::new();
+        let mut next = Some(first);
+        while let Some(mut job) = next {
+            let after = self.run(job.as_mut(), &mut announced);
+            done.push(job);
+            if let After::Lost(error) = after {
+                tracing::error!(%error, writes = done.len(), "the transaction was rolled back");
+                let _ = self.execute("ROLLBACK");
+                return done.into_iter().for_each(|job| job.reply(Err(error.clone())));
+            }
+            next = if done.len() < self.max_batch { self.queued() } else { None };
+        }
+        let committed = self.execute("COMMIT").map_err(of_commit).inspect_err(|error| {
+            tracing::error!(%error, writes = done.len(), "the commit failed");
+            if !self.connection.is_autocommit() {
+                let _ = self.execute("ROLLBACK");
+            }
+        });
+        if committed.is_ok() {
+            announced.drain(..).for_each(|change| self.announce(change));
+        }
+        done.into_iter().for_each(|job| job.reply(committed.clone()));
+    }
+
+    /// Runs one job so that it leaves nothing behind if it fails.
+    fn run(&self, job: &mut dyn Job, announced: &mut Vec<Change>) -> After {
+        let lost = |error| After::Lost(StoreError::Unavailable { reason: format!("rolled back: {error}") });
+        if let Err(error) = self.execute("SAVEPOINT job") {
+            return lost(error);
+        }
+        let mut rows = SqliteRows::new(&self.connection);
+        let keep = job.run(&mut rows, clock::read(&self.clock));
+        if keep {
+            announced.append(&mut rows.announced);
+        }
+        drop(rows);
+        if self.connection.is_autocommit() {
+            let reason = "rolled back: the disk is full or failed during the transaction".to_owned();
+            return After::Lost(StoreError::Unavailable { reason });
+        }
+        if !keep && let Err(error) = self.execute("ROLLBACK TO job") {
+            return lost(error);
+        }
+        match self.execute("RELEASE job") {
+            Ok(()) => After::Whole,
+            Err(error) => lost(error),
+        }
+    }
+
+    fn queued(&self) -> Option<Box<dyn Job>> {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Write(job)) => return Some(job),
+                Ok(Order::Listen) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
