@@ -9,6 +9,7 @@ use wasmtime::component::{Accessor, HasData};
 use crate::attempt::Attempt;
 use crate::bindings::taskwright::task::{clock, control, sink, types};
 use crate::meter::{Meter, at_most};
+use crate::turn::give_way;
 use crate::{AttemptHost, OutputStream, Refusal, convert};
 
 /// Names the store's data to the generated bindings.
@@ -40,7 +41,7 @@ where
         tokio::time::sleep(wait).await;
     }
     let outcome = work(host, meter.clone()).await;
-    tokio::task::yield_now().await;
+    give_way().await;
     Ok(outcome.map_err(convert::refusal))
 }
 
@@ -170,7 +171,7 @@ impl<S: Send> clock::HostWithStore<S> for Contract {
         let meter = accessor.with(|mut access| access.get().meter.clone());
         meter.host_call()?;
         tokio::time::sleep(std::time::Duration::from_millis(duration)).await;
-        tokio::task::yield_now().await;
+        give_way().await;
         Ok(())
     }
 }

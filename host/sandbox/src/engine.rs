@@ -43,9 +43,8 @@ fn config() -> Config {
     config.cranelift_opt_level(OptLevel::Speed);
     config.max_wasm_stack(STACK_BYTES);
     config.async_stack_size(FIBER_BYTES);
-    // Shared memory and 64-bit memories are outside of what the limits here count.
+    // A pool has room for memories of four gigabytes, and no kind needs more.
     config.wasm_memory64(false);
-    config.wasm_relaxed_simd(false);
     config
 }
 

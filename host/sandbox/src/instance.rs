@@ -42,11 +42,12 @@ impl fmt::Debug for Instance {
 impl Instance {
     /// Lets an instance begin: as a task of the runtime, or, if it may read files, on a thread of its own.
     ///
-    /// WASI's file calls block. On a thread of the runtime each would have to be sent to another thread and back, and a
-    /// thread that is blocked instead would hold up every neighbour. On a thread of its own an instance blocks nobody,
-    /// which is twice as fast (see the figures in `examples/file_cost.rs`) and costs one thread for each instance with a
-    /// granted folder, for as long as it is resident. The future still belongs to the runtime: its timers and the tasks
-    /// that the host's side spawns run there.
+    /// WASI's file calls block. On a thread of the runtime each would have to be sent to a thread for blocking work and
+    /// back, and a thread that is blocked instead would hold up every neighbour. On a thread of its own an instance
+    /// blocks nobody: 13 us for opening and reading a small file instead of 88 us through the runtime's blocking threads
+    /// (2,000 files of 2 KB, read five times, warm; 2 cores, November 2026). It costs one thread for each instance with a
+    /// granted folder, for as long as it is resident. The future still belongs to the runtime: its timers, and what the
+    /// host's side spawns, run there.
     pub(crate) fn begin(plan: Plan, shared: Arc<Shared>) -> Self {
         let (calls, receiver) = mpsc::unbounded_channel();
         let runtime = Handle::current();
@@ -130,9 +131,15 @@ impl Instance {
         self.handle.shared.meter.usage()
     }
 
-    /// Returns when the instance is gone, with all its memory.
+    /// Returns when the instance is gone, with all its memory; or a second after it was stopped, if the operating system
+    /// holds it in a read that does not return, of a named pipe in a granted folder say. Its thread ends with the read.
     pub async fn stopped(&self) {
-        self.handle.shared.ended().await;
+        let shared = &self.handle.shared;
+        tokio::select! {
+            biased;
+            _ = shared.ended() => {}
+            _ = stuck(shared) => {}
+        }
     }
 }
 

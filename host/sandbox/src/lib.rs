@@ -25,6 +25,7 @@ mod refusal;
 mod sandbox;
 mod stdio;
 mod trap;
+mod turn;
 mod verify;
 mod world;
 

@@ -136,6 +136,7 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
         _ => LAST_WORDS,
     };
     tokio::select! {
+        biased;
         () = stdio.flush() => {}
         () = stdio.pump(&*host) => {}
         () = tokio::time::sleep(patience) => {}

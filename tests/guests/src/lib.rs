@@ -26,3 +26,17 @@ pub mod contract {
 }
 #[cfg(target_arch = "wasm32")]
 pub mod signal;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    #[test]
+    fn every_file_of_the_examples_is_a_guest() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut names: Vec<String> =
+            files.map(|file| file.file_stem().unwrap().to_string_lossy().replace('_', "-")).collect();
+        names.sort();
+        let guests: Vec<&str> = super::ALL.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, guests);
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::symlink;
 
-use taskwright_sandbox::{Budget, FolderGrant, Grants, OutputStream, Step, StopReason};
+use taskwright_sandbox::{AttemptError, Budget, FolderGrant, Grants, OutputStream, Step, StopReason};
 use taskwright_test_guests as guests;
 use tempfile::TempDir;
 
@@ -68,16 +68,20 @@ pub(crate) mod file_reader {
 pub(crate) mod file_walker {
     use super::*;
 
+    /// A folder with one plain file, and a walk through it that does not end by itself.
+    async fn walk() -> (TempDir, Running, tokio::task::JoinHandle<Result<Step, AttemptError>>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.txt"), "a").unwrap();
+        let folders = vec![FolderGrant { name: "files".to_owned(), host_path: folder.path().to_owned() }];
+        let running = instantiate(guests::FILE_WALKER, Budget::default(), Grants { folders }).await;
+        let (instance, task) = (running.instance.clone(), context_with(serde_json::json!(u32::MAX)));
+        let start = tokio::spawn(async move { instance.start(task).await });
+        (folder, running, start)
+    }
+
     #[tokio::test]
     async fn a_cancel_reaches_a_guest_in_the_middle_of_its_files() {
-        let (_outer, grants) = folder();
-        std::fs::remove_file(grants.folders[0].host_path.join("link")).unwrap();
-        std::fs::remove_file(grants.folders[0].host_path.join("dir-link")).unwrap();
-        std::fs::remove_dir(grants.folders[0].host_path.join("sub")).unwrap();
-        let mut running = instantiate(guests::FILE_WALKER, Budget::default(), grants).await;
-        let instance = running.instance.clone();
-        let task = context_with(serde_json::json!(u32::MAX));
-        let start = tokio::spawn(async move { instance.start(task).await });
+        let (_folder, mut running, start) = walk().await;
         running.next().await;
         running.instance.cancel(context()).await.unwrap();
         assert_eq!(start.await.unwrap(), Ok(Step::Canceled { summary: Some("heard".to_owned()) }));
@@ -85,16 +89,21 @@ pub(crate) mod file_walker {
 
     #[tokio::test]
     async fn a_guest_in_the_middle_of_its_files_is_stopped() {
-        let (_outer, grants) = folder();
-        for name in ["link", "dir-link"] {
-            std::fs::remove_file(grants.folders[0].host_path.join(name)).unwrap();
-        }
-        std::fs::remove_dir(grants.folders[0].host_path.join("sub")).unwrap();
-        let mut running = instantiate(guests::FILE_WALKER, Budget::default(), grants).await;
-        let instance = running.instance.clone();
-        let task = context_with(serde_json::json!(u32::MAX));
-        let start = tokio::spawn(async move { instance.start(task).await });
+        let (_folder, mut running, start) = walk().await;
         running.next().await;
+        running.instance.stop(StopReason::Canceled);
+        running.instance.stopped().await;
+        assert_eq!(start.await.unwrap(), Err(AttemptError::Stopped(StopReason::Canceled)));
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_hangs_in_a_named_pipe_holds_up_nobody() {
+        let (folder, mut running, start) = walk().await;
+        running.next().await;
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (result, _) = run(guests::HONEST, Budget::default()).await;
+        result.unwrap();
         running.instance.stop(StopReason::Canceled);
         running.instance.stopped().await;
         start.await.unwrap().unwrap_err();

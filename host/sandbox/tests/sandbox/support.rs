@@ -26,10 +26,12 @@ pub(crate) async fn kind(wasm: &'static [u8]) -> Arc<Kind> {
     static KINDS: LazyLock<AsyncMutex<HashMap<usize, Arc<Kind>>>> = LazyLock::new(AsyncMutex::default);
     let mut kinds = KINDS.lock().await;
     let key = wasm.as_ptr() as usize;
-    if !kinds.contains_key(&key) {
-        kinds.insert(key, load(wasm).await.unwrap());
+    if let Some(kind) = kinds.get(&key) {
+        return kind.clone();
     }
-    kinds[&key].clone()
+    let kind = load(wasm).await.unwrap();
+    kinds.insert(key, kind.clone());
+    kind
 }
 
 pub(crate) async fn load(wasm: &[u8]) -> Result<Arc<Kind>, LoadError> {
