@@ -61,6 +61,13 @@ pub(crate) fn detach(command: &mut Command) {
     }
 }
 
+/// Sets a variable for a command, unless a person has set it.
+pub(crate) fn default(command: &mut Command, name: &str, value: &str) {
+    if std::env::var_os(name).is_none() {
+        command.env(name, value);
+    }
+}
+
 fn leaks(name: &str) -> bool {
     // How many jobs a person wants holds for the guests too.
     name != "CARGO_BUILD_JOBS" && (EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))

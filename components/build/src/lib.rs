@@ -29,6 +29,10 @@ pub const TARGET: &str = "wasm32-wasip2";
 /// The profile of the workspace that guests are compiled with.
 pub const PROFILE: &str = "guest";
 
+/// Every host of components has 128-bit vectors. `search-files` took less than half the time with them for a pattern that
+/// begins with a character class.
+const FLAGS: &str = "-C target-feature=+simd128";
+
 /// Set while guests are compiled, so that a build script that would call itself is told so.
 const NESTED: &str = "TASKWRIGHT_GUEST_BUILD";
 
@@ -121,6 +125,7 @@ impl Selection {
         cargo.args(["--package", &self.package]);
         cargo.arg(if self.what == What::Lib { "--lib" } else { "--examples" });
         environment::detach(&mut cargo);
+        environment::default(&mut cargo, "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", FLAGS);
         cargo.env(NESTED, "1").stdin(Stdio::null()).stderr(Stdio::inherit());
         let output = cargo.output().unwrap_or_else(|error| panic!("cannot run cargo for the guests: {error}"));
         assert!(
