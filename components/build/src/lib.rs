@@ -10,8 +10,8 @@
 //! and the crate includes it: `include!(concat!(env!("OUT_DIR"), "/guests.rs"));`. For every guest there is then a
 //! constant such as `SEARCH_FILES: &[u8]`, and `ALL: &[(&str, &[u8])]` holds them all under their names.
 //!
-//! The guests' package must be another one than the package whose build script builds them, or the build script would
-//! call itself.
+//! If the guests' package is, or depends on, the package whose build script builds them, that script is run once more
+//! while they are compiled and must do nothing then: `CARGO_CFG_TARGET_ARCH` is `wasm32`.
 
 mod embed;
 mod environment;
@@ -98,8 +98,8 @@ impl Guests {
         let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
         assert!(
             std::env::var_os(NESTED).is_none(),
-            "the build script of `{package}` builds guests of a package that depends on `{package}`; move the guests \
-             to a package of their own"
+            "the build script of `{package}` builds guests of a package that depends on `{package}`: let it return at \
+             once when CARGO_CFG_TARGET_ARCH is wasm32, or move the guests to a package of their own"
         );
         let out_dir = PathBuf::from(environment::required("OUT_DIR"));
         let workspace = metadata::Workspace::load(Path::new(&environment::required("CARGO_MANIFEST_DIR")));
