@@ -32,7 +32,7 @@ fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
     let mut builder = WasiCtx::builder();
     builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
     builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
-    // See `thread`: an instance with folders has a thread of its own to block.
+    // See `Instance::begin`: an instance with folders has a thread of its own to block.
     builder.allow_blocking_current_thread(!grants.folders.is_empty());
     for folder in &grants.folders {
         builder.preopened_dir(&folder.host_path, format!("/{}", folder.name), FsPerms::ReadOnly).map_err(|error| {

@@ -20,7 +20,7 @@ pub struct Budget {
     pub handles: u64,
     /// Bytes that one call from the guest into the host may carry.
     pub call_bytes: u64,
-    /// Calls of the contract's functions.
+    /// Calls of the contract's functions, and writes to stdout and stderr.
     pub host_calls: u64,
     /// How many of them per second; faster guests are made to wait.
     pub host_calls_per_second: u64,

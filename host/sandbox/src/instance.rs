@@ -68,7 +68,7 @@ impl Instance {
     async fn call(&self, request: Request) -> Reply {
         let (reply, answer) = oneshot::channel();
         let shared = &self.handle.shared;
-        if self.handle.calls.send(Call { request, reply }).is_err() {
+        if self.handle.calls.send(Call { request: Box::new(request), reply }).is_err() {
             return Err(shared.ended().await);
         }
         // Whoever ends the instance drops the other side.

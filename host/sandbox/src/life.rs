@@ -35,7 +35,8 @@ pub(crate) type Reply = Result<Option<Step>, AttemptError>;
 
 /// A request with the way back.
 pub(crate) struct Call {
-    pub(crate) request: Request,
+    /// Boxed, because a queue sets aside room for many calls.
+    pub(crate) request: Box<Request>,
     pub(crate) reply: oneshot::Sender<Reply>,
 }
 
@@ -195,7 +196,7 @@ async fn answer(accessor: &Accessor<Attempt>, kind: &Bound, call: Call, stdio: &
     let guest = kind.taskwright_task_executor();
     let failed = |failure| AttemptError::Guest(convert::failure(failure));
     let step = |returned: Result<_, _>| returned.map_err(failed).and_then(convert::step).map(Some);
-    let reply = match call.request {
+    let reply = match *call.request {
         Request::Start(task) => step(guest.call_start(accessor, convert::task(task)).await?),
         Request::Reconcile(task) => step(guest.call_reconcile(accessor, convert::task(task)).await?),
         Request::Deliver(task, message) => {

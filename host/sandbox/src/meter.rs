@@ -42,7 +42,7 @@ pub(crate) struct Meter {
     artifact_bytes: AtomicU64,
     messages: AtomicU64,
     memory_peak: AtomicU64,
-    /// The dimension and the amount of the last growth that was denied and not followed by one that was allowed.
+    /// The growth that was denied last and not followed by one that was allowed; zero if there is none.
     denied_memory: AtomicU64,
     denied_table: AtomicU64,
     bucket: Mutex<Bucket>,
