@@ -1,0 +1,152 @@
+//! Claiming due tasks.
+//! Does not test leases: there are none at this level.
+
+use chrono::TimeDelta;
+use taskwright_registry::{DispatchChange, NewTask, Phase, State, TaskUpdate};
+use taskwright_store::ClaimRequest;
+
+use crate::world::{KIND, World, stranger, to};
+
+// L6, L8, L27, L30
+async fn a_claim_starts_a_queued_task(world: World) {
+    let task = world.created().await;
+    let claimed = world.store.claim(&world.request(1)).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    let now = &claimed[0].task;
+    assert_eq!((now.state, now.dispatch.phase, now.dispatch.claim), (State::Running, Phase::Resident, 1));
+    assert_eq!((now.dispatch.host.as_ref(), now.dispatch.due_at), (Some(&world.host(1)), None));
+    assert_eq!((now.started_at, now.spec == task.spec), (Some(world.store.now()), true));
+    assert!(!claimed[0].resumed && claimed[0].checkpoint.is_none() && claimed[0].unread.is_empty());
+    assert_eq!(world.get(&task).await, *now);
+}
+
+// L30
+async fn nothing_is_claimed_twice(world: World) {
+    world.created().await;
+    assert_eq!(world.store.claim(&world.request(1)).await.unwrap().len(), 1);
+    assert!(world.store.claim(&world.request(2)).await.unwrap().is_empty());
+    assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
+}
+
+// L30
+async fn only_what_is_due_and_of_a_wanted_kind_is_claimed(world: World) {
+    let now = world.store.now();
+    let later = NewTask { not_before: Some(now + TimeDelta::milliseconds(500)), ..world.new_task() };
+    let later = world.store.create(later).await.unwrap().task;
+    world.store.create(NewTask { kind: "other".to_owned(), ..world.new_task() }).await.unwrap();
+    assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
+    assert_eq!(world.store.next_due(&[KIND.to_owned()]).await, Ok(later.dispatch.due_at));
+    assert_eq!(world.store.next_due(&[KIND.to_owned(), "other".to_owned()]).await, Ok(Some(now)));
+    assert_eq!(world.store.next_due(&["unknown".to_owned()]).await, Ok(None));
+    assert_eq!(world.store.next_due(&[]).await, Ok(None));
+    world.clock.advance(499);
+    assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
+    world.clock.advance(1);
+    assert_eq!(world.store.claim(&world.request(1)).await.unwrap()[0].task.id, later.id);
+    assert_eq!(world.store.next_due(&[KIND.to_owned()]).await, Ok(None));
+}
+
+// L30
+async fn the_longest_due_comes_first_and_no_more_than_wanted(world: World) {
+    let mut ids = Vec::new();
+    for delay in [30, 10, 20, 40] {
+        let not_before = Some(world.store.now() + TimeDelta::milliseconds(delay));
+        let kind = if delay == 20 { "second" } else { KIND }.to_owned();
+        let new = NewTask { not_before, kind, ..world.new_task() };
+        ids.push((delay, world.store.create(new).await.unwrap().task.id));
+    }
+    ids.sort();
+    world.clock.advance(100);
+    let kinds = vec![KIND.to_owned(), "second".to_owned()];
+    let request = ClaimRequest { limit: 3, kinds, ..world.request(1) };
+    let claimed = world.store.claim(&request).await.unwrap();
+    let claimed: Vec<_> = claimed.into_iter().map(|claim| claim.task.id).collect();
+    assert_eq!(claimed, ids[..3].iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
+    assert!(world.store.claim(&ClaimRequest { limit: 0, ..request }).await.unwrap().is_empty());
+}
+
+// L30
+async fn a_claim_for_one_task_takes_no_other(world: World) {
+    let (first, second) = (world.created().await, world.created().await);
+    let only = ClaimRequest { only: Some(second.id.clone()), ..world.request(1) };
+    let wrong_kind = ClaimRequest { kinds: vec!["other".to_owned()], ..only.clone() };
+    assert!(world.store.claim(&wrong_kind).await.unwrap().is_empty());
+    let claimed = world.store.claim(&only).await.unwrap();
+    assert_eq!(claimed.iter().map(|claim| &claim.task.id).collect::<Vec<_>>(), [&second.id]);
+    assert!(world.store.claim(&only).await.unwrap().is_empty());
+    let unknown = ClaimRequest { only: Some(world.task_id()), ..world.request(1) };
+    assert!(world.store.claim(&unknown).await.unwrap().is_empty());
+    assert_eq!(world.get(&first).await, first);
+}
+
+// L30
+async fn tasks_of_all_sessions_are_claimed(world: World) {
+    world.created().await;
+    world.store.create(NewTask { session_id: stranger(), ..world.new_task() }).await.unwrap();
+    assert_eq!(world.store.claim(&world.request(1)).await.unwrap().len(), 2);
+}
+
+// L6, L27
+async fn a_hibernating_task_comes_back_with_its_checkpoint(world: World) {
+    let task = world.running().await;
+    let until = world.store.now() + TimeDelta::milliseconds(100);
+    let away = TaskUpdate {
+        fence: Some(task.fence()),
+        checkpoint: Some(b"here".to_vec()),
+        dispatch: Some(DispatchChange::Hibernate { until: Some(until) }),
+        ..TaskUpdate::default()
+    };
+    let asleep = world.update(&task, away).await;
+    assert_eq!((asleep.dispatch.phase, &asleep.dispatch.host), (Phase::Hibernating, &None));
+    assert_eq!(asleep.state, State::Running);
+    assert!(world.store.claim(&world.request(2)).await.unwrap().is_empty());
+    world.clock.advance(100);
+    let claimed = world.store.claim(&world.request(2)).await.unwrap().pop().unwrap();
+    assert!(claimed.resumed);
+    assert_eq!(claimed.checkpoint.as_deref(), Some(&b"here"[..]));
+    assert_eq!((claimed.task.attempt, claimed.task.dispatch.claim), (1, 2));
+}
+
+// L27
+async fn a_host_finds_what_it_holds(world: World) {
+    let (first, second, third) = (world.created().await, world.created().await, world.created().await);
+    let first = world.claim(&first).await;
+    let second = world.claim(&second).await;
+    world.store.record_message(&world.session, &second.task.id, world.inbound("hi")).await.unwrap();
+    let other = ClaimRequest { only: Some(third.id.clone()), ..world.request(2) };
+    world.store.claim(&other).await.unwrap();
+    let held = world.store.held_by(&world.host(1)).await.unwrap();
+    assert_eq!(held.len(), 2);
+    assert_eq!(held[0], first);
+    assert_eq!((held[1].task.id.clone(), held[1].unread.len()), (second.task.id.clone(), 1));
+    world.update(&first.task, to(&first.task, State::Succeeded)).await;
+    let release = TaskUpdate { dispatch: Some(DispatchChange::Release), ..TaskUpdate::default() };
+    world.update(&second.task, release).await;
+    assert_eq!(world.store.held_by(&world.host(1)).await, Ok(Vec::new()));
+    assert_eq!(world.store.held_by(&world.host(2)).await.unwrap().len(), 1);
+    let next_boot = taskwright_registry::HostRef { epoch: 2, ..world.host(2) };
+    assert_eq!(world.store.held_by(&next_boot).await, Ok(Vec::new()));
+}
+
+// L6, L27: held_by must tell `start` from `reconcile`, as the claim did.
+async fn a_host_finds_whether_it_resumed(world: World) {
+    let task = world.running().await;
+    let now = world.store.now();
+    let asleep = TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now) }), ..TaskUpdate::default() };
+    world.update(&task, asleep).await;
+    let claimed = world.claim(&task).await;
+    assert!(claimed.resumed);
+    assert_eq!(world.store.held_by(&world.host(1)).await, Ok(vec![claimed]));
+}
+
+for_every_store!(
+    a_claim_starts_a_queued_task,
+    nothing_is_claimed_twice,
+    only_what_is_due_and_of_a_wanted_kind_is_claimed,
+    the_longest_due_comes_first_and_no_more_than_wanted,
+    a_claim_for_one_task_takes_no_other,
+    tasks_of_all_sessions_are_claimed,
+    a_hibernating_task_comes_back_with_its_checkpoint,
+    a_host_finds_what_it_holds,
+    a_host_finds_whether_it_resumed,
+);

@@ -1,0 +1,81 @@
+//! The fence: writers of earlier attempts and claims.
+//! Does not test who gets a claim: that has a module of its own.
+
+use taskwright_registry::{DispatchChange, Fence, Rejection, State, Supersede, TaskUpdate};
+use taskwright_store::StoreError;
+
+use crate::world::{World, artifact, detail, to};
+
+fn superseded<T>(outcome: Result<T, StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Rejected(Rejection::Superseded { .. })))
+}
+
+// L3, L5, L26: a stale write was reported as success.
+async fn a_write_with_another_fence_changes_nothing(world: World, state: State) {
+    let task = world.in_state(state).await;
+    world.store.record_message(&world.session, &task.id, world.inbound("hello")).await.ok();
+    let before = world.all_of(&task).await;
+    world.clock.advance(1_000);
+    let Fence { attempt, claim } = task.fence();
+    for stale in [
+        Fence { attempt: attempt + 1, claim },
+        Fence { attempt: attempt - 1, claim },
+        Fence { attempt, claim: claim + 1 },
+        Fence { attempt: attempt + 1, claim: claim + 1 },
+    ] {
+        let refused = world.try_update(&task, TaskUpdate { fence: Some(stale), ..to(&task, State::Succeeded) }).await;
+        let expected = Rejection::Superseded { expected: stale, actual: task.fence() };
+        assert_eq!(refused, Err(StoreError::Rejected(expected)));
+        let content = TaskUpdate { fence: Some(stale), artifacts: vec![artifact("a")], ..TaskUpdate::default() };
+        assert!(superseded(world.try_update(&task, content).await));
+        let message = world.outbound(stale, "boo");
+        assert!(superseded(world.store.record_message(&world.session, &task.id, message).await));
+        let id = world.message_id();
+        assert!(superseded(world.store.mark_delivered(&world.session, &task.id, stale, &id).await));
+    }
+    assert_eq!(world.all_of(&task).await, before);
+}
+
+// L5, L7: a zombie's result was accepted by the new attempt.
+async fn a_straggler_cannot_write_into_the_next_attempt(world: World) {
+    let first = world.running().await;
+    let lost = TaskUpdate { supersede: Some(Supersede::Reattach), ..TaskUpdate::default() };
+    let ready = world.update(&first, lost).await;
+    assert_eq!((ready.attempt, ready.crashes), (2, 1));
+    assert!(superseded(world.try_update(&first, to(&first, State::Succeeded)).await));
+    let second = world.claim(&ready).await.task;
+    assert!(superseded(world.try_update(&first, to(&first, State::Succeeded)).await));
+    assert_eq!(world.get(&first).await, second);
+    assert_eq!(world.update(&second, to(&second, State::Succeeded)).await.state, State::Succeeded);
+}
+
+// L6
+async fn an_instance_has_no_say_after_its_hibernation_or_drain(world: World) {
+    for leave in [DispatchChange::Hibernate { until: Some(world.store.now()) }, DispatchChange::Release] {
+        let first = world.running().await;
+        let away = world
+            .update(&first, TaskUpdate { fence: Some(first.fence()), dispatch: Some(leave), ..TaskUpdate::default() });
+        let second = world.claim(&away.await).await.task;
+        assert_eq!((second.attempt, second.dispatch.claim), (first.attempt, first.dispatch.claim + 1));
+        assert!(superseded(world.try_update(&first, detail(&first, "late")).await));
+        assert_eq!(world.get(&first).await, second);
+    }
+}
+
+// L7
+async fn a_dropped_update_never_bumps_the_attempt(world: World, state: State) {
+    let task = world.in_state(state).await;
+    let stale = Fence { attempt: 9, claim: 9 };
+    let bump = TaskUpdate { fence: Some(stale), supersede: Some(Supersede::Reattach), ..TaskUpdate::default() };
+    assert!(superseded(world.try_update(&task, bump).await));
+    let both = TaskUpdate { supersede: Some(Supersede::Reattach), ..to(&task, State::Failed) };
+    assert!(world.try_update(&task, both).await.is_err());
+    assert_eq!(world.get(&task).await, task);
+}
+
+for_every_store!(a_straggler_cannot_write_into_the_next_attempt, an_instance_has_no_say_after_its_hibernation_or_drain);
+
+mod in_every_state {
+    use super::{a_dropped_update_never_bumps_the_attempt, a_write_with_another_fence_changes_nothing};
+    for_every_store_and_state!(a_dropped_update_never_bumps_the_attempt, a_write_with_another_fence_changes_nothing);
+}
