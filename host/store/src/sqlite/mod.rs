@@ -13,6 +13,8 @@ mod write_rows;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 
 use async_trait::async_trait;
@@ -45,6 +47,7 @@ pub struct SqliteStore {
     readers: Readers,
     changes: broadcast::Sender<Change>,
     clock: Clock,
+    commits: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -65,6 +68,7 @@ impl SqliteStore {
         let readers = Readers::open(&path, &options)?;
         let (orders, queue) = mpsc::channel();
         let changes = broadcast::channel(CHANGES_KEPT).0;
+        let commits = Arc::new(AtomicU64::new(0));
         let writer = Writer {
             connection,
             orders: queue,
@@ -72,9 +76,16 @@ impl SqliteStore {
             clock: options.clock.clone(),
             max_batch: options.max_batch.max(1),
             poll: options.poll,
+            commits: Arc::clone(&commits),
         };
         spawn("taskwright-write", move || writer.work())?;
-        Ok(Self { orders, readers, changes, clock: options.clock })
+        Ok(Self { orders, readers, changes, clock: options.clock, commits })
+    }
+
+    /// How many transactions this store has committed since it was opened; writes that queue up share one.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Hands a verb to the writer and waits for the commit.

@@ -2,6 +2,8 @@
 //! Does not reply before the commit, and lets no write that fails take another with it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -82,6 +84,7 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) max_batch: usize,
     pub(super) poll: Duration,
+    pub(super) commits: Arc<AtomicU64>,
 }
 
 /// How the run of one job left the transaction.
@@ -162,6 +165,7 @@ impl Writer {
             }
         });
         if committed.is_ok() {
+            self.commits.fetch_add(1, Ordering::Relaxed);
             announced.drain(..).for_each(|change| self.announce(change));
         }
         done.into_iter().for_each(|job| job.reply(committed.clone()));

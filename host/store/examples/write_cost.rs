@@ -1,0 +1,202 @@
+//! What a fenced update with its event costs in the SQLite store: 64 writers at once, against the same rows written by
+//! bare rusqlite in batches of the same size, and against one transaction for each update, on the same disk in one run.
+//! Does not compare stores with each other, and asserts nothing: it prints.
+
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, params};
+use serde_json::json;
+use taskwright_registry::{HostId, HostRef, NewTask, Progress, SessionId, Task, TaskId, TaskUpdate};
+use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store};
+
+/// Writers at once, each with a session and a task of its own.
+const WRITERS: usize = 64;
+/// Measured rounds, interleaved so that a slow moment of the machine meets all three.
+const ROUNDS: usize = 5;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+struct Store64 {
+    store: SqliteStore,
+    tasks: Vec<Task>,
+}
+
+impl Store64 {
+    async fn open(path: &Path) -> Result<Self, Failure> {
+        let store = SqliteStore::open(path, SqliteOptions::default())?;
+        let host = HostRef { id: HostId::new(store.now(), [1; 10]), epoch: 1 };
+        let mut tasks = Vec::new();
+        for number in 0..WRITERS {
+            let session: SessionId = format!("session-{number}").parse()?;
+            let mut random = [0; 10];
+            random[0] = u8::try_from(number)?;
+            let spec = json!({"pattern": "async fn", "path": ".", "max_matches": 1_000});
+            let new = NewTask::new(TaskId::new(store.now(), random), session, "search-files", spec);
+            let only = Some(store.create(new).await?.task.id);
+            let request = ClaimRequest { host: host.clone(), kinds: vec!["search-files".to_owned()], only, limit: 1 };
+            tasks.extend(store.claim(&request).await?.into_iter().map(|claim| claim.task));
+        }
+        Ok(Self { store, tasks })
+    }
+
+    /// All writers update for a while; gives updates per second.
+    async fn run(&self, span: Duration) -> Result<f64, Failure> {
+        let begun = Instant::now();
+        let writers: Vec<_> = self
+            .tasks
+            .iter()
+            .cloned()
+            .map(|task| {
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    let mut written = 0_u64;
+                    while begun.elapsed() < span {
+                        store.update(&task.session_id, &task.id, progress(&task, written)).await?;
+                        written += 1;
+                    }
+                    Ok::<_, Failure>(written)
+                })
+            })
+            .collect();
+        let mut written = 0;
+        for writer in writers {
+            written += writer.await??;
+        }
+        Ok(per_second(written, begun.elapsed()))
+    }
+}
+
+fn progress(task: &Task, done: u64) -> TaskUpdate {
+    let progress = Progress {
+        current: done,
+        total: Some(1_000_000),
+        unit: Some("files".to_owned()),
+        label: Some("host/store/src/lib.rs".to_owned()),
+    };
+    TaskUpdate { fence: Some(task.fence()), progress: Some(progress), ..TaskUpdate::default() }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark")]
+fn per_second(count: u64, span: Duration) -> f64 {
+    count as f64 / span.as_secs_f64()
+}
+
+/// Bare rusqlite on a copy of the schema and the settings, with rows of the same content and size.
+struct Bare {
+    connection: Connection,
+    ids: Vec<(String, String)>,
+    record: String,
+    versions: Vec<u64>,
+}
+
+impl Bare {
+    /// Takes a database that the store has filled, and the text of a record as it wrote it.
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let connection = Connection::open(path)?;
+        for (name, value) in [("synchronous", "FULL"), ("foreign_keys", "ON"), ("wal_autocheckpoint", "4096")] {
+            connection.pragma_update(None, name, value)?;
+        }
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        let sql = "SELECT t.id, s.id, t.version, t.record FROM tasks t JOIN sessions s ON s.no = t.session";
+        let mut rows = Vec::new();
+        let mut statement = connection.prepare(sql)?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            rows.push((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?));
+        }
+        drop(found);
+        drop(statement);
+        let record = rows.iter().map(|row| &row.3).max_by_key(|record| record.len()).cloned().unwrap_or_default();
+        let versions = rows.iter().map(|row| row.2.unsigned_abs()).collect();
+        let ids = rows.into_iter().map(|(task, session, ..)| (task, session)).collect();
+        Ok(Self { connection, ids, record, versions })
+    }
+
+    fn update(&mut self, number: usize) -> Result<(), Failure> {
+        let (task, session) = &self.ids[number];
+        let version = i64::try_from(self.versions[number])?;
+        let sql = "UPDATE tasks SET version = ?3, record = ?4 WHERE id = ?1 AND version = ?2";
+        let rows = self.connection.prepare_cached(sql)?.execute(params![task, version, version + 1, self.record])?;
+        assert_eq!(rows, 1, "the fenced update met its row");
+        self.versions[number] += 1;
+        let sql = "UPDATE sessions SET last_seq = last_seq + 1 WHERE id = ?1 RETURNING no, last_seq";
+        let (no, seq): (i64, i64) =
+            self.connection.prepare_cached(sql)?.query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = "INSERT INTO events (session, seq, at, task_id, type, changes, body)
+                   VALUES (?1, ?2, ?3, ?4, 'task.updated', 'progress', ?5)";
+        self.connection.prepare_cached(sql)?.execute(params![no, seq, 1_800_000_000_000_i64, task, self.record])?;
+        Ok(())
+    }
+
+    /// Updates for a while in transactions of `batch`; gives updates per second.
+    fn run(&mut self, batch: usize, span: Duration) -> Result<f64, Failure> {
+        let begun = Instant::now();
+        let mut written = 0_u64;
+        while begun.elapsed() < span {
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            for _ in 0..batch {
+                self.update(usize::try_from(written)? % WRITERS)?;
+                written += 1;
+            }
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+        }
+        Ok(per_second(written, begun.elapsed()))
+    }
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+fn main() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let seconds: f64 = std::env::args().nth(1).map_or(Ok(1.0), |text| text.parse())?;
+    let span = Duration::from_secs_f64(seconds);
+    let folder = tempfile::Builder::new().prefix("write-cost-").tempdir_in(".")?;
+    let path = |name: &str| folder.path().join(name);
+
+    let store = Arc::new(runtime.block_on(Store64::open(&path("store.db")))?);
+    runtime.block_on(store.run(span / 4))?;
+    let mut batched = {
+        runtime.block_on(async { drop(Store64::open(&path("batched.db")).await) });
+        Bare::open(&path("batched.db"))?
+    };
+    let mut single = {
+        runtime.block_on(async { drop(Store64::open(&path("single.db")).await) });
+        Bare::open(&path("single.db"))?
+    };
+    // The size of the store's own records, with progress in them.
+    let record = {
+        let connection = Connection::open(path("store.db"))?;
+        connection.query_row("SELECT record FROM tasks LIMIT 1", [], |row| row.get::<_, String>(0))?
+    };
+    batched.record.clone_from(&record);
+    single.record.clone_from(&record);
+
+    let (mut stores, mut batches, mut singles, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let before = store.store.commits();
+        let rate = runtime.block_on(store.run(span))?;
+        let commits = store.store.commits() - before;
+        let size = (rate * seconds / per_second(commits, Duration::from_secs(1))).round().max(1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
+        let batch = size as usize;
+        stores.push(rate);
+        sizes.push(size);
+        batches.push(batched.run(batch, span)?);
+        singles.push(single.run(1, span)?);
+    }
+    let (store, batched, single, size) = (median(stores), median(batches), median(singles), median(sizes));
+    println!("{WRITERS} writers, record of {} bytes, synchronous=FULL, median of {ROUNDS} rounds", record.len());
+    println!("store:                                {store:>9.0} updates/s, {size:.0} per commit");
+    println!("(a) bare rusqlite, same batches:      {batched:>9.0} updates/s, store / (a) = {:.2}", store / batched);
+    println!("(b) one transaction for each update:  {single:>9.0} updates/s, store / (b) = {:.1}", store / single);
+    println!("    the most that batching can give:            (a) / (b) = {:.1}", batched / single);
+    Ok(())
+}
