@@ -19,7 +19,12 @@ pub(crate) fn compile(spec: &Spec) -> Result<RegexMatcher, Failure> {
     let mut builder = RegexMatcherBuilder::new();
     // It matches within lines, so a whole buffer can be searched at once.
     builder.line_terminator(Some(b'\n')).multi_line(true).case_insensitive(spec.case_insensitive);
-    builder.build(&spec.pattern).map_err(|error| Failure::new("bad_pattern", error.to_string()))
+    builder.build(&spec.pattern).map_err(|error| {
+        // The builder's own message shows the pattern in a group that nobody wrote.
+        let said =
+            regex_syntax::parse(&spec.pattern).err().map_or_else(|| error.to_string(), |plain| plain.to_string());
+        Failure::new("bad_pattern", said)
+    })
 }
 
 /// Whether the beginning of a file is that of a binary one.

@@ -18,6 +18,10 @@ const OUTPUT: usize = 16 * 1024;
 /// From how much on the artifact's draft is sent.
 const DRAFT: usize = 256 * 1024;
 
+/// How many bytes of paths and lines the result shows at most. Even if JSON needs six bytes for each of them, it stays
+/// below the 1 MiB that a result may have.
+const FIRST: usize = 128 * 1024;
+
 /// After how many files, and after how many bytes, progress is reported. Both take a few milliseconds, and a report is what
 /// lets messages through.
 const FILES: u64 = 32;
@@ -29,6 +33,8 @@ pub(crate) struct Report<'a> {
     task: &'a Task<Spec>,
     pub(crate) found: Found,
     folders: u64,
+    /// How many bytes of paths and lines `found.first` has.
+    first: usize,
     output: String,
     output_open: bool,
     draft: String,
@@ -46,6 +52,7 @@ impl<'a> Report<'a> {
             task,
             found: Found { pattern: pattern.clone(), path: path.clone(), ..Found::default() },
             folders: 0,
+            first: 0,
             output: String::new(),
             output_open: true,
             draft: String::new(),
@@ -73,7 +80,8 @@ impl<'a> Report<'a> {
         if self.draft_open {
             self.draft.push_str(&listed);
         }
-        if self.found.first.len() < self.task.spec.max_matches {
+        self.first += path.len() + text.len();
+        if self.found.first.len() < self.task.spec.max_matches && self.first <= FIRST {
             self.found.first.push(Hit { path: path.to_owned(), line, text });
         } else {
             self.found.truncated = true;

@@ -120,6 +120,7 @@ fn a_bad_pattern_fails_with_bad_pattern_and_what_is_wrong_with_it() {
     let run = search(&folder(&[]), json!({"pattern": "a("}));
     assert_eq!(run.failure().kind, "bad_pattern");
     assert!(run.failure().message.contains("unclosed group"), "{}", run.failure());
+    assert!(run.failure().message.contains("\n    a(\n"), "{}", run.failure());
     assert_eq!(run.failure().retry, taskwright_guest::Retry::Never);
 }
 
@@ -183,6 +184,15 @@ fn all_matches_are_counted_and_in_the_artifact_though_the_result_shows_the_first
     assert_eq!(run.record().artifact_text("matches.txt").lines().count(), 50_000);
     assert!(run.calls(Call::Draft) > 1, "the artifact is drafted in pieces");
     assert!(run.calls(Call::Output) < 500, "the output is batched");
+}
+
+#[test]
+fn the_result_stays_below_what_a_result_may_have() {
+    let folder = folder(&[("a", &format!("{}\n", "\u{1}".repeat(512)).repeat(1000))]);
+    let run = search(&folder, json!({"pattern": "", "max_matches": 1000}));
+    let found: Found = run.result();
+    assert_eq!((found.matches, found.truncated), (1000, true));
+    assert!(serde_json::to_string(&found).unwrap().len() < 1024 * 1024);
 }
 
 /// A thousand small files, each with a match.
