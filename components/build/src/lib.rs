@@ -121,7 +121,7 @@ impl Selection {
         let mut cargo = Command::new(environment::required("CARGO"));
         cargo.current_dir(workspace.root());
         cargo.args(["build", "--target", TARGET, "--profile", PROFILE, "--message-format", "json-render-diagnostics"]);
-        cargo.arg("--target-dir").arg(out_dir.join("guests"));
+        cargo.arg("--target-dir").arg(target_dir(out_dir));
         cargo.args(["--package", &self.package]);
         cargo.arg(if self.what == What::Lib { "--lib" } else { "--examples" });
         environment::detach(&mut cargo);
@@ -166,6 +166,14 @@ impl Selection {
     }
 }
 
+/// Where guests are compiled: beside the output folders of the build scripts, so that all of them share one build of what
+/// the guests depend on, and so that `cargo clean` takes it along. Never in the outer target directory itself, which the
+/// outer cargo has locked.
+fn target_dir(out_dir: &Path) -> PathBuf {
+    let of_build_scripts = out_dir.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "build"));
+    of_build_scripts.unwrap_or(out_dir).join("taskwright-guests")
+}
+
 impl Built {
     /// The guests, ordered by name.
     pub fn guests(&self) -> &[Guest] {
@@ -183,5 +191,21 @@ impl Built {
     pub fn write_for_each(&self, file: &str, macro_name: &str) -> &Self {
         embed::write(&self.out_dir.join(file), &embed::for_each(&self.guests, macro_name));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::target_dir;
+
+    #[test]
+    fn all_build_scripts_of_a_profile_compile_guests_in_one_folder() {
+        let of = |out_dir| target_dir(Path::new(out_dir));
+        let shared = Path::new("/here/target/debug/build/taskwright-guests");
+        assert_eq!(of("/here/target/debug/build/components-0123/out"), shared);
+        assert_eq!(of("/here/target/debug/build/test-guests-4567/out"), shared);
+        assert_eq!(of("/elsewhere/out"), Path::new("/elsewhere/out/taskwright-guests"));
     }
 }
