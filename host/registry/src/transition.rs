@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::wake::causes_of_transition;
+use crate::wake::causes_of_change;
 use crate::{
     CancelMode, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State,
     Supersede, Task, TaskUpdate, Timestamp, WakeCause, check_fence, clean_line, clean_text, limit,
@@ -187,7 +187,7 @@ pub(crate) fn finish(
             events.push(EventBody::Updated { task: Box::new(task.snapshot()), changes });
         }
     }
-    let wakes = causes_of_transition(before.state, &task);
+    let wakes = causes_of_change(before, &task);
     Applied { task, changed, events, wakes, payloads }
 }
 

@@ -60,19 +60,18 @@ pub struct Wake {
     pub created_at: Timestamp,
 }
 
-/// The causes for which the transition from `before` to `after` wakes (L18, L19).
-pub(crate) fn causes_of_transition(before: State, after: &Task) -> Vec<WakeCause> {
+/// The causes for which the change from `before` to `after` wakes (L18, L19). A question that takes the place of another is
+/// one of its own: the session could not answer it otherwise.
+pub(crate) fn causes_of_change(before: &Task, after: &Task) -> Vec<WakeCause> {
     let mut causes = Vec::new();
-    if before == after.state {
-        return causes;
-    }
-    if after.state.is_terminal() && after.wake_policy != WakePolicy::Silent {
+    if before.state.is_live() && after.state.is_terminal() && after.wake_policy != WakePolicy::Silent {
         causes.push(WakeCause::Terminal { state: after.state });
     }
-    if let (State::AwaitingInput, WakePolicy::OnActivity, Some(request)) =
-        (after.state, after.wake_policy, &after.input_request)
+    let id = |task: &Task| task.input_request.as_ref().map(|request| request.id.clone());
+    if let (WakePolicy::OnActivity, Some(request_id)) =
+        (after.wake_policy, id(after).filter(|new| id(before).as_ref() != Some(new)))
     {
-        causes.push(WakeCause::AwaitingInput { request_id: request.id.clone() });
+        causes.push(WakeCause::AwaitingInput { request_id });
     }
     causes
 }

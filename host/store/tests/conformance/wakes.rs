@@ -59,6 +59,17 @@ async fn a_cancel_before_the_start_wakes(world: World) {
     assert_eq!(causes(&world).await, [WakeCause::Terminal { state: State::Canceled }]);
 }
 
+// L18
+async fn a_question_that_takes_the_place_of_another_wakes_too(world: World) {
+    let task = world.running_with(WakePolicy::OnActivity).await;
+    let mut asked = Vec::new();
+    for prompt in ["this?", "or that?"] {
+        let task = world.update(&task, world.question(&task, prompt)).await;
+        asked.push(WakeCause::AwaitingInput { request_id: task.input_request.unwrap().id });
+    }
+    assert_eq!(causes(&world).await, asked);
+}
+
 // L19
 async fn an_acknowledged_wake_does_not_come_back(world: World) {
     let task = world.running_with(WakePolicy::OnActivity).await;
@@ -110,6 +121,7 @@ async fn a_refused_end_wakes_nobody(world: World) {
 for_every_store!(
     the_end_of_an_orphan_wakes_too,
     a_cancel_before_the_start_wakes,
+    a_question_that_takes_the_place_of_another_wakes_too,
     an_acknowledged_wake_does_not_come_back,
     a_message_that_is_sent_twice_wakes_once,
     a_reattached_task_ends_once,
