@@ -21,7 +21,7 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection,
     // Until it is certain that the file is ours, closing must not move anything from the log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     schema::check_version(schema::version(&connection)?)?;
-    schema::mark(&connection)?;
+    schema::mark(&mut connection)?;
     use_log(&connection, options)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.pragma_update(None, "synchronous", "FULL")?;

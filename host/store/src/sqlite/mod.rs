@@ -2,6 +2,8 @@
 //! Does not block an asynchronous thread: one thread writes, a few read.
 
 mod connect;
+#[cfg(test)]
+mod cost;
 mod failure;
 mod file;
 mod options;

@@ -27,16 +27,22 @@ pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
 }
 
 /// Marks an empty database as ours, in the main file's own header.
-pub(super) fn mark(connection: &Connection) -> Result<(), StoreError> {
-    let found: u32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    if found == APPLICATION_ID {
+pub(super) fn mark(connection: &mut Connection) -> Result<(), StoreError> {
+    let look = |connection: &Connection| -> rusqlite::Result<(u32, u64)> {
+        let things = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok((connection.query_row("PRAGMA application_id", [], |row| row.get(0))?, things))
+    };
+    if look(connection)?.0 == APPLICATION_ID {
         return Ok(());
     }
-    let things: u64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if found != 0 || things != 0 {
-        return Err(StoreError::Corrupt { reason: "it is the database of another application".to_owned() });
+    // Looked at again under the lock: another process may be making a store of the same file.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match look(&transaction)? {
+        (APPLICATION_ID, _) => {}
+        (0, 0) => transaction.pragma_update(None, "application_id", APPLICATION_ID)?,
+        _ => return Err(StoreError::Corrupt { reason: "it is the database of another application".to_owned() }),
     }
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()?;
     Ok(())
 }
 

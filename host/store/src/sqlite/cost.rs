@@ -1,0 +1,92 @@
+//! That reading one task, claiming and looking for what is due cost the same however much has happened before.
+//! Does not measure time: it counts the steps of SQLite's virtual machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::FutureExt;
+use rusqlite::Connection;
+use serde_json::json;
+use taskwright_registry::{NewTask, State, Task, TaskId, TaskUpdate, Timestamp};
+
+use super::rows::SqliteRows;
+use super::{SqliteOptions, connect, file, ready};
+use crate::rows::Rows;
+use crate::{ClaimRequest, Order, TaskFilter, verbs};
+
+fn now() -> Timestamp {
+    chrono::DateTime::from_timestamp_millis(1_800_000_000_000).expect("in range")
+}
+
+fn task(connection: &Connection, number: u32) -> Task {
+    let mut random = [0; 10];
+    random[2..6].copy_from_slice(&number.to_be_bytes());
+    let id = TaskId::new(now(), random);
+    let new = NewTask::new(id, "session".parse().expect("a session"), "probe", json!({"n": number}));
+    ready(verbs::create(&mut SqliteRows::new(connection), new, now())).expect("creation").task
+}
+
+fn finish(connection: &Connection, task: &Task) {
+    let end = TaskUpdate { state: Some(State::Succeeded), ..TaskUpdate::default() };
+    let mut rows = SqliteRows::new(connection);
+    ready(verbs::update(&mut rows, &task.session_id, &task.id, end, now())).expect("an end");
+}
+
+/// The steps that each operation takes.
+fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
+    let counter = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&counter);
+    let counting = connection.progress_handler(
+        1,
+        Some(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            false
+        }),
+    );
+    counting.expect("a handler");
+    let mut all = Vec::new();
+    let mut rows = SqliteRows::new(connection);
+    let kinds = vec!["probe".to_owned()];
+    let (session, id) = (&task.session_id, &task.id);
+    let mut measure = |name, ran: bool| {
+        assert!(ran, "{name}");
+        all.push((name, counter.swap(0, Ordering::Relaxed)));
+    };
+    measure("get", ready(verbs::get(&mut rows, session, id)).is_ok() && rows.spec_text(id).is_ok());
+    measure("next_due", matches!(ready(verbs::next_due(&mut rows, &kinds)), Ok(Some(_))));
+    let host = taskwright_registry::HostRef { id: taskwright_registry::HostId::new(now(), [1; 10]), epoch: 1 };
+    let request = ClaimRequest { host: host.clone(), kinds, only: None, limit: 10 };
+    measure("claim", ready(verbs::claim(&mut rows, &request, now())).is_ok_and(|claims| claims.len() == 1));
+    let detail = Some(Some("x".to_owned()));
+    let update = TaskUpdate { state_detail: detail, ..TaskUpdate::default() };
+    measure("update", ready(verbs::update(&mut rows, session, id, update, now())).is_ok());
+    measure("held_by", ready(verbs::held_by(&mut rows, &host)).is_ok_and(|held| held.len() == 1));
+    let live = TaskFilter { states: vec![State::Queued, State::Running], ..TaskFilter::default() };
+    let listed = rows.tasks_of(session, &live, Order::OldestFirst, None, 100).now_or_never();
+    measure("list of the living", listed.is_some_and(|page| page.is_ok_and(|tasks| tasks.len() == 1)));
+    measure("latest messages", matches!(rows.latest_messages(id, 10).now_or_never(), Some(Ok(_))));
+    measure("unread", matches!(rows.unread(id, 10).now_or_never(), Some(Ok(_))));
+    measure("pending wakes", matches!(rows.pending_wakes(session, 10).now_or_never(), Some(Ok(_))));
+    connection.progress_handler(1, None::<fn() -> bool>).expect("no handler");
+    all
+}
+
+// L30: a `get` whose cost grew with history.
+#[test]
+fn the_cost_of_the_hot_verbs_does_not_grow_with_history() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = file::prepare(&folder.path().join("tasks.db")).expect("a path");
+    let mut connection = connect::writer(&path, &SqliteOptions::default()).expect("a connection");
+    connection.execute_batch("BEGIN").expect("a transaction");
+    let first = task(&connection, 0);
+    let few = steps(&mut connection, &first);
+    finish(&connection, &first);
+    for number in 1..3_000 {
+        finish(&connection, &task(&connection, number));
+    }
+    let last = task(&connection, 3_000);
+    let many = steps(&mut connection, &last);
+    for ((name, few), (_, many)) in few.into_iter().zip(many) {
+        assert!(many <= few + few / 4 + 8, "{name}: {few} steps at first, {many} after 3,000 tasks");
+    }
+}

@@ -1,0 +1,9 @@
+//! What only a store in a file has: the file itself, other processes, crashes, full disks and failing statements.
+//! Does not repeat the conformance suite.
+
+mod crash;
+mod failure;
+mod file;
+mod processes;
+mod reopen;
+mod room;

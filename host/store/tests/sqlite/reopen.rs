@@ -1,0 +1,67 @@
+//! What is there after the store was closed and opened again.
+//! Does not crash: `crash` does.
+
+use taskwright_registry::{Direction, NewMessage, Part, State, TaskUpdate, WakePolicy};
+use taskwright_store::{MessagePage, SqliteStore, Store};
+
+use crate::room::{Room, append, check, session};
+
+async fn everything(store: &SqliteStore, task: &taskwright_registry::Task) -> impl PartialEq + std::fmt::Debug + use<> {
+    let (session, id) = (&task.session_id, &task.id);
+    (
+        store.get(session, id).await,
+        store.result(session, id).await,
+        store.checkpoint(session, id).await,
+        store.messages(session, id, &MessagePage::default()).await,
+        store.unread(session, id, 10).await,
+        store.events(session, 0, 1_000).await,
+        store.wakes(session, 10).await,
+    )
+}
+
+// L25, L32
+#[tokio::test]
+async fn a_store_that_is_opened_again_is_as_it_was() {
+    let room = Room::new();
+    let store = room.open();
+    let task = room.running(&store).await;
+    let message = NewMessage {
+        id: taskwright_registry::MessageId::new(store.now(), [3; 10]),
+        fence: None,
+        direction: Direction::Inbound,
+        parts: vec![Part::Text("hello".to_owned())],
+        in_reply_to: None,
+    };
+    store.record_message(&session(), &task.id, message).await.unwrap();
+    let update = TaskUpdate {
+        result: Some(serde_json::json!([0.1, 1e300])),
+        checkpoint: Some(vec![0, 255]),
+        ..append(&task, "a")
+    };
+    let task = store.update(&session(), &task.id, update).await.unwrap();
+    assert_eq!(task.wake_policy, WakePolicy::Silent);
+    let before = everything(&store, &task).await;
+    drop(store);
+    let store = room.open();
+    assert_eq!(everything(&store, &task).await, before);
+    let end = TaskUpdate { state: Some(State::Succeeded), fence: Some(task.fence()), ..TaskUpdate::default() };
+    let over = store.update(&session(), &task.id, end).await.unwrap();
+    check(&room, &store, &[over]).await;
+}
+
+// L32
+#[tokio::test]
+async fn a_write_is_done_before_it_is_reported_and_even_if_nobody_waits() {
+    let room = Room::new();
+    let store = room.open();
+    let task = room.running(&store).await;
+    {
+        let (session, update) = (session(), append(&task, "abandoned"));
+        let write = store.update(&session, &task.id, update);
+        // Polled once, so that it is on its way, and then dropped.
+        futures::pin_mut!(write);
+        let _ = futures::poll!(write);
+    }
+    let after = store.update(&session(), &task.id, append(&task, "waited for")).await.unwrap();
+    assert_eq!(after.artifacts.len(), 2);
+}
