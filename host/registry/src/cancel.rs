@@ -1,7 +1,8 @@
 //! The session's wish that a task ends.
 //! Does not stop anything that runs: the runner tells the instance and enforces the grace.
 
-use crate::transition::{Payloads, check_len, enter, finish};
+use crate::size::check_len;
+use crate::transition::{Payloads, enter, finish};
 use crate::{Applied, Cancel, Phase, Rejection, State, Task, Timestamp, clean_text, limit};
 
 /// What a cancel did.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::transition::check_len;
+use crate::size::check_len;
 use crate::{
     Backoff, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Rejection, SessionId, State, Task, TaskId,
     Timestamp, Usage, Visibility, WakePolicy, clean_line, limit,

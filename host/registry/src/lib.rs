@@ -15,6 +15,7 @@ mod plain_text;
 mod policy;
 mod retry;
 mod schema;
+mod size;
 mod state;
 mod task;
 mod transition;

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::transition::{Payloads, check_len, enter, finish};
+use crate::size::check_len;
+use crate::transition::{Payloads, enter, finish};
 use crate::{
     Applied, EventBody, Fence, MessageId, Phase, Rejection, State, Task, TaskId, Timestamp, WakeCause, WakePolicy,
     check_fence, clean_line, clean_text, limit,

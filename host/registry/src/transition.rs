@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::size::{check_len, check_sizes};
 use crate::wake::causes_of_change;
 use crate::{
     CancelMode, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State,
@@ -84,10 +85,6 @@ pub struct Applied {
     pub wakes: Vec<WakeCause>,
     /// What is written beside the record.
     pub payloads: Payloads,
-}
-
-pub(crate) fn check_len(field: &'static str, actual: usize, allowed: usize) -> Result<(), Rejection> {
-    if actual > allowed { Err(Rejection::TooLarge { field, allowed, actual }) } else { Ok(()) }
 }
 
 /// Decides one update.
@@ -189,43 +186,6 @@ pub(crate) fn finish(
     }
     let wakes = causes_of_change(before, &task);
     Applied { task, changed, events, wakes, payloads }
-}
-
-fn check_sizes(update: &TaskUpdate) -> Result<(), Rejection> {
-    let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    if let Some(Some(detail)) = &update.state_detail {
-        check_len("state_detail", detail.len(), limit::STATE_DETAIL_BYTES)?;
-    }
-    if let Some(progress) = &update.progress {
-        check_len("progress.unit", len(&progress.unit), limit::PROGRESS_UNIT_BYTES)?;
-        check_len("progress.label", len(&progress.label), limit::PROGRESS_LABEL_BYTES)?;
-    }
-    if let Some(request) = &update.input_request {
-        check_len("input_request.prompt", request.prompt.len(), limit::PROMPT_BYTES)?;
-        if let Some(expected) = &request.expected {
-            check_len("input_request.expected", expected.as_value().to_string().len(), limit::EXPECTED_BYTES)?;
-        }
-    }
-    check_len("summary", len(&update.summary), limit::SUMMARY_BYTES)?;
-    if let Some(error) = &update.error {
-        check_len("error.kind", error.kind.len(), limit::ERROR_KIND_BYTES)?;
-        check_len("error.message", error.message.len(), limit::ERROR_MESSAGE_BYTES)?;
-    }
-    if let Some(result) = &update.result {
-        check_len("result", result.to_string().len(), limit::RESULT_BYTES)?;
-    }
-    check_len("checkpoint", update.checkpoint.as_ref().map_or(0, Vec::len), limit::CHECKPOINT_BYTES)?;
-    for artifact in &update.artifacts {
-        check_len("artifact.name", artifact.name.len(), limit::ARTIFACT_NAME_BYTES)?;
-        check_len("artifact.type", artifact.media_type.len(), limit::ARTIFACT_TYPE_BYTES)?;
-        check_len("artifact.url", len(&artifact.url), limit::ARTIFACT_URL_BYTES)?;
-    }
-    check_len("links.child_session_id", len(&update.links.child_session_id), limit::LINK_BYTES)?;
-    check_len("links.remote_task_id", len(&update.links.remote_task_id), limit::LINK_BYTES)?;
-    for id in &update.links.resource_ids {
-        check_len("links.resource_ids", id.len(), limit::LINK_BYTES)?;
-    }
-    Ok(())
 }
 
 /// L1, L2: what a finished task still takes.
