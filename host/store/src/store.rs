@@ -128,7 +128,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(Task, CancelEffect), StoreError>;
 
     /// Stores a message; an answer and the resumption of its task are one transaction. The same message id again is the
-    /// same message: nothing is written and the stored one returned.
+    /// same message, whoever sends it and whatever has become of the task: nothing is written, and the stored one is
+    /// returned with the task as it is now.
     ///
     /// # Errors
     /// `NotFound`, `Rejected`; `Conflict` if the message's id stands for a different message.
@@ -145,7 +146,7 @@ pub trait Store: Send + Sync + 'static {
     /// Only those of the store itself.
     async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, StoreError>;
 
-    /// Inbound messages that no instance has taken yet, oldest first, at most `limit`.
+    /// Inbound messages that no instance has taken yet, oldest first, at most `limit`. An unknown task has none.
     ///
     /// # Errors
     /// Only those of the store itself.
@@ -154,7 +155,7 @@ pub trait Store: Send + Sync + 'static {
     /// Notes that the instance behind `fence` has taken a message. Idempotent.
     ///
     /// # Errors
-    /// `NotFound`; `Rejected(Superseded)`.
+    /// `NotFound`; `Rejected(Superseded)`; `Rejected(Invalid)` for a message that the task does not have.
     async fn mark_delivered(
         &self,
         session: &SessionId,
@@ -175,7 +176,7 @@ pub trait Store: Send + Sync + 'static {
     /// `NotFound`.
     async fn result(&self, session: &SessionId, id: &TaskId) -> Result<Option<Value>, StoreError>;
 
-    /// Claims tasks that are due, of any session, the longest due first. Two hosts never get the same claim.
+    /// Claims tasks that are due, of any session, the longest due first, at most 500. Two hosts never get the same claim.
     ///
     /// # Errors
     /// Only those of the store itself. After `Unknown`, tasks may be held by the host without its knowing:
