@@ -1,1 +1,52 @@
-//! Claims tasks from a store and runs them in the sandbox.
+//! Claims session tasks from a store, runs their kinds in the sandbox and writes down what they report.
+//! Does not decide what a change means (`taskwright-registry`), keep it (`taskwright-store`) or confine a guest
+//! (`taskwright-sandbox`): it is the only crate that sees both of the latter.
+//!
+//! The embedder's way in is [`Runner`], and from it a [`Session`]:
+//!
+//! ```no_run
+//! # async fn demo(wasm: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+//! use taskwright_runner::{KindSettings, Runner, RunnerConfig};
+//! use taskwright_store::SqliteStore;
+//!
+//! let store = SqliteStore::open("registry.db", Default::default())?;
+//! let runner = Runner::open(store, "files", RunnerConfig::default())?;
+//! runner.add_kind(wasm, KindSettings::default().folder("files", ".")).await?;
+//! runner.serve();
+//!
+//! let session = runner.session("demo".parse()?);
+//! let task = session.task("search-files", serde_json::json!({"pattern": "fn main"})).create().await?;
+//! let task = session.outcome(&task.id).await?;
+//! println!("{}: {:?}", task.state, session.result(&task.id).await?);
+//! # Ok(()) }
+//! ```
+
+mod at_work;
+mod catalog;
+mod config;
+mod dispatcher;
+mod error;
+mod event_stream;
+mod execution;
+mod hub;
+mod output_log;
+mod progress_flush;
+mod reporter;
+mod request;
+mod runner;
+mod session;
+mod session_files;
+mod settlement;
+
+pub use catalog::KindSettings;
+pub use config::RunnerConfig;
+pub use error::RunnerError;
+pub use event_stream::EventStream;
+pub use output_log::OutputTail;
+pub use request::TaskRequest;
+pub use runner::Runner;
+pub use session::{Sent, Session, Waited};
+pub use session_files::{FilesError, SessionFiles};
+pub use taskwright_registry as registry;
+pub use taskwright_sandbox as sandbox;
+pub use taskwright_store as store;

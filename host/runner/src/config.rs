@@ -1,0 +1,35 @@
+//! What an embedder can set about a runner as a whole.
+//! Holds nothing about single kinds: that is `KindSettings`.
+
+use std::time::Duration;
+
+use taskwright_sandbox::SandboxConfig;
+
+/// Settings of a runner.
+#[derive(Debug, Clone)]
+pub struct RunnerConfig {
+    /// How many tasks may be at work at one time. A task that hibernates or awaits input does not count.
+    pub slots: usize,
+    /// How often progress is stored at most. It is always stored before the end.
+    pub progress_interval: Duration,
+    /// How many bytes of output a task's log keeps.
+    pub output_log_bytes: u64,
+    /// How long a drain waits for tasks that cannot be taken up again elsewhere.
+    pub drain_grace: Duration,
+    /// The sandbox.
+    pub sandbox: SandboxConfig,
+}
+
+impl Default for RunnerConfig {
+    /// 64 slots: guests wait far more than they compute. Progress every 100 ms, as fast as a person can see. Logs of 4 MiB,
+    /// which a terminal can still show. Ten seconds to drain, as a cancel gets.
+    fn default() -> Self {
+        Self {
+            slots: 64,
+            progress_interval: Duration::from_millis(100),
+            output_log_bytes: 4 * 1024 * 1024,
+            drain_grace: Duration::from_secs(10),
+            sandbox: SandboxConfig::default(),
+        }
+    }
+}

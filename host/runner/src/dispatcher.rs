@@ -1,0 +1,115 @@
+//! Claims due tasks whenever there is room, and hands each to an execution.
+//! Does not poll while nothing is due: it sleeps until the next due time or until it hears of work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskwright_registry::{TaskId, Timestamp};
+use taskwright_store::{ClaimRequest, Claimed};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::execution::execute;
+use crate::runner::Inner;
+
+/// A look at the store even if nothing was heard, in case something was missed.
+const SAFETY_POLL: Duration = Duration::from_secs(5);
+/// How long to wait after the store has refused.
+const AFTER_ERROR: Duration = Duration::from_millis(250);
+/// Tasks claimed in one go.
+const BATCH: usize = 64;
+
+/// Runs until the runner drains.
+pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
+    let mut drain = inner.drain.subscribe();
+    let work = async {
+        loop {
+            let Ok(first) = inner.slots.clone().acquire_owned().await else { return };
+            let mut permits = vec![first];
+            while permits.len() < BATCH
+                && let Ok(more) = inner.slots.clone().try_acquire_owned()
+            {
+                permits.push(more);
+            }
+            let request = ClaimRequest {
+                host: inner.host.clone(),
+                kinds: inner.catalog.names(),
+                only: only.clone(),
+                limit: permits.len(),
+            };
+            let wanted = permits.len();
+            match inner.store.claim(&request).await {
+                Ok(claimed) => {
+                    let full = claimed.len() == wanted;
+                    for (claimed, permit) in claimed.into_iter().zip(permits) {
+                        spawn(&inner, claimed, permit);
+                    }
+                    if !full {
+                        wait_for_work(&inner, &request).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no work can be claimed now");
+                    drop(permits);
+                    tokio::time::sleep(AFTER_ERROR).await;
+                    recover(&inner).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        _ = drain.wait_for(|drain| *drain) => {}
+        () = work => {}
+    }
+}
+
+/// Sleeps until the next task is due, or something was heard that is due earlier.
+async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
+    let due = match inner.store.next_due(&request.kinds).await {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::warn!(%error, "the next task cannot be looked up now");
+            return tokio::time::sleep(AFTER_ERROR).await;
+        }
+    };
+    let until = |at: Timestamp| (at - inner.store.now()).to_std().unwrap_or(Duration::ZERO);
+    // Work of which the store says that it is due, but which this host may not take, is no reason to ask again at once.
+    let mut wait = due.map_or(SAFETY_POLL, |at| until(at).min(SAFETY_POLL)).max(Duration::from_millis(1));
+    if request.only.is_some() {
+        wait = SAFETY_POLL;
+    }
+    let mut deadline = tokio::time::Instant::now() + wait;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep_until(deadline) => return,
+            at = inner.hub.due.next() => {
+                let wait = until(at);
+                if wait.is_zero() {
+                    return;
+                }
+                deadline = deadline.min(tokio::time::Instant::now() + wait);
+            }
+        }
+    }
+}
+
+/// After a claim whose reply was lost: takes up what the store says this host holds and nobody runs.
+async fn recover(inner: &Arc<Inner>) {
+    let Ok(held) = inner.store.held_by(&inner.host).await else { return };
+    for claimed in held {
+        if inner.at_work.holds(&claimed.task) {
+            continue;
+        }
+        if let Ok(permit) = inner.slots.clone().acquire_owned().await {
+            spawn(inner, claimed, permit);
+        }
+    }
+}
+
+fn spawn(inner: &Arc<Inner>, claimed: Claimed, permit: OwnedSemaphorePermit) {
+    let work = inner.at_work.begin(&claimed.task);
+    let inner_of_task = inner.clone();
+    inner.executions.spawn(async move {
+        let _work = work;
+        execute(inner_of_task, claimed, permit).await;
+    });
+}

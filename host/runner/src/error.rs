@@ -1,0 +1,61 @@
+//! What a caller of the runner is told when something does not work.
+//! Does not cover how a task ends: a failed task is an outcome and no error.
+
+use taskwright_registry::{SchemaViolation, TaskId};
+use taskwright_sandbox::{LoadError, SandboxError};
+use taskwright_store::StoreError;
+
+use crate::FilesError;
+
+/// Why the runner did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The store's reason.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The component was refused.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The sandbox cannot be set up.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The session's files cannot be used.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// No such kind was added.
+    #[error("there is no kind `{kind}`; the known ones are: {}", known.join(", "))]
+    UnknownKind {
+        /// What was asked for.
+        kind: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Two components claim one name.
+    #[error("the kind `{kind}` is already there as {present}; this component is {given}. Remove one of them")]
+    DuplicateKind {
+        /// The name.
+        kind: String,
+        /// The digest of the one that is there.
+        present: String,
+        /// The digest of the one that was refused.
+        given: String,
+    },
+    /// The specification is not what the kind takes. No task was created.
+    #[error(
+        "the specification does not fit the kind `{kind}`: {violation}. No task was created; `taskwright kinds inspect {kind}` shows what it takes"
+    )]
+    Spec {
+        /// The kind.
+        kind: String,
+        /// Where and what.
+        violation: SchemaViolation,
+    },
+    /// The task asks nothing at the moment.
+    #[error("task {id} asks nothing at the moment: it is {state}. Use `send` for a message that answers nothing")]
+    NothingAsked {
+        /// The task.
+        id: TaskId,
+        /// Its state.
+        state: taskwright_registry::State,
+    },
+}

@@ -1,0 +1,307 @@
+//! The host's end of a guest's sink: turns what one instance reports into fenced writes.
+//! Does not count or limit: the sandbox has done that before it calls here.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use taskwright_registry::{
+    Artifact, Cancel, Direction, Fence, Links, MessageId, NewInputRequest, NewMessage, Part, Progress, Rejection,
+    Schema, SessionId, Task, TaskId, TaskUpdate, Timestamp, clean_text, limit,
+};
+use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
+use taskwright_store::{Store, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::output_log::OutputLog;
+use crate::progress_flush::ProgressFlush;
+use crate::session_files::Draft;
+use crate::{FilesError, SessionFiles};
+
+/// A place among the tasks at work. It is given back while the task awaits input.
+pub(crate) struct Slot {
+    slots: Arc<Semaphore>,
+    held: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Slot {
+    pub(crate) fn new(slots: Arc<Semaphore>, permit: OwnedSemaphorePermit) -> Self {
+        Self { slots, held: Mutex::new(Some(permit)) }
+    }
+
+    pub(crate) fn release(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Waits for a place, if none is held.
+    pub(crate) async fn acquire(&self) {
+        if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return;
+        }
+        // The semaphore is never closed.
+        if let Ok(permit) = self.slots.clone().acquire_owned().await {
+            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+        }
+    }
+}
+
+/// Bound to one session, task, attempt and claim.
+pub(crate) struct Reporter {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) files: SessionFiles,
+    pub(crate) session: SessionId,
+    pub(crate) id: TaskId,
+    pub(crate) fence: Fence,
+    pub(crate) slot: Slot,
+    output: OutputLog,
+    progress: Arc<ProgressFlush>,
+    progress_interval: Duration,
+    folder: String,
+    cancel: Mutex<Option<Cancel>>,
+    checkpoint: Mutex<Option<Vec<u8>>>,
+    drafts: tokio::sync::Mutex<Drafts>,
+    lost: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Drafts {
+    open: HashMap<String, Draft>,
+    finished: HashSet<String>,
+}
+
+impl Reporter {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        files: SessionFiles,
+        task: &Task,
+        checkpoint: Option<Vec<u8>>,
+        slot: Slot,
+        output: OutputLog,
+        progress_interval: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            files,
+            session: task.session_id.clone(),
+            id: task.id.clone(),
+            fence: task.fence(),
+            slot,
+            output,
+            progress: Arc::default(),
+            progress_interval,
+            folder: task.folder(),
+            cancel: Mutex::new(task.cancel.clone()),
+            checkpoint: Mutex::new(checkpoint),
+            drafts: tokio::sync::Mutex::default(),
+            lost: watch::channel(false).0,
+        })
+    }
+
+    /// What the guest sees when it asks for the session's wish.
+    pub(crate) fn set_cancel(&self, cancel: Option<Cancel>) {
+        *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = cancel;
+    }
+
+    pub(crate) fn checkpoint(&self) -> Option<Vec<u8>> {
+        self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Becomes true when a write was refused because another instance has taken over.
+    pub(crate) fn lost(&self) -> watch::Receiver<bool> {
+        self.lost.subscribe()
+    }
+
+    /// Writes a line of the host's own into the task's output.
+    pub(crate) fn remark(&self, text: &str) {
+        let line = format!("[{}]\n", taskwright_registry::clean_line(text, 1_024));
+        if let Err(error) = self.output.append(&line) {
+            tracing::warn!(task = %self.id, %error, "a remark was not kept");
+        }
+    }
+
+    /// The progress that has not been stored yet, for the write that ends the instance. Nothing is stored behind it.
+    pub(crate) async fn take_progress(&self) -> Option<Progress> {
+        let _writing = self.progress.writing.lock().await;
+        self.progress.take()
+    }
+
+    /// Removes the drafts that did not become artifacts.
+    pub(crate) async fn discard_drafts(&self) {
+        let open: Vec<Draft> = self.drafts.lock().await.open.drain().map(|(_, draft)| draft).collect();
+        for draft in open {
+            draft.discard().await;
+        }
+    }
+
+    fn update(&self) -> TaskUpdate {
+        TaskUpdate { fence: Some(self.fence), ..TaskUpdate::default() }
+    }
+
+    async fn write(&self, update: TaskUpdate) -> Result<Task, Refusal> {
+        self.store.update(&self.session, &self.id, update).await.map_err(|error| self.refuse(error))
+    }
+
+    /// Says to a guest why a write was not done.
+    fn refuse(&self, error: StoreError) -> Refusal {
+        match error {
+            StoreError::Rejected(Rejection::Superseded { .. }) => {
+                self.lost.send_replace(true);
+                Refusal::Superseded
+            }
+            StoreError::Rejected(Rejection::Terminal { .. }) | StoreError::NotFound { .. } => {
+                self.lost.send_replace(true);
+                Refusal::Terminal
+            }
+            StoreError::Rejected(Rejection::Invalid { field, problem }) => {
+                Refusal::Invalid(format!("{field}: {problem}"))
+            }
+            StoreError::Rejected(Rejection::TooLarge { field, allowed, actual }) => {
+                Refusal::LimitExceeded { dimension: field.to_owned(), allowed: allowed as u64, wanted: actual as u64 }
+            }
+            StoreError::Unavailable { .. } | StoreError::Unknown { .. } => Refusal::Unavailable,
+            other => Refusal::Other(other.to_string()),
+        }
+    }
+
+    fn refuse_files(error: &FilesError) -> Refusal {
+        // The reason names a folder of the host, which is none of the guest's business.
+        tracing::warn!(%error, "a session's files cannot be written");
+        Refusal::Unavailable
+    }
+
+    fn artifact_path(&self, name: &str) -> String {
+        // Attempt and claim keep a straggler's files apart from those of its successor.
+        format!("{}/artifacts/{}.{}/{name}", self.folder, self.fence.attempt, self.fence.claim)
+    }
+}
+
+pub(crate) fn random_bits() -> [u8; 10] {
+    rand::random()
+}
+
+#[async_trait]
+impl AttemptHost for Reporter {
+    async fn state(&self, detail: Option<String>) -> Result<(), Refusal> {
+        self.write(TaskUpdate { state_detail: Some(detail), ..self.update() }).await.map(drop)
+    }
+
+    async fn progress(&self, progress: Progress) -> Result<(), Refusal> {
+        let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        for (field, actual, allowed) in [
+            ("progress.unit", len(&progress.unit), limit::PROGRESS_UNIT_BYTES),
+            ("progress.label", len(&progress.label), limit::PROGRESS_LABEL_BYTES),
+        ] {
+            if actual > allowed {
+                let (allowed, wanted) = (allowed as u64, actual as u64);
+                return Err(Refusal::LimitExceeded { dimension: field.to_owned(), allowed, wanted });
+            }
+        }
+        if *self.lost.borrow() {
+            return Err(Refusal::Superseded);
+        }
+        let Some(due) = self.progress.note(progress, self.progress_interval) else { return Ok(()) };
+        let (flush, store, lost) = (self.progress.clone(), self.store.clone(), self.lost.clone());
+        let (session, id, fence) = (self.session.clone(), self.id.clone(), self.fence);
+        tokio::spawn(async move {
+            tokio::time::sleep_until(due).await;
+            let _writing = flush.writing.lock().await;
+            let Some(progress) = flush.take() else { return };
+            let update = TaskUpdate { fence: Some(fence), progress: Some(progress), ..TaskUpdate::default() };
+            match store.update(&session, &id, update).await {
+                Ok(_) => {}
+                Err(StoreError::Rejected(Rejection::Superseded { .. })) => {
+                    lost.send_replace(true);
+                }
+                Err(error) => tracing::warn!(task = %id, %error, "progress was not stored"),
+            }
+        });
+        Ok(())
+    }
+
+    async fn output(&self, _stream: OutputStream, text: String) -> Result<(), Refusal> {
+        if *self.lost.borrow() {
+            return Err(Refusal::Superseded);
+        }
+        self.output.append(&clean_text(&text, text.len())).map_err(|error| {
+            tracing::warn!(task = %self.id, %error, "output was not kept");
+            Refusal::Unavailable
+        })
+    }
+
+    async fn post(&self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<String, Refusal> {
+        let id = MessageId::new(self.store.now(), random_bits());
+        let message =
+            NewMessage { id: id.clone(), fence: Some(self.fence), direction: Direction::Outbound, parts, in_reply_to };
+        let recorded = self.store.record_message(&self.session, &self.id, message).await;
+        recorded.map_err(|error| self.refuse(error))?;
+        Ok(id.to_string())
+    }
+
+    async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
+        let request = NewInputRequest { prompt, expected, random: random_bits() };
+        let task = self.write(TaskUpdate { input_request: Some(request), ..self.update() }).await?;
+        self.slot.release();
+        match task.dispatch.last_input_request {
+            Some(id) => Ok(id.to_string()),
+            None => Err(Refusal::Other("the question was not kept".to_owned())),
+        }
+    }
+
+    async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {
+        let mut drafts = self.drafts.lock().await;
+        if drafts.finished.contains(&name) {
+            return Err(Refusal::Invalid(format!("there is already an artifact `{name}` of this attempt")));
+        }
+        let path = self.artifact_path(&name);
+        let draft = drafts.open.entry(name).or_insert_with(|| self.files.draft(&path));
+        draft.append(chunk).await.map_err(|error| Self::refuse_files(&error))
+    }
+
+    async fn artifact(&self, new: NewArtifact) -> Result<(), Refusal> {
+        let NewArtifact { name, media_type, content } = new;
+        let mut artifact = Artifact { name: name.clone(), media_type, path: None, url: None, bytes: None };
+        let mut drafts = self.drafts.lock().await;
+        if let ArtifactContent::Url(url) = content {
+            artifact.url = Some(url);
+        } else {
+            if drafts.finished.contains(&name) {
+                return Err(Refusal::Invalid(format!("there is already an artifact `{name}` of this attempt")));
+            }
+            let path = self.artifact_path(&name);
+            let bytes = match content {
+                ArtifactContent::Bytes(bytes) => {
+                    let len = bytes.len() as u64;
+                    self.files.put(&path, bytes).await.map(|()| len)
+                }
+                _ => match drafts.open.remove(&name) {
+                    Some(draft) => draft.finish().await,
+                    None => return Err(Refusal::Invalid(format!("nothing was drafted under the name `{name}`"))),
+                },
+            };
+            artifact.bytes = Some(bytes.map_err(|error| Self::refuse_files(&error))?);
+            artifact.path = Some(path);
+            drafts.finished.insert(name);
+        }
+        drop(drafts);
+        self.write(TaskUpdate { artifacts: vec![artifact], ..self.update() }).await.map(drop)
+    }
+
+    async fn link(&self, links: Links) -> Result<(), Refusal> {
+        self.write(TaskUpdate { links, ..self.update() }).await.map(drop)
+    }
+
+    async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal> {
+        self.write(TaskUpdate { checkpoint: Some(state.clone()), ..self.update() }).await?;
+        *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+        Ok(())
+    }
+
+    fn cancel_requested(&self) -> Option<Cancel> {
+        self.cancel.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.store.now()
+    }
+}

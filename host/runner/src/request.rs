@@ -1,0 +1,146 @@
+//! A task that is about to be created, put together step by step.
+//! Does not create it before `create` is called, and then checks everything first.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use taskwright_registry::{
+    Backoff, CancelPolicy, ClosePolicy, Lineage, NewTask, Task, TaskId, Timestamp, Visibility, WakePolicy,
+};
+use taskwright_store::Created;
+
+use crate::reporter::random_bits;
+use crate::{RunnerError, Session};
+
+/// Made by [`Session::task`].
+#[must_use = "nothing is created before `create` is called"]
+pub struct TaskRequest<'a> {
+    session: &'a Session,
+    new: NewTask,
+    deadline_in: Option<Duration>,
+}
+
+impl<'a> TaskRequest<'a> {
+    pub(crate) fn new(session: &'a Session, kind: String, spec: Value) -> Self {
+        let id = TaskId::new(session.inner.store.now(), random_bits());
+        Self { session, new: NewTask::new(id, session.id.clone(), kind, spec), deadline_in: None }
+    }
+
+    /// The id, for a caller that wants to be able to repeat the creation. A new one otherwise.
+    pub fn id(mut self, id: TaskId) -> Self {
+        self.new.id = id;
+        self
+    }
+
+    /// What a person reads.
+    pub fn display_name(mut self, text: impl Into<String>) -> Self {
+        self.new.display_name = text.into();
+        self
+    }
+
+    /// A name that is unique among the session's live tasks.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.new.name = Some(name.into());
+        self
+    }
+
+    /// Who creates the task.
+    pub fn producer(mut self, producer: impl Into<String>) -> Self {
+        self.new.producer = Some(producer.into());
+        self
+    }
+
+    /// Attempts that failures may use up; 1 unless said.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.new.max_attempts = attempts;
+        self
+    }
+
+    /// How long to wait between attempts.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.new.backoff = backoff;
+        self
+    }
+
+    /// Where the task comes from.
+    pub fn parent(mut self, parent: Lineage) -> Self {
+        self.new.parent = parent;
+        self
+    }
+
+    /// When the session is woken; never unless said.
+    pub fn wake(mut self, policy: WakePolicy) -> Self {
+        self.new.wake_policy = policy;
+        self
+    }
+
+    /// How the task is ended before its time.
+    pub fn cancel_policy(mut self, policy: CancelPolicy) -> Self {
+        self.new.cancel_policy = policy;
+        self
+    }
+
+    /// What happens when the session closes.
+    pub fn close_policy(mut self, policy: ClosePolicy) -> Self {
+        self.new.close_policy = policy;
+        self
+    }
+
+    /// Keeps the task out of lists.
+    pub fn hidden(mut self) -> Self {
+        self.new.visibility = Visibility::Hidden;
+        self
+    }
+
+    /// A key with which the creation can be repeated: the same key and content is the same task.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.new.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// When the task must be over.
+    pub fn deadline(mut self, at: Timestamp) -> Self {
+        self.new.deadline = Some(at);
+        self
+    }
+
+    /// How long from its creation the task may take, hibernation included.
+    pub fn deadline_in(mut self, time: Duration) -> Self {
+        self.deadline_in = Some(time);
+        self
+    }
+
+    /// Not to be started before.
+    pub fn not_before(mut self, at: Timestamp) -> Self {
+        self.new.not_before = Some(at);
+        self
+    }
+
+    /// Creates the task. It is durable when this returns, and the record is returned as it is stored.
+    ///
+    /// # Errors
+    /// `UnknownKind`; `Spec` with a JSON pointer; `Store(Conflict)`, `Store(NameTaken)`, `Store(Rejected)`. Nothing has been
+    /// created then.
+    pub async fn create(self) -> Result<Task, RunnerError> {
+        self.create_or_find().await.map(|created| created.task)
+    }
+
+    /// As `create`, and says whether this call created the task or an earlier one did.
+    ///
+    /// # Errors
+    /// As `create`.
+    pub async fn create_or_find(mut self) -> Result<Created, RunnerError> {
+        let inner = &self.session.inner;
+        let entry = inner.catalog.get(&self.new.kind)?;
+        entry
+            .kind
+            .check_spec(&self.new.spec)
+            .map_err(|violation| RunnerError::Spec { kind: self.new.kind.clone(), violation })?;
+        if let Some(time) = self.deadline_in
+            && let Ok(time) = chrono::TimeDelta::from_std(time)
+        {
+            self.new.deadline = inner.store.now().checked_add_signed(time);
+        }
+        Ok(inner.store.create(self.new).await?)
+    }
+}

@@ -1,0 +1,153 @@
+//! The runner: a store, a sandbox, a catalog of kinds, and what is at work.
+//! Does not talk to guests or decide about tasks itself: executions do the one, the core the other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use taskwright_registry::{Description, HostId, HostRef, SessionId, Task, TaskId};
+use taskwright_sandbox::{Kind, Sandbox};
+use taskwright_store::Store;
+use tokio::sync::{Semaphore, broadcast, watch};
+
+use crate::at_work::AtWork;
+use crate::catalog::Catalog;
+use crate::dispatcher::dispatch;
+use crate::hub::Hub;
+use crate::reporter::random_bits;
+use crate::{KindSettings, RunnerConfig, RunnerError, Session, SessionFiles};
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) files: SessionFiles,
+    pub(crate) config: RunnerConfig,
+    pub(crate) catalog: Catalog,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) host: HostRef,
+    pub(crate) drain: watch::Sender<bool>,
+    pub(crate) aborts: broadcast::Sender<TaskId>,
+    pub(crate) at_work: AtWork,
+    pub(crate) executions: tokio_util::task::TaskTracker,
+    sandbox: Sandbox,
+    pump: tokio::task::AbortHandle,
+}
+
+impl Inner {
+    /// Puts the result beside the artifacts, where people and programs look for it. The store has it already, in the
+    /// transaction of the outcome; this copy is for convenience.
+    pub(crate) async fn project_result(&self, task: &Task, path: &str) {
+        let written = match self.store.result(&task.session_id, &task.id).await {
+            Ok(Some(result)) => match serde_json::to_vec_pretty(&result) {
+                Ok(bytes) => self.files.put(path, bytes).await.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            },
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = written {
+            tracing::warn!(task = %task.id, error, "a result was not copied to the session's files");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.pump.abort();
+    }
+}
+
+/// Runs tasks of the kinds that were added, from one store. Cheap to clone. Needs a tokio runtime with time enabled.
+#[derive(Clone)]
+pub struct Runner {
+    inner: Arc<Inner>,
+}
+
+impl Runner {
+    /// A runner over a store and a folder for the session's files. It claims nothing before `serve` or `run_only`.
+    ///
+    /// # Errors
+    /// `Files`, `Sandbox`.
+    pub fn open(store: impl Store, files: impl AsRef<Path>, config: RunnerConfig) -> Result<Self, RunnerError> {
+        Self::open_shared(Arc::new(store), files, config)
+    }
+
+    /// As `open`, with a store that others hold too.
+    ///
+    /// # Errors
+    /// `Files`, `Sandbox`.
+    pub fn open_shared(
+        store: Arc<dyn Store>,
+        files: impl AsRef<Path>,
+        config: RunnerConfig,
+    ) -> Result<Self, RunnerError> {
+        let files = SessionFiles::folder(files)?;
+        let sandbox = Sandbox::new(config.sandbox.clone())?;
+        let hub = Hub::new();
+        let pump = tokio::spawn(hub.clone().pump(store.changes())).abort_handle();
+        let host = HostRef { id: HostId::new(store.now(), random_bits()), epoch: 1 };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                files,
+                catalog: Catalog::default(),
+                hub,
+                slots: Arc::new(Semaphore::new(config.slots.clamp(1, Semaphore::MAX_PERMITS))),
+                config,
+                host,
+                drain: watch::channel(false).0,
+                aborts: broadcast::channel(64).0,
+                at_work: AtWork::default(),
+                executions: tokio_util::task::TaskTracker::new(),
+                sandbox,
+                pump,
+            }),
+        })
+    }
+
+    /// Checks, compiles and adds a kind. Nothing of it runs but `describe`.
+    ///
+    /// # Errors
+    /// `Load`; `DuplicateKind` for another component of the same name.
+    pub async fn add_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
+        let kind = self.inner.sandbox.load(wasm).await?;
+        let description = kind.description().clone();
+        self.inner.catalog.add(kind, settings)?;
+        Ok(description)
+    }
+
+    /// The kinds that were added, by name.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<Arc<Kind>> {
+        self.inner.catalog.all().into_iter().map(|entry| entry.kind).collect()
+    }
+
+    /// A session's view.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Session {
+        Session { inner: self.inner.clone(), id }
+    }
+
+    /// Starts to work off the store, for all sessions, in the background.
+    pub fn serve(&self) {
+        tokio::spawn(dispatch(self.inner.clone(), None));
+    }
+
+    /// Starts to work on one task alone, in the background, also when it is resumed or retried.
+    pub fn run_only(&self, task: &TaskId) {
+        tokio::spawn(dispatch(self.inner.clone(), Some(task.clone())));
+    }
+
+    /// How many instances there are at the moment.
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        self.inner.executions.len()
+    }
+
+    /// Claims nothing any more, gives tasks back that another host or a later start can take up, waits for the others up to
+    /// `drain_grace`, and returns when no instance is left.
+    pub async fn drain(&self) {
+        self.inner.drain.send_replace(true);
+        self.inner.executions.close();
+        self.inner.executions.wait().await;
+    }
+}

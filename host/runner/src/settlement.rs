@@ -1,0 +1,122 @@
+//! What is written when an instance has come to its end, and how it is written in spite of a store that hiccups.
+//! Does not run anything.
+
+use std::time::Duration;
+
+use taskwright_registry::{
+    CancelMode, DispatchChange, Failure, Retry, State, Task, TaskError, TaskUpdate, Timestamp, Usage, limit,
+    settle_failure,
+};
+use taskwright_sandbox::{AttemptError, Step};
+use taskwright_store::{Store, StoreError};
+
+/// How an instance came to its end.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The guest returned.
+    Step(Step),
+    /// The call went wrong.
+    Error(AttemptError),
+    /// A cancel's grace was over, or there was none.
+    CancelForced,
+    /// The task's deadline was reached.
+    DeadlineReached,
+    /// The host is going down; the task may be taken up again.
+    Drained,
+    /// The host is going down; the task cannot be taken up again.
+    Interrupted,
+    /// The host had no room for another instance; nothing ran.
+    NoRoom {
+        /// Whether the task was hibernating.
+        resumed: bool,
+    },
+    /// Another instance has taken over; nothing is written.
+    Superseded,
+}
+
+fn failed(kind: &str, message: String) -> Failure {
+    Failure { error: TaskError { kind: kind.to_owned(), message }, retry: Retry::Never }
+}
+
+fn cut(text: Option<String>, max: usize) -> Option<String> {
+    text.map(|text| taskwright_registry::clean_text(&text, max))
+}
+
+/// The update that an end calls for; none for a superseded instance.
+pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter: f64) -> Option<TaskUpdate> {
+    let base = TaskUpdate { fence: Some(task.fence()), usage, ..TaskUpdate::default() };
+    let fail = |mut failure: Failure| {
+        failure.error.message = taskwright_registry::clean_text(&failure.error.message, limit::ERROR_MESSAGE_BYTES);
+        failure.error.kind = taskwright_registry::clean_line(&failure.error.kind, limit::ERROR_KIND_BYTES);
+        settle_failure(task, failure, usage, now, jitter)
+    };
+    Some(match end {
+        End::Step(Step::Succeeded { summary, result }) => {
+            let too_large =
+                result.as_ref().map(|result| result.to_string().len()).filter(|&len| len > limit::RESULT_BYTES);
+            if let Some(len) = too_large {
+                let message = format!(
+                    "the result has {len} bytes, at most {} are allowed; put the rest into an artifact",
+                    limit::RESULT_BYTES
+                );
+                return Some(fail(failed("invalid_result", message)));
+            }
+            TaskUpdate { state: Some(State::Succeeded), summary: cut(summary, limit::SUMMARY_BYTES), result, ..base }
+        }
+        End::Step(Step::Canceled { summary }) => {
+            TaskUpdate { state: Some(State::Canceled), summary: cut(summary, limit::SUMMARY_BYTES), ..base }
+        }
+        End::Step(Step::Sleep(time)) => {
+            let until = chrono::TimeDelta::from_std(time).ok().and_then(|time| now.checked_add_signed(time));
+            TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until }), ..base }
+        }
+        End::Step(Step::Wait) => TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: None }), ..base },
+        End::Error(error) => fail(error.into_failure()),
+        End::CancelForced => {
+            let grace = task.cancel_policy.grace_ms;
+            let summary = match task.cancel_policy.mode {
+                CancelMode::Abort => "stopped at once, as its cancel policy says".to_owned(),
+                _ => format!("stopped: it did not end by itself within {grace} ms of the cancel"),
+            };
+            TaskUpdate { state: Some(State::Canceled), summary: Some(summary), ..base }
+        }
+        End::DeadlineReached => fail(failed("timeout", "the task's deadline was reached".to_owned())),
+        End::NoRoom { resumed: true } => {
+            TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now) }), ..base }
+        }
+        End::Drained | End::NoRoom { resumed: false } => TaskUpdate { dispatch: Some(DispatchChange::Release), ..base },
+        End::Interrupted => fail(failed(
+            "interrupted",
+            "its host was shut down, and the kind cannot be taken up again by another".to_owned(),
+        )),
+        End::Superseded => return None,
+    })
+}
+
+/// Writes an update until the store has said yes or no. The fence makes the repetition harmless: if the first try did take
+/// effect, the repetition finds the task over, released or asleep. Returns the record, or nothing if the fence said no.
+pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdate) -> Option<Task> {
+    let mut wait = Duration::from_millis(10);
+    let mut uncertain = false;
+    loop {
+        if uncertain && let Ok(found) = store.get(&task.session_id, &task.id).await {
+            let ours = found.fence() == task.fence() && found.dispatch.host == task.dispatch.host;
+            if !ours {
+                return (found.dispatch.claim == task.dispatch.claim).then_some(found);
+            }
+        }
+        match store.update(&task.session_id, &task.id, update.clone()).await {
+            Ok(task) => return Some(task),
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
+                uncertain |= matches!(error, StoreError::Unknown { .. });
+                tracing::warn!(task = %task.id, %error, "an outcome is not written yet; trying again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(1));
+            }
+            Err(error) => {
+                tracing::warn!(task = %task.id, %error, "an outcome was refused");
+                return None;
+            }
+        }
+    }
+}
