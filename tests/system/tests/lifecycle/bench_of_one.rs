@@ -1,0 +1,101 @@
+//! A workbench for one test: a store, a folder, a runner with kinds, a session.
+//! Does not start to serve: a test does when it is ready.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use taskwright_runner::registry::{Event, State, Task};
+use taskwright_runner::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
+use taskwright_runner::{KindSettings, Runner, RunnerConfig, Session};
+
+/// Ends a test that hangs. Generous: it is no measurement.
+pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), test).await.expect("the test hangs")
+}
+
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) runner: Runner,
+    pub(crate) session: Session,
+    pub(crate) folder: Arc<tempfile::TempDir>,
+    database: Option<PathBuf>,
+}
+
+impl Bench {
+    pub(crate) async fn over_memory() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::over(Arc::new(MemoryStore::new()), Arc::new(folder), None, RunnerConfig::default()).await
+    }
+
+    pub(crate) async fn over_sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("registry.db");
+        let store = SqliteStore::open(&path, SqliteOptions::default()).expect("a new store");
+        Self::over(Arc::new(store), Arc::new(folder), Some(path), RunnerConfig::default()).await
+    }
+
+    async fn over(
+        store: Arc<dyn Store>,
+        folder: Arc<tempfile::TempDir>,
+        database: Option<PathBuf>,
+        mut config: RunnerConfig,
+    ) -> Self {
+        // One cache for all tests of this process: every component is compiled once.
+        config.sandbox.cache_dir = Some(std::env::temp_dir().join(format!("taskwright-tests-{}", std::process::id())));
+        let runner = Runner::open_shared(store.clone(), folder.path().join("files"), config).expect("a runner");
+        runner.add_kind(taskwright_components::WALKTHROUGH, KindSettings::default()).await.expect("the walkthrough");
+        let session = runner.session("here".parse().expect("a session id"));
+        Self { store, runner, session, folder, database }
+    }
+
+    /// The same store and files with a new runner of other settings.
+    pub(crate) async fn with_config(&self, config: RunnerConfig) -> Self {
+        Self::over(self.store.clone(), self.folder.clone(), self.database.clone(), config).await
+    }
+
+    /// As after a restart of the process: the file is opened anew, if there is one.
+    pub(crate) async fn restarted(&self) -> Self {
+        let store: Arc<dyn Store> = match &self.database {
+            Some(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default()).expect("the store of before")),
+            None => self.store.clone(),
+        };
+        Self::over(store, self.folder.clone(), self.database.clone(), RunnerConfig::default()).await
+    }
+
+    /// Creates a walk.
+    pub(crate) async fn walk(&self, steps: Value) -> Task {
+        self.session.task("walkthrough", json!({ "steps": steps })).create().await.expect("created")
+    }
+
+    /// Creates a walk and waits for its end.
+    pub(crate) async fn outcome_of(&self, steps: Value) -> Task {
+        let task = self.walk(steps).await;
+        self.session.outcome(&task.id).await.expect("an outcome")
+    }
+
+    /// Waits until the task is in a state.
+    pub(crate) async fn until(&self, task: &Task, state: State) -> Task {
+        let reached = self.session.wait_until(&task.id, None, |task| task.state == state || task.state.is_terminal());
+        let task = reached.await.expect("the task").task;
+        assert_eq!(task.state, state, "{:?}", task.error);
+        task
+    }
+
+    /// Waits until a condition holds.
+    pub(crate) async fn when(&self, task: &Task, condition: impl Fn(&Task) -> bool) -> Task {
+        self.session.wait_until(&task.id, None, condition).await.expect("the task").task
+    }
+
+    /// The session's whole log.
+    pub(crate) async fn log(&self) -> Vec<Event> {
+        let mut events = self.session.events(0);
+        let mut log = Vec::new();
+        while let Some(event) = events.try_next().await.expect("the log") {
+            log.push(event);
+        }
+        log
+    }
+}
