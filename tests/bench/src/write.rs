@@ -1,24 +1,25 @@
 //! What a fenced update with its event costs in the SQLite store: 64 writers at once, against the same rows written by
 //! bare rusqlite in batches of the same size, and against one transaction for each update, on the same disk in one run.
-//! Does not compare stores with each other, and asserts nothing: it prints.
+//! Does not compare stores with each other.
 
-#![expect(clippy::print_stdout, reason = "printing is what it is for")]
-
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use taskwright_registry::{HostId, HostRef, NewTask, Progress, SessionId, Task, TaskId, TaskUpdate};
 use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store};
+use tokio::runtime::Runtime;
+
+use crate::figures::{median, milliseconds, per_second};
+use crate::table;
 
 /// Writers at once, each with a session and a task of its own.
 const WRITERS: usize = 64;
 /// Measured rounds, interleaved so that a slow moment of the machine meets all three.
 const ROUNDS: usize = 5;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 struct Store64 {
     store: SqliteStore,
@@ -26,7 +27,7 @@ struct Store64 {
 }
 
 impl Store64 {
-    async fn open(path: &Path) -> Result<Self, Failure> {
+    async fn open(path: &Path) -> Result<Self> {
         let store = SqliteStore::open(path, SqliteOptions::default())?;
         let host = HostRef { id: HostId::new(store.now(), [1; 10]), epoch: 1 };
         let mut tasks = Vec::new();
@@ -44,7 +45,7 @@ impl Store64 {
     }
 
     /// All writers update for a while; gives updates per second.
-    async fn run(&self, span: Duration) -> Result<f64, Failure> {
+    async fn run(&self, span: Duration) -> Result<f64> {
         let begun = Instant::now();
         let writers: Vec<_> = self
             .tasks
@@ -58,7 +59,7 @@ impl Store64 {
                         store.update(&task.session_id, &task.id, progress(&task, written)).await?;
                         written += 1;
                     }
-                    Ok::<_, Failure>(written)
+                    anyhow::Ok(written)
                 })
             })
             .collect();
@@ -80,11 +81,6 @@ fn progress(task: &Task, done: u64) -> TaskUpdate {
     TaskUpdate { fence: Some(task.fence()), progress: Some(progress), ..TaskUpdate::default() }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark")]
-fn per_second(count: u64, span: Duration) -> f64 {
-    count as f64 / span.as_secs_f64()
-}
-
 /// Bare rusqlite on a copy of the schema and the settings, with rows of the same content and size.
 struct Bare {
     connection: Connection,
@@ -95,7 +91,7 @@ struct Bare {
 
 impl Bare {
     /// Takes a database that the store has filled, and the text of a record as it wrote it.
-    fn open(path: &Path) -> Result<Self, Failure> {
+    fn open(path: &Path) -> Result<Self> {
         let connection = Connection::open(path)?;
         for (name, value) in [("synchronous", "FULL"), ("foreign_keys", "ON"), ("wal_autocheckpoint", "4096")] {
             connection.pragma_update(None, name, value)?;
@@ -117,7 +113,7 @@ impl Bare {
         Ok(Self { connection, ids, record, versions })
     }
 
-    fn update(&mut self, number: usize) -> Result<(), Failure> {
+    fn update(&mut self, number: usize) -> Result<()> {
         let (task, session) = &self.ids[number];
         let version = i64::try_from(self.versions[number])?;
         let sql = "UPDATE tasks SET version = ?3, record = ?4 WHERE id = ?1 AND version = ?2";
@@ -134,7 +130,7 @@ impl Bare {
     }
 
     /// Updates for a while in transactions of `batch`; gives updates per second.
-    fn run(&mut self, batch: usize, span: Duration) -> Result<f64, Failure> {
+    fn run(&mut self, batch: usize, span: Duration) -> Result<f64> {
         let begun = Instant::now();
         let mut written = 0_u64;
         while begun.elapsed() < span {
@@ -149,33 +145,20 @@ impl Bare {
     }
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
-}
-
-fn main() -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let seconds: f64 = std::env::args().nth(1).map_or(Ok(1.0), |text| text.parse())?;
+/// Compares the store with bare rusqlite.
+pub(crate) fn measure(runtime: &Runtime, seconds: f64, folder: &Path) -> Result<()> {
     let span = Duration::from_secs_f64(seconds);
-    let folder = tempfile::Builder::new().prefix("write-cost-").tempdir_in(".")?;
-    let path = |name: &str| folder.path().join(name);
-
-    let store = Arc::new(runtime.block_on(Store64::open(&path("store.db")))?);
+    let path = |name: &str| folder.join(name);
+    let store = runtime.block_on(Store64::open(&path("store.db")))?;
     runtime.block_on(store.run(span / 4))?;
-    let mut batched = {
-        runtime.block_on(async { drop(Store64::open(&path("batched.db")).await) });
-        Bare::open(&path("batched.db"))?
+    let bare = |name: &str| {
+        drop(runtime.block_on(Store64::open(&path(name)))?);
+        Bare::open(&path(name))
     };
-    let mut single = {
-        runtime.block_on(async { drop(Store64::open(&path("single.db")).await) });
-        Bare::open(&path("single.db"))?
-    };
+    let (mut batched, mut single) = (bare("batched.db")?, bare("single.db")?);
     // The size of the store's own records, with progress in them.
-    let record = {
-        let connection = Connection::open(path("store.db"))?;
-        connection.query_row("SELECT record FROM tasks LIMIT 1", [], |row| row.get::<_, String>(0))?
-    };
+    let record: String =
+        Connection::open(path("store.db"))?.query_row("SELECT record FROM tasks LIMIT 1", [], |row| row.get(0))?;
     batched.record.clone_from(&record);
     single.record.clone_from(&record);
 
@@ -184,19 +167,40 @@ fn main() -> Result<(), Failure> {
         let before = store.store.commits();
         let rate = runtime.block_on(store.run(span))?;
         let commits = store.store.commits() - before;
-        let size = (rate * seconds / per_second(commits, Duration::from_secs(1))).round().max(1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-        let batch = size as usize;
+        let size = (rate * seconds / commits as f64).round().max(1.0);
         stores.push(rate);
         sizes.push(size);
-        batches.push(batched.run(batch, span)?);
+        batches.push(batched.run(size as usize, span)?);
         singles.push(single.run(1, span)?);
     }
-    let (store, batched, single, size) = (median(stores), median(batches), median(singles), median(sizes));
-    println!("{WRITERS} writers, record of {} bytes, synchronous=FULL, median of {ROUNDS} rounds", record.len());
-    println!("store:                                {store:>9.0} updates/s, {size:.0} per commit");
-    println!("(a) bare rusqlite, same batches:      {batched:>9.0} updates/s, store / (a) = {:.2}", store / batched);
-    println!("(b) one transaction for each update:  {single:>9.0} updates/s, store / (b) = {:.1}", store / single);
-    println!("    the most that batching can give:            (a) / (b) = {:.1}", batched / single);
+    let sync = sync_time(&path("sync"))?;
+    let (store, batched, single, size) = (median(&stores), median(&batches), median(&singles), median(&sizes));
+    table::heading(&format!(
+        "write: fenced update + event, {WRITERS} writers, records of {} bytes, synchronous=FULL, median of {ROUNDS}",
+        record.len()
+    ));
+    let rate = |rate: f64| format!("{rate:.0} /s");
+    table::row("store", &rate(store), &format!("{size:.0} per commit"));
+    table::row("(a) bare rusqlite, same batches", &rate(batched), &format!("store = {:.2} x (a)", store / batched));
+    table::row(
+        "(b) bare rusqlite, one per transaction",
+        &rate(single),
+        &format!("store = {:.1} x (b)", store / single),
+    );
+    table::row("(a) / (b): the most batching can give", &format!("{:.1} x", batched / single), "");
+    table::row("a write of 4 KiB and fdatasync of this disk", &format!("{sync:.2} ms"), "median of 200");
     Ok(())
+}
+
+/// How long the disk takes to have a page, in milliseconds.
+fn sync_time(path: &Path) -> Result<f64> {
+    let mut file = std::fs::File::create(path)?;
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let began = Instant::now();
+        file.write_all(&[1; 4096])?;
+        file.sync_data()?;
+        times.push(milliseconds(began.elapsed()));
+    }
+    Ok(median(&times))
 }

@@ -1,1 +1,0 @@
-//! Benchmarks: us, the peer and the raw limit in one run.

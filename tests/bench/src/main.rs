@@ -1,0 +1,99 @@
+//! The project's measurements, each against its raw limit or its peer in the same run. One command:
+//! `cargo run --release -p taskwright-bench -- all`.
+//! Does not assert anything: it prints, and `docs/performance.md` says what was aimed at.
+
+mod figures;
+mod instance;
+mod memory;
+mod nowhere;
+mod pieces;
+mod search;
+mod table;
+mod tasks;
+mod turn;
+mod write;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use tokio::runtime::Runtime;
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// All of them, one after the other.
+    All,
+    /// A fenced update with its event in SQLite, against bare rusqlite.
+    Write,
+    /// An instance from its making to its end, against bare wasmtime; and how fast it is stopped.
+    Turn,
+    /// Short tasks from their creation to their end, and where the time goes.
+    E2e,
+    /// `search-files` over a large tree, against ripgrep.
+    Search,
+    /// What resident and hibernating tasks take of the memory.
+    Memory,
+}
+
+/// Measures what Taskwright costs. Takes a few minutes; the machine should have nothing else to do.
+#[derive(Parser)]
+struct Options {
+    #[arg(value_enum, default_value = "all")]
+    what: What,
+    /// Where databases are written: on the disk that is to be measured. The program's own folder unless said.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// write: seconds of each round.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// turn: how many turns.
+    #[arg(long, default_value_t = 4_000)]
+    turns: u32,
+    /// e2e: how many tasks.
+    #[arg(long, default_value_t = 2_000)]
+    tasks: usize,
+    /// search: the tree. The sources in cargo's registry unless said.
+    #[arg(long)]
+    tree: Option<PathBuf>,
+    /// search: the regular expression.
+    #[arg(long, default_value = "async fn")]
+    pattern: String,
+    /// memory: how many tasks are resident.
+    #[arg(long, default_value_t = 1_000)]
+    resident: u32,
+    /// memory: how many tasks hibernate.
+    #[arg(long, default_value_t = 100_000)]
+    hibernating: u32,
+    /// memory: one part alone, in this process.
+    #[arg(long, value_enum, hide = true)]
+    part: Option<memory::Part>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let here = std::env::current_exe()?.parent().map(PathBuf::from).context("the program lies in no folder")?;
+    let dir = options.dir.clone().unwrap_or(here);
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&dir)?;
+    let runtime = Runtime::new()?;
+    if let Some(part) = options.part {
+        return runtime.block_on(memory::measure(part, &options, folder.path()));
+    }
+    let wanted = |what| options.what == What::All || options.what == what;
+    if wanted(What::Write) {
+        write::measure(&runtime, options.seconds, folder.path())?;
+    }
+    if wanted(What::Turn) {
+        turn::measure(options.turns)?;
+        runtime.block_on(instance::measure_stops())?;
+    }
+    if wanted(What::E2e) {
+        runtime.block_on(tasks::measure(options.tasks, folder.path()))?;
+    }
+    if wanted(What::Search) {
+        runtime.block_on(search::measure(&options, folder.path()))?;
+    }
+    if wanted(What::Memory) {
+        memory::measure_apart(&options, &dir)?;
+    }
+    Ok(())
+}
