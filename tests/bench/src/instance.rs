@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use taskwright_sandbox::{Budget, Grants, Instance, Kind, Sandbox, SandboxConfig, StopReason, TaskContext};
 use taskwright_test_guests::{RESIDENT, SPIN};
 use tokio::sync::mpsc::unbounded_channel;
@@ -59,17 +59,18 @@ pub(crate) async fn measure_stops() -> Result<()> {
     Ok(())
 }
 
-/// What an instance takes of the memory.
-pub(crate) async fn measure_memory(count: u32) -> Result<()> {
+/// What an instance takes of the memory: of the smallest guest, and of the one that `memory` runs in a runner.
+pub(crate) async fn measure_memory(name: &str, wasm: &[u8], spec: Value, count: u32) -> Result<()> {
     let sandbox = Sandbox::new(SandboxConfig { max_instances: count + 1, ..SandboxConfig::default() })?;
-    let waiting = sandbox.load(RESIDENT).await?;
-    let task = task("test-guest", json!({"n": 1}))?;
+    let kind = sandbox.load(wasm).await?;
+    let task = task("test-guest", spec)?;
     let before = resident_kib()?;
     let mut instances = Vec::new();
     for _ in 0..count {
-        instances.push(begin(&waiting, &task).await?);
+        instances.push(begin(&kind, &task).await?);
     }
     let each = (resident_kib()? - before) / f64::from(count);
-    table::row("instance alone, smallest guest", &format!("{each:.1} KiB"), &format!("{count} alive"));
+    let linear = instances.first().map_or(0, |instance| instance.usage().memory_peak_bytes) / 1024;
+    table::row(name, &format!("{each:.1} KiB"), &format!("{count} alive, linear memory of {linear} KiB each"));
     Ok(())
 }

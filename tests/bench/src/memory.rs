@@ -26,6 +26,7 @@ const WARM: u32 = 64;
 /// What is measured in a process of its own.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Part {
+    SmallInstance,
     Instance,
     Resident,
     Hibernating,
@@ -51,18 +52,29 @@ pub(crate) fn measure_apart(options: &Options, dir: &Path) -> Result<()> {
 /// Measures one part in this process.
 pub(crate) async fn measure(part: Part, options: &Options, folder: &Path) -> Result<()> {
     match part {
-        Part::Instance => instance::measure_memory(options.resident).await,
+        Part::SmallInstance => {
+            let (name, spec) = ("instance alone, smallest guest", json!({"n": 1}));
+            instance::measure_memory(name, taskwright_test_guests::RESIDENT, spec, options.resident).await
+        }
+        Part::Instance => {
+            let name = "instance alone, walkthrough";
+            instance::measure_memory(name, taskwright_components::WALKTHROUGH, stay(), options.resident).await
+        }
         Part::Resident => {
-            let spec = json!({"steps": [{"state": "here"}, {"stay": true}]});
             let there = |task: &Task| task.state_detail.as_deref() == Some("here");
-            tasks("resident task", options.resident, options.resident + WARM, folder, spec, there).await
+            tasks("resident task, walkthrough", options.resident, options.resident + WARM, folder, stay(), there).await
         }
         Part::Hibernating => {
             let spec = json!({"steps": [{"wait": true}]});
             let there = |task: &Task| task.dispatch.phase == Phase::Hibernating;
-            tasks("hibernating task", options.hibernating, LANES, folder, spec, there).await
+            tasks("hibernating task, walkthrough", options.hibernating, LANES, folder, spec, there).await
         }
     }
+}
+
+/// Says that it is there, and stays.
+fn stay() -> Value {
+    json!({"steps": [{"state": "here"}, {"stay": true}]})
 }
 
 async fn tasks(name: &str, count: u32, slots: u32, folder: &Path, spec: Value, there: fn(&Task) -> bool) -> Result<()> {

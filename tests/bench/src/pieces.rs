@@ -63,6 +63,16 @@ pub(crate) async fn sandbox(count: usize) -> Result<f64> {
     .await
 }
 
+/// The check of a specification against its kind's schema alone, one at a time.
+pub(crate) async fn check(count: usize) -> Result<f64> {
+    let kind = Sandbox::new(SandboxConfig::default())?.load(taskwright_components::WALKTHROUGH).await?;
+    let (spec, began) = (spec(), Instant::now());
+    for _ in 0..count {
+        kind.check_spec(&spec).map_err(|violation| anyhow::anyhow!("{violation:?}"))?;
+    }
+    Ok(per_second(count as u64, began.elapsed()))
+}
+
 /// The copy of a result in the session's files alone.
 pub(crate) async fn files(count: usize, folder: &Path) -> Result<f64> {
     let files = SessionFiles::folder(folder)?;
@@ -74,16 +84,4 @@ pub(crate) async fn files(count: usize, folder: &Path) -> Result<f64> {
         }
     })
     .await
-}
-
-/// How long one file of the size of a page takes to be on the disk with its folder's entry, one at a time; how many in a
-/// second.
-pub(crate) fn bare_files(count: usize, folder: &Path) -> Result<f64> {
-    let began = Instant::now();
-    for number in 0..count {
-        let file = std::fs::File::create(folder.join(format!("bare-{number}")))?;
-        std::io::Write::write_all(&mut &file, &[b' '; 100])?;
-        file.sync_all()?;
-    }
-    Ok(per_second(count as u64, began.elapsed()))
 }

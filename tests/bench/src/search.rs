@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use taskwright_registry::{State, Usage};
 use taskwright_runner::{KindSettings, Runner, RunnerConfig, Session};
+use taskwright_sandbox::Budget;
 use taskwright_store::{SqliteOptions, SqliteStore};
 
 use crate::figures::median;
@@ -59,6 +60,11 @@ pub(crate) async fn measure(options: &Options, folder: &Path) -> Result<()> {
     ] {
         compare(&case, &session, has_rg.then_some(tree.as_path())).await?;
     }
+    let unpaced = Budget { host_calls_per_second: u64::MAX, ..Budget::default() };
+    let settings = KindSettings::default().folder("files", &tree).budget(unpaced);
+    runner.add_kind(taskwright_components::SEARCH_FILES, settings).await?;
+    let case = Case { name: "the search, calls without a pace", pattern: options.pattern.clone(), globs: vec![] };
+    compare(&case, &session, has_rg.then_some(tree.as_path())).await?;
     if !has_rg {
         table::row("ripgrep", "skipped", "there is no `rg`: `cargo install ripgrep`");
     }
@@ -92,7 +98,7 @@ async fn compare(case: &Case, session: &Session, tree: Option<&Path>) -> Result<
     let found = |field: &str| last.found[field].as_u64().unwrap_or_default();
     let ratio = if theirs.is_empty() { String::new() } else { format!("{:.2} x rg  ", seconds / median(&theirs)) };
     let remark = format!(
-        "{ratio}{} files, {:.1} MB, {} lines; CPU {} ms, {} reports, {:.1} MiB",
+        "{ratio}{} files, {:.1} MB, {} lines; CPU {} ms, {} host calls, {:.1} MiB",
         found("files_searched"),
         found("bytes_searched") as f64 / 1e6,
         found("matches"),

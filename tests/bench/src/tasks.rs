@@ -36,25 +36,35 @@ struct Run {
 pub(crate) async fn measure(count: usize, folder: &Path) -> Result<()> {
     let sqlite = SqliteStore::open(folder.join("tasks.db"), SqliteOptions::default())?;
     let durable = through_runner(Arc::new(sqlite), &folder.join("files"), count).await?;
+    let without_files = match tempfile::tempdir_in("/dev/shm") {
+        Ok(shared) => {
+            let sqlite = SqliteStore::open(folder.join("tasks-alone.db"), SqliteOptions::default())?;
+            Some(through_runner(Arc::new(sqlite), shared.path(), count).await?)
+        }
+        Err(_) => None,
+    };
     let memory = through_runner(Arc::new(MemoryStore::new()), &folder.join("files-memory"), count).await?;
     let all_writes = pieces::store(count, &folder.join("all-writes.db"), true).await?;
     let three_writes = pieces::store(count, &folder.join("three-writes.db"), false).await?;
     let sandbox = pieces::sandbox(count).await?;
+    let check = pieces::check(count).await?;
     let files = pieces::files(count, &folder.join("files-alone")).await?;
-    let bare_files = pieces::bare_files(count, folder)?;
 
     table::heading(&format!("e2e: {count} short tasks, created to succeeded, {AT_ONCE} at a time"));
     let row = |name: &str, rate: f64, remark: &str| {
-        let remark = format!("{:.2} ms of the whole each  {remark}", 1e3 / rate);
+        let remark = format!("{:.2} ms each  {remark}", 1e3 / rate);
         table::row(name, &format!("{rate:.0} tasks/s"), &remark);
     };
     row("the whole, all durable in SQLite", durable.rate, "");
+    if let Some(run) = &without_files {
+        row("the whole, result files not on the disk", run.rate, &format!("{:.2} x", run.rate / durable.rate));
+    }
     row("the whole, store in memory", memory.rate, &format!("{:.2} x", memory.rate / durable.rate));
     row("three writes alone: create, claim, end", three_writes, "the raw limit");
     row("all five writes alone", all_writes, "with state and checkpoint");
     row("instance alone", sandbox, "nothing is stored");
+    row("check of the specification alone", check, "on one core");
     row("copy of the result as a file alone", files, "synced, folder included");
-    row("bare files written and synced, one at a time", bare_files, "");
     for (name, times) in [
         ("create until it is durable", &durable.to_create),
         ("accepted to started", &durable.to_start),
