@@ -24,8 +24,11 @@ pub(crate) async fn walk(task: &Task<Spec>, woken: bool) -> Outcome<Walked> {
         if task.cancel_requested().is_some() {
             return Ok(Walked::canceled_before(memory.next, task.spec.steps.len()));
         }
-        while let Some(message) = task.messages().try_next() {
-            memory.messages.push(message.text());
+        // A step that waits for messages gets those that are there already; otherwise they are kept for the result.
+        if !matches!(step, StepSpec::Receive(true) | StepSpec::Stay(true)) {
+            while let Some(message) = task.messages().try_next() {
+                memory.messages.push(message.text());
+            }
         }
         match take(task, step, &mut memory).await {
             Ok(ControlFlow::Continue(())) => {

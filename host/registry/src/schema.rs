@@ -2,14 +2,38 @@
 //! Does not follow references to anywhere: a schema that needs one is refused when it is read.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A JSON Schema (draft 2020-12 unless it names another) that was found to be one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Schema(Value);
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Value", into = "Value")]
+pub struct Schema {
+    source: Value,
+    /// Compiled when it is first needed; clones share it.
+    compiled: Arc<OnceLock<Result<jsonschema::Validator, SchemaError>>>,
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl From<Value> for Schema {
+    /// Takes a stored schema, which was found to be one when it was stored.
+    fn from(source: Value) -> Self {
+        Self { source, compiled: Arc::default() }
+    }
+}
+
+impl From<Schema> for Value {
+    fn from(schema: Schema) -> Self {
+        schema.source
+    }
+}
 
 /// A text or value that is no schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,8 +70,11 @@ impl Schema {
     /// # Errors
     /// `SchemaError` if it is none, refers to elsewhere, or has a pattern that is too large.
     pub fn new(schema: Value) -> Result<Self, SchemaError> {
-        compile(&schema)?;
-        Ok(Self(schema))
+        let schema = Self::from(schema);
+        match schema.validator() {
+            Ok(_) => Ok(schema),
+            Err(error) => Err(error.clone()),
+        }
     }
 
     /// Reads a schema from JSON text.
@@ -62,7 +89,11 @@ impl Schema {
     /// The schema as JSON.
     #[must_use]
     pub fn as_value(&self) -> &Value {
-        &self.0
+        &self.source
+    }
+
+    fn validator(&self) -> Result<&jsonschema::Validator, &SchemaError> {
+        self.compiled.get_or_init(|| compile(&self.source)).as_ref()
     }
 
     /// Checks a value.
@@ -71,7 +102,7 @@ impl Schema {
     /// The first violation, with its place.
     pub fn check(&self, value: &Value) -> Result<(), SchemaViolation> {
         let validator =
-            compile(&self.0).map_err(|error| SchemaViolation { pointer: String::new(), problem: error.to_string() })?;
+            self.validator().map_err(|error| SchemaViolation { pointer: String::new(), problem: error.to_string() })?;
         validator.validate(value).map_err(|error| SchemaViolation {
             pointer: error.instance_path().to_string(),
             problem: crate::clean_line(&error.to_string(), 512),

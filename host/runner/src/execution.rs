@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{CancelMode, Message, MessageId, Phase, State, Task, TaskUpdate, Timestamp};
+use taskwright_registry::{CancelMode, Message, MessageId, Phase, State, Task, TaskId, TaskUpdate, Timestamp};
 use taskwright_sandbox::{AttemptError, Instance, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -100,9 +100,6 @@ impl Execution {
             return end;
         }
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
-        if !self.resumed {
-            main = Some(self.begin());
-        }
         self.deliver_all(unread);
         self.tell_cancel();
         let mut lost = self.reporter.lost();
@@ -116,7 +113,8 @@ impl Execution {
                     Err(end) => return end,
                 }
             }
-            // A fresh instance of a hibernating task hears what came in before it looks at the world again.
+            // A fresh instance hears what has come in before it begins: an answer that came while no instance was there
+            // must not be asked for again.
             if main.is_none() && self.sides.is_empty() {
                 main = Some(self.begin());
             }
@@ -145,11 +143,9 @@ impl Execution {
                         return end;
                     }
                 }
-                aborted = abort.recv() => {
-                    if aborted.is_ok_and(|id| id == self.task.id) && self.task.cancel.is_some() {
-                        self.instance.stop(StopReason::Canceled);
-                        return End::CancelForced;
-                    }
+                () = listed(&mut abort, &self.task.id) => {
+                    self.instance.stop(StopReason::Canceled);
+                    return End::CancelForced;
                 }
                 () = raised(&mut drain) => return self.drained(&mut main).await,
             }
@@ -354,8 +350,9 @@ impl Execution {
     }
 
     async fn finish(self, end: End) {
-        let Self { inner, task, reporter, instance, sides, .. } = self;
-        drop(sides);
+        let Self { inner, task, reporter, instance, sides, changes, .. } = self;
+        drop((sides, changes));
+        inner.aborts.send_if_modified(|ids| ids.remove(&task.id));
         let mut usage = instance.usage();
         usage.instances = 1;
         // What the guest wrote last is on its way to the sink until its store is gone.
@@ -375,6 +372,13 @@ impl Execution {
         {
             inner.project_result(&after, path).await;
         }
+    }
+}
+
+/// Waits until a task stands in a list; for ever if it no longer can.
+async fn listed(list: &mut watch::Receiver<HashSet<TaskId>>, id: &TaskId) {
+    if list.wait_for(|ids| ids.contains(id)).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

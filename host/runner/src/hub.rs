@@ -13,9 +13,15 @@ use tokio::sync::{Notify, broadcast, watch};
 /// Waiters by key. A key nobody waits for costs nothing.
 struct Waiters<K>(Mutex<HashMap<K, watch::Sender<u64>>>);
 
+/// From how many keys on those that nobody waits for any more are looked for, each time the map would have to grow.
+const SWEEP_FROM: usize = 1_024;
+
 impl<K: Eq + Hash + Clone> Waiters<K> {
     fn subscribe(&self, key: &K) -> watch::Receiver<u64> {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() >= SWEEP_FROM && map.len() == map.capacity() {
+            map.retain(|_, sender| sender.receiver_count() > 0);
+        }
         map.entry(key.clone()).or_insert_with(|| watch::channel(0).0).subscribe()
     }
 

@@ -1,13 +1,14 @@
 //! The runner: a store, a sandbox, a catalog of kinds, and what is at work.
 //! Does not talk to guests or decide about tasks itself: executions do the one, the core the other.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use taskwright_registry::{Description, HostId, HostRef, SessionId, Task, TaskId};
 use taskwright_sandbox::{Kind, Sandbox};
 use taskwright_store::Store;
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{Semaphore, watch};
 
 use crate::at_work::AtWork;
 use crate::catalog::Catalog;
@@ -25,7 +26,8 @@ pub(crate) struct Inner {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) host: HostRef,
     pub(crate) drain: watch::Sender<bool>,
-    pub(crate) aborts: broadcast::Sender<TaskId>,
+    /// Tasks whose instance is to be dropped without a grace.
+    pub(crate) aborts: watch::Sender<HashSet<TaskId>>,
     pub(crate) at_work: AtWork,
     pub(crate) executions: tokio_util::task::TaskTracker,
     sandbox: Sandbox,
@@ -38,7 +40,7 @@ impl Inner {
     pub(crate) async fn project_result(&self, task: &Task, path: &str) {
         let written = match self.store.result(&task.session_id, &task.id).await {
             Ok(Some(result)) => match serde_json::to_vec_pretty(&result) {
-                Ok(bytes) => self.files.put(path, bytes).await.map_err(|error| error.to_string()),
+                Ok(bytes) => self.files.put_copy(path, bytes).await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             },
             Ok(None) => Ok(()),
@@ -95,7 +97,7 @@ impl Runner {
                 config,
                 host,
                 drain: watch::channel(false).0,
-                aborts: broadcast::channel(64).0,
+                aborts: watch::channel(HashSet::new()).0,
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
                 sandbox,

@@ -109,11 +109,11 @@ impl Session {
     /// # Errors
     /// As `cancel`.
     pub async fn abort(&self, id: &TaskId, reason: Option<String>) -> Result<(), RunnerError> {
-        self.cancel(id, reason).await?;
-        let changes = self.inner.hub.task(id);
-        drop(changes);
-        // Nobody listening means no instance here.
-        let _ = self.inner.aborts.send(id.clone());
+        let (task, _) = self.cancel(id, reason).await?;
+        if task.state.is_live() {
+            // The wish is durable by now. An instance that is being made reads the list before it does anything.
+            self.inner.aborts.send_if_modified(|ids| ids.insert(id.clone()));
+        }
         Ok(())
     }
 

@@ -37,6 +37,8 @@ pub enum FilesError {
 pub struct SessionFiles {
     root: Arc<PathBuf>,
     store: Arc<dyn ObjectStore>,
+    /// The same folder without a sync for each file.
+    copies: Arc<dyn ObjectStore>,
 }
 
 impl SessionFiles {
@@ -48,9 +50,9 @@ impl SessionFiles {
         let root = root.as_ref();
         let unusable = |reason: String| FilesError::Unusable { root: root.to_owned(), reason };
         std::fs::create_dir_all(root).map_err(|error| unusable(error.to_string()))?;
-        let store =
-            LocalFileSystem::new_with_prefix(root).map_err(|error| unusable(error.to_string()))?.with_fsync(true);
-        Ok(Self { root: Arc::new(root.to_owned()), store: Arc::new(store) })
+        let open = || LocalFileSystem::new_with_prefix(root).map_err(|error| unusable(error.to_string()));
+        let (store, copies) = (open()?.with_fsync(true), open()?);
+        Ok(Self { root: Arc::new(root.to_owned()), store: Arc::new(store), copies: Arc::new(copies) })
     }
 
     fn error(&self, path: &str, error: object_store::Error) -> FilesError {
@@ -67,6 +69,13 @@ impl SessionFiles {
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), FilesError> {
         let key = object_store::path::Path::from(path.trim_start_matches('/'));
         self.store.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.error(path, error))
+    }
+
+    /// Writes a whole file that is a copy of what the store has: it appears as a whole or not at all, but the loss of power
+    /// may take it back.
+    pub(crate) async fn put_copy(&self, path: &str, bytes: Vec<u8>) -> Result<(), FilesError> {
+        let key = object_store::path::Path::from(path.trim_start_matches('/'));
+        self.copies.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.error(path, error))
     }
 
     /// Reads a whole file.

@@ -154,14 +154,14 @@ impl<S: Send> sink::HostWithStore<S> for Contract {
 impl control::Host for Attempt {
     fn cancel_requested(&mut self) -> wasmtime::Result<Option<types::Cancel>> {
         // Not made to wait: it is for guests in a long stretch of their own, and costs next to nothing.
-        self.meter.host_call()?;
+        self.meter.look()?;
         Ok(self.host.cancel_requested().map(convert::cancel))
     }
 }
 
 impl clock::Host for Attempt {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        self.meter.host_call()?;
+        self.meter.look()?;
         Ok(convert::timestamp(self.host.now()))
     }
 }

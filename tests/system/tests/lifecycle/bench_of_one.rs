@@ -13,7 +13,7 @@ use taskwright_runner::{KindSettings, Runner, RunnerConfig, Session};
 
 /// Ends a test that hangs. Generous: it is no measurement.
 pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(120), test).await.expect("the test hangs")
+    tokio::time::timeout(Duration::from_secs(30), test).await.expect("the test hangs")
 }
 
 pub(crate) struct Bench {
