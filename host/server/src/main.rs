@@ -1,2 +1,61 @@
-//! The `taskwright` command line.
-fn main() {}
+//! The `taskwright` command line: reads the arguments, runs one command, turns its end into an exit status.
+//! Does not hold rules about tasks: those are in the registry, and every command goes through the store or the runner.
+
+mod cli;
+mod command;
+mod duration;
+mod exit_code;
+mod find_task;
+mod grant;
+mod home;
+mod interrupt;
+mod kind_source;
+mod output;
+mod part;
+mod progress;
+mod question;
+mod render;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::exit_code::Exit;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    let out = Output::new(cli.common.json);
+    let ended = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(
+        |runtime| {
+            let ended = runtime.block_on(command::run(cli, out));
+            // What still blocks a thread, such as a read from a terminal, is not waited for.
+            runtime.shutdown_background();
+            ended
+        },
+    );
+    match ended {
+        Ok(exit) => exit.into(),
+        // Nobody reads any more: that is how `| head` ends a command.
+        Err(error) if exit_code::is_broken_pipe(&error) => Exit::Succeeded.into(),
+        Err(error) => {
+            let exit = exit_code::of_error(&error);
+            out.error(&error, exit);
+            exit.into()
+        }
+    }
+}
+
+/// What the libraries have to say, from warnings up unless `TASKWRIGHT_LOG` says otherwise.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TASKWRIGHT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && !output::no_color())
+        .init();
+}

@@ -1,0 +1,298 @@
+//! The arguments of every command.
+//! Does not act on them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
+use taskwright_registry::{SessionId, State, WakePolicy};
+
+use crate::duration::{Deadline, deadline, span};
+use crate::exit_code::{self, refused};
+use crate::grant::Grant;
+
+/// Runs background tasks of untrusted kinds in a sandbox, and keeps a durable record of each.
+#[derive(Debug, Parser)]
+#[command(name = "taskwright", version, after_help = exit_code::HELP, propagate_version = true)]
+pub(crate) struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The folder of the store, its files, its cache and its kinds.
+    #[arg(long, global = true, env = "TASKWRIGHT_DIR", default_value = ".taskwright", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The session that the tasks belong to.
+    #[arg(long, global = true, default_value = "default", value_name = "ID")]
+    pub(crate) session: SessionId,
+    /// Write JSON: one document, or one document a line where there are several.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a task, run it here, and show it until it is over.
+    Run(RunArgs),
+    /// Create a task and leave its running to `serve`.
+    Create(CreateArgs),
+    /// List tasks.
+    List(ListArgs),
+    /// Show a task's record.
+    Show(OneTask),
+    /// Follow a task's events and output until it is over, or all events of the session.
+    Watch(WatchArgs),
+    /// Show the messages between the session and a task.
+    Messages(MessagesArgs),
+    /// Send a message to a task.
+    Send(SendArgs),
+    /// Answer a task's open question.
+    Answer(AnswerArgs),
+    /// Ask for a task's end.
+    Cancel(CancelArgs),
+    /// Wait until a task is over or asks something.
+    Wait(WaitArgs),
+    /// Show a task's result, or write out an artifact.
+    Result(ResultArgs),
+    /// Look at kinds.
+    #[command(subcommand)]
+    Kinds(KindsCommand),
+    /// Work off the store until told to stop.
+    Serve(ServeArgs),
+}
+
+/// What a new task is.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// The kind's name; `taskwright kinds list` shows the known ones.
+    #[arg(value_name = "KIND", required_unless_present = "kind_file")]
+    pub(crate) kind: Option<String>,
+    /// The component of a kind of your own.
+    #[arg(long = "kind", value_name = "FILE")]
+    pub(crate) kind_file: Option<PathBuf>,
+    /// What the task is to do: JSON, or @FILE with JSON in it.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) spec: String,
+    /// A name that is unique among the session's live tasks.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// What a person reads.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) display_name: Option<String>,
+    /// Attempts that failures may use up.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_attempts: Option<u32>,
+    /// When the session is woken.
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) wake: Option<Wake>,
+    /// When the task must be over: a span such as 10m, or a time such as 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "WHEN", value_parser = deadline)]
+    pub(crate) deadline: Option<Deadline>,
+}
+
+impl CreateArgs {
+    /// Reads the specification.
+    pub(crate) fn spec(&self) -> Result<Value> {
+        let (what, text) = match self.spec.strip_prefix('@') {
+            Some(path) => match std::fs::read_to_string(path) {
+                Ok(text) => (format!("the file {path}"), text),
+                Err(error) => return Err(refused(format!("--spec @{path}: {error}"))),
+            },
+            None => ("--spec".to_owned(), self.spec.clone()),
+        };
+        serde_json::from_str(&text).map_err(|error| {
+            refused(format!("{what} is not JSON: {error}. Quote it as a whole, as in --spec '{{\"key\":\"value\"}}'"))
+        })
+    }
+}
+
+/// The words of `--wake`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Wake {
+    /// Never.
+    Silent,
+    /// When the task is over.
+    #[value(alias = "on_terminal")]
+    OnTerminal,
+    /// On each message and question, and when the task is over.
+    #[value(alias = "on_activity")]
+    OnActivity,
+}
+
+impl From<Wake> for WakePolicy {
+    fn from(wake: Wake) -> Self {
+        match wake {
+            Wake::Silent => WakePolicy::Silent,
+            Wake::OnTerminal => WakePolicy::OnTerminal,
+            Wake::OnActivity => WakePolicy::OnActivity,
+        }
+    }
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// What the task is.
+    #[command(flatten)]
+    pub(crate) create: CreateArgs,
+    /// A folder that the kind may read, which it sees as /NAME.
+    #[arg(long = "grant", value_name = "NAME=DIR")]
+    pub(crate) grants: Vec<Grant>,
+}
+
+/// `list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only tasks in this state; can be repeated.
+    #[arg(long = "state", value_name = "STATE")]
+    pub(crate) states: Vec<State>,
+    /// Only tasks of this kind; can be repeated.
+    #[arg(long = "kind", value_name = "KIND")]
+    pub(crate) kinds: Vec<String>,
+    /// How many at most.
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+    /// Only those that come after this task in the list.
+    #[arg(long, value_name = "TASK")]
+    pub(crate) after: Option<String>,
+    /// The newest first.
+    #[arg(long)]
+    pub(crate) newest: bool,
+    /// Hidden tasks too.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// A command about one task.
+#[derive(Debug, Args)]
+pub(crate) struct OneTask {
+    /// The task: its id, the beginning of its id, or its name.
+    pub(crate) task: String,
+}
+
+/// `watch`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The task: its id, the beginning of its id, or its name; without one, everything in the session is followed.
+    pub(crate) task: Option<String>,
+    /// Go on behind this event, by its number.
+    #[arg(long, value_name = "CURSOR", default_value_t = 0)]
+    pub(crate) from: u64,
+}
+
+/// `messages`.
+#[derive(Debug, Args)]
+pub(crate) struct MessagesArgs {
+    /// The task: its id, the beginning of its id, or its name.
+    pub(crate) task: String,
+    /// Only those after this message.
+    #[arg(long, value_name = "MESSAGE")]
+    pub(crate) after: Option<taskwright_registry::MessageId>,
+    /// How many at most; the latest unless --after is given.
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+}
+
+/// `send`.
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The task: its id, the beginning of its id, or its name.
+    pub(crate) task: String,
+    /// What to say.
+    #[arg(required_unless_present = "data", conflicts_with = "data")]
+    pub(crate) text: Option<String>,
+    /// What to say, as JSON.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+    /// The message or question that this replies to.
+    #[arg(long, value_name = "ID")]
+    pub(crate) in_reply_to: Option<String>,
+}
+
+/// `answer`.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// The task: its id, the beginning of its id, or its name.
+    pub(crate) task: String,
+    /// The answer.
+    #[arg(required_unless_present = "data", conflicts_with = "data")]
+    pub(crate) text: Option<String>,
+    /// The answer, as JSON.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+}
+
+/// `cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// The task: its id, the beginning of its id, or its name.
+    pub(crate) task: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+/// `wait`.
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// The task: its id, the beginning of its id, or its name.
+    pub(crate) task: String,
+    /// How long at most, such as 30s; for ever unless given.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// `result`.
+#[derive(Debug, Args)]
+pub(crate) struct ResultArgs {
+    /// The task: its id, the beginning of its id, or its name.
+    pub(crate) task: String,
+    /// Write this artifact instead of the result.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) artifact: Option<String>,
+    /// Where to; standard output unless given.
+    #[arg(long, short, value_name = "FILE", requires = "artifact")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `kinds`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KindsCommand {
+    /// List the known kinds.
+    List,
+    /// Show what a kind takes, wants and may use.
+    Inspect {
+        /// The kind's name, or a file.
+        kind: String,
+    },
+    /// Check files without installing anything: one line each.
+    Verify {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The component of a kind of your own; can be repeated. Those in DIR/kinds are served anyway.
+    #[arg(long = "kind", value_name = "FILE")]
+    pub(crate) kind_files: Vec<PathBuf>,
+    /// A folder that a kind may read: for one kind as KIND:NAME=DIR, for all that want it as NAME=DIR.
+    #[arg(long = "grant", value_name = "[KIND:]NAME=DIR")]
+    pub(crate) grants: Vec<Grant>,
+    /// How many tasks are at work at one time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) slots: Option<u32>,
+}

@@ -1,0 +1,64 @@
+//! `list`: the session's tasks as a table.
+//! Does not show everything of a task: `show` does.
+
+use anyhow::Result;
+use serde_json::json;
+use taskwright_registry::clean_line;
+use taskwright_store::{Order, TaskFilter, TaskQuery};
+
+use super::Context;
+use crate::cli::ListArgs;
+use crate::exit_code::Exit;
+use crate::find_task::{every_task, find_task};
+use crate::{kind_source, render};
+
+/// `list`.
+pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
+    let store = context.home.open()?;
+    if !args.kinds.is_empty() {
+        // A filter with a kind that nobody knows is a mistake, and an empty list would hide it.
+        let mut known: Vec<String> = kind_source::shipped().iter().map(|(name, _)| (*name).to_owned()).collect();
+        known.extend(every_task(&store, &context.session).await?.into_iter().map(|task| task.kind));
+        if let Some(unknown) = args.kinds.iter().find(|kind| !known.contains(kind)) {
+            return Err(kind_source::unknown(unknown, known));
+        }
+    }
+    let after = match &args.after {
+        Some(text) => Some(find_task(&store, &context.session, text).await?.id),
+        None => None,
+    };
+    let filter =
+        TaskFilter { kinds: args.kinds, states: args.states, include_hidden: args.all, ..TaskFilter::default() };
+    let order = if args.newest { Order::NewestFirst } else { Order::OldestFirst };
+    let page = store.list(&context.session, &TaskQuery { filter, order, after, limit: args.limit.into() }).await?;
+    if context.out.is_json() {
+        context.out.json(&json!({"tasks": page.tasks, "next": page.next}))?;
+        return Ok(Exit::Succeeded);
+    }
+    let now = store.now();
+    let rows: Vec<Vec<String>> = page
+        .tasks
+        .iter()
+        .map(|task| {
+            let says = task.summary.as_deref().or(task.state_detail.as_deref()).unwrap_or(&task.display_name);
+            vec![
+                task.id.to_string(),
+                task.state.to_string(),
+                clean_line(&task.kind, 40),
+                clean_line(task.name.as_deref().unwrap_or("-"), 64),
+                render::age(task.created_at, now),
+                render::progress(task),
+                clean_line(says, 80),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        context.out.notice(&format!("no such tasks in session {}", context.session));
+    } else {
+        context.out.text(&render::table(&["TASK", "STATE", "KIND", "NAME", "AGE", "PROGRESS", "SAYS"], &rows))?;
+    }
+    if let Some(next) = page.next {
+        context.out.notice(&format!("there are more: --after {next}"));
+    }
+    Ok(Exit::Succeeded)
+}

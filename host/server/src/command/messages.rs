@@ -1,0 +1,31 @@
+//! `messages`: what the session and a task said to each other.
+//! Does not send any.
+
+use anyhow::Result;
+use serde_json::json;
+use taskwright_store::MessagePage;
+
+use super::Context;
+use crate::cli::MessagesArgs;
+use crate::exit_code::Exit;
+use crate::find_task::find_task;
+use crate::render;
+
+/// `messages`.
+pub(crate) async fn messages(context: &Context, args: &MessagesArgs) -> Result<Exit> {
+    let store = context.home.open()?;
+    let task = find_task(&store, &context.session, &args.task).await?;
+    let page = MessagePage { after: args.after.clone(), limit: args.limit.into() };
+    let messages = store.messages(&context.session, &task.id, &page).await?;
+    if context.out.is_json() {
+        context.out.json(&json!({"messages": messages}))?;
+        return Ok(Exit::Succeeded);
+    }
+    for message in &messages {
+        context.out.line(&render::message(message))?;
+    }
+    if messages.is_empty() {
+        context.out.notice("no messages");
+    }
+    Ok(Exit::Succeeded)
+}

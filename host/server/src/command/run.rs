@@ -1,0 +1,173 @@
+//! `run`: creates a task, runs it in this process, and shows it until it is over.
+//! Does not run anything else of the store: that is `serve`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use taskwright_registry::{Event, EventBody, Task};
+use taskwright_runner::{EventStream, OutputTail, Runner, Session};
+
+use super::Context;
+use super::create::create_task;
+use crate::cli::RunArgs;
+use crate::exit_code::{Exit, is_broken_pipe};
+use crate::interrupt::Interrupts;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::question::Questions;
+use crate::{grant, kind_source, render};
+
+/// How often output is looked for.
+const OUTPUT_EVERY: Duration = Duration::from_millis(100);
+
+/// `run`.
+pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
+    let (name, file) = (args.create.kind.as_deref(), args.create.kind_file.as_deref());
+    let spec = args.create.spec()?;
+    let grants = grant::resolve(&args.grants)?;
+    kind_source::check_name(&context.home, name, file)?;
+    let store = context.home.open_or_create()?;
+    let runner = context.home.runner(store.clone(), None)?;
+    let settings = grant::settings(&grants);
+    let added = kind_source::add_one(&runner, &context.home, name, file, settings, context.out).await?;
+    grant::check(&added, &grants)?;
+
+    let session = runner.session(context.session.clone());
+    // Heard from here on, so that the first of them does not end the process between creation and listening.
+    let interrupts = Interrupts::listen()?;
+    let cursor = store.events(&context.session, i64::MAX.unsigned_abs(), 1).await?.last;
+    let task = create_task(&session, &args.create, added.kind, spec).await?;
+    let live = Live {
+        out: context.out,
+        events: session.task_events(&task.id, cursor),
+        output: session.output(&task.id).await?,
+        progress: Progress::new(context.out),
+        questions: Questions::new(context.out),
+        interrupts,
+        asked: false,
+        session,
+        task,
+    };
+    follow_to_the_end(context, &runner, live).await
+}
+
+async fn follow_to_the_end(context: &Context, runner: &Runner, mut live: Live) -> Result<Exit> {
+    if !context.out.is_json() {
+        live.progress.aside(|| context.out.notice(&format!("{} {}", live.task.kind, live.task.id)));
+    }
+    runner.run_only(&live.task.id);
+    let followed = live.follow().await;
+    live.progress.finish();
+    let gone = match followed {
+        Ok(()) => false,
+        Err(error) => {
+            // Nobody would hear of the task any more: it ends, so that it does not seem to run without a host.
+            let reason = if is_broken_pipe(&error) { "nobody reads its output any more" } else { "its host gave up" };
+            let canceled = live.session.cancel(&live.task.id, Some(reason.to_owned())).await;
+            if canceled.is_ok() {
+                live.task = live.session.outcome(&live.task.id).await?;
+            }
+            if !is_broken_pipe(&error) {
+                runner.drain().await;
+                return Err(error);
+            }
+            true
+        }
+    };
+    runner.drain().await;
+    let task = live.session.get(&live.task.id).await?;
+    let result = live.session.result(&task.id).await?;
+    let exit = Exit::of_state(task.state);
+    if gone {
+        return Ok(exit);
+    }
+    if context.out.is_json() {
+        context.out.json(&json!({"task": task, "result": result}))?;
+    } else {
+        context.out.text(&render::outcome(&task, result.as_ref(), &context.home, context.out))?;
+    }
+    Ok(exit)
+}
+
+/// A task that is being followed.
+struct Live {
+    out: Output,
+    session: Session,
+    task: Task,
+    events: EventStream,
+    output: OutputTail,
+    progress: Progress,
+    questions: Questions,
+    interrupts: Interrupts,
+    /// Whether its end was asked for.
+    asked: bool,
+}
+
+impl Live {
+    /// Shows what happens until the task is over.
+    async fn follow(&mut self) -> Result<()> {
+        let mut ticks = tokio::time::interval(OUTPUT_EVERY);
+        loop {
+            tokio::select! {
+                event = self.events.next() => self.hear(&event?)?,
+                _ = ticks.tick() => {
+                    self.show_output()?;
+                    self.progress.tick();
+                }
+                () = self.interrupts.next() => self.interrupted().await?,
+                text = self.questions.typed() => self.questions.answer(&self.session, &self.task, text).await?,
+            }
+            if self.task.state.is_terminal() {
+                return self.show_output();
+            }
+        }
+    }
+
+    fn hear(&mut self, event: &Event) -> Result<()> {
+        if self.out.is_json() {
+            self.out.json(&json!(event))?;
+        }
+        match &event.body {
+            EventBody::MessageReceived { message } if !self.out.is_json() => {
+                self.progress.aside(|| self.out.notice(&format!("message: {}", render::said(message))));
+            }
+            body => {
+                if let Some(task) = body.task() {
+                    self.task = task.clone();
+                    self.progress.update(task);
+                    self.questions.update(task, &self.progress);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn show_output(&mut self) -> Result<()> {
+        loop {
+            let text = self.output.read()?;
+            if text.is_empty() {
+                return Ok(());
+            }
+            if self.out.is_json() {
+                self.out.json(&json!({"type": "output", "task_id": self.task.id, "text": text}))?;
+            } else {
+                self.progress.aside(|| self.out.text(&text))?;
+            }
+        }
+    }
+
+    async fn interrupted(&mut self) -> Result<()> {
+        let say = |text: &str| self.progress.aside(|| self.out.notice(text));
+        let reason = Some("interrupted by its user".to_owned());
+        if self.asked {
+            say("stopping it at once");
+            self.session.abort(&self.task.id, reason).await?;
+        } else {
+            say("asking the task to end; once more stops it at once");
+            self.session.cancel(&self.task.id, reason).await?;
+        }
+        self.asked = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! Reads spans and points of time from the command line.
+//! Does not know the time: spans stay spans.
+
+use std::time::Duration;
+
+use taskwright_registry::Timestamp;
+
+/// Reads `500ms`, `30s`, `5m`, `2h`, `7d`, or a number of seconds.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no span of time: expected a number with ms, s, m, h or d, such as 30s");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+/// When a task must be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// So long after its creation.
+    In(Duration),
+    /// At this time.
+    At(Timestamp),
+}
+
+/// Reads a span, or a time as in RFC 3339.
+pub(crate) fn deadline(text: &str) -> Result<Deadline, String> {
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(at) => Ok(Deadline::At(at.to_utc())),
+        Err(_) => span(text)
+            .map(Deadline::In)
+            .map_err(|_| format!("`{text}` is no deadline: expected a span such as 10m, or 2026-01-31T12:00:00Z")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_units_and_overflow_is_no_span() {
+        assert_eq!(span("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(span("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(span("2h"), Ok(Duration::from_secs(7_200)));
+        for wrong in ["", "s", "-1s", "1.5s", "3 s", "1w", "99999999999999999999s", "18446744073709551615d"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_a_span_or_a_time() {
+        assert_eq!(deadline("10m"), Ok(Deadline::In(Duration::from_secs(600))));
+        assert!(matches!(deadline("2030-01-31T12:00:00+01:00"), Ok(Deadline::At(_))));
+        assert!(deadline("tomorrow").is_err());
+    }
+}

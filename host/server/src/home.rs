@@ -1,0 +1,92 @@
+//! The folder that a store lives in: `registry.db`, `files/`, `cache/` and `kinds/`.
+//! Does not make it for commands that only read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use taskwright_runner::{Runner, RunnerConfig};
+use taskwright_sandbox::{Sandbox, SandboxConfig};
+use taskwright_store::{SqliteOptions, SqliteStore, Store};
+
+use crate::exit_code::not_found;
+
+/// Instances that looking at kinds may need at one time; a small pool is set up faster.
+const LOOKING_INSTANCES: u32 = 8;
+
+/// Where everything lies.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    dir: PathBuf,
+}
+
+impl Home {
+    /// A home in this folder, whether or not it exists.
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.dir.join("registry.db")
+    }
+
+    /// The session's files.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.dir.join("files")
+    }
+
+    /// The operator's own kinds.
+    pub(crate) fn kinds(&self) -> PathBuf {
+        self.dir.join("kinds")
+    }
+
+    /// Where a path of the session's files lies on this machine.
+    pub(crate) fn local_path(&self, path: &str) -> PathBuf {
+        self.files().join(path.trim_start_matches('/'))
+    }
+
+    /// Opens the store, which must be there.
+    pub(crate) fn open(&self) -> Result<Arc<dyn Store>> {
+        self.must_exist()?;
+        self.open_or_create()
+    }
+
+    /// Opens the store, and makes it if it is not there.
+    pub(crate) fn open_or_create(&self) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(SqliteStore::open(self.database(), SqliteOptions::default())?))
+    }
+
+    fn must_exist(&self) -> Result<()> {
+        if exists(&self.database()) {
+            return Ok(());
+        }
+        let dir = self.dir.display();
+        Err(not_found(format!(
+            "there is no store at {dir} yet; `taskwright run` or `taskwright create` makes one there, --dir or TASKWRIGHT_DIR names another"
+        )))
+    }
+
+    /// A runner over the store, with the cache of compiled code.
+    pub(crate) fn runner(&self, store: Arc<dyn Store>, slots: Option<usize>) -> Result<Runner> {
+        let mut config = RunnerConfig::default();
+        config.sandbox.cache_dir = Some(self.dir.join("cache"));
+        config.slots = slots.unwrap_or(config.slots);
+        Ok(Runner::open_shared(store, self.files(), config)?)
+    }
+
+    /// A runner that claims nothing and loads nothing, for what only a runner's session can read.
+    pub(crate) fn reader(&self, store: Arc<dyn Store>) -> Result<Runner> {
+        let sandbox = SandboxConfig { max_instances: LOOKING_INSTANCES, ..SandboxConfig::default() };
+        Ok(Runner::open_shared(store, self.files(), RunnerConfig { sandbox, ..RunnerConfig::default() })?)
+    }
+
+    /// A sandbox to look at kinds with. It uses the cache of compiled code if there is a home already.
+    pub(crate) fn sandbox(&self) -> Result<Sandbox> {
+        let cache_dir = exists(&self.database()).then(|| self.dir.join("cache"));
+        Ok(Sandbox::new(SandboxConfig { cache_dir, max_instances: LOOKING_INSTANCES, ..SandboxConfig::default() })?)
+    }
+}
+
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
