@@ -1,0 +1,350 @@
+//! The real binary, as a person or a script uses it: each test has a folder of its own.
+//! Does not test what the store or the sandbox decide; their own tests do.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A folder with nothing in it but what a test puts there.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taskwright"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        command.env_remove("TASKWRIGHT_DIR").env_remove("TASKWRIGHT_LOG").env_remove("NO_COLOR");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        Ended::from(self.command(args).output().unwrap())
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let ended = self.run(args);
+        assert_eq!(ended.status, 0, "{args:?}: {}", ended.err);
+        serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{args:?}: {error}: {}", ended.out))
+    }
+
+    /// Starts a command whose lines on standard error are waited for.
+    fn start(&self, args: &[&str]) -> Running {
+        let mut command = self.command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        Running { child, err }
+    }
+
+    fn tasks(&self) -> Vec<Value> {
+        self.json(&["list", "--all", "--json"])["tasks"].as_array().unwrap().clone()
+    }
+}
+
+#[derive(Debug)]
+struct Ended {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+struct Running {
+    child: Child,
+    err: BufReader<ChildStderr>,
+}
+
+impl Running {
+    /// Reads up to a line that holds this text, and returns it.
+    fn until(&mut self, text: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.err.read_line(&mut line).unwrap() > 0, "never said {text:?}, but:\n{seen}");
+            if line.contains(text) {
+                return line.trim_end().to_owned();
+            }
+            seen.push_str(&line);
+        }
+    }
+
+    fn end(mut self) -> Ended {
+        let mut err = String::new();
+        self.err.read_to_string(&mut err).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        Ended { err, ..Ended::from(output) }
+    }
+}
+
+fn id_in(line: &str) -> String {
+    line.split_whitespace().find(|word| word.starts_with("task_")).unwrap().to_owned()
+}
+
+/// A walk that asks one question.
+const ASKING: &str = r#"{"steps":[{"ask":{"prompt":"Go on?","expected":{"type":"boolean"}}}]}"#;
+
+#[test]
+fn a_search_runs_and_other_processes_read_it_back() {
+    let place = Place::new();
+    place.write("src/one.rs", "fn quiet() {}\nasync fn loud() {}\n");
+    place.write("src/two.rs", "// nothing\n");
+    let spec = r#"{"pattern":"async fn","path":"."}"#;
+    let ran = place.run(&["run", "search-files", "--spec", spec, "--grant", "files=src", "--name", "search"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.out.contains("one.rs:2:async fn loud() {}"), "{ran:?}");
+    assert!(ran.out.contains("succeeded") && ran.out.contains("host calls"), "{ran:?}");
+
+    let tasks = place.tasks();
+    assert_eq!(tasks.len(), 1);
+    let id = tasks[0]["id"].as_str().unwrap();
+    assert_eq!(tasks[0]["state"], "succeeded");
+    // By its id, its name, and the beginning of its id.
+    for by in [id, "search", &id[..30]] {
+        assert_eq!(place.json(&["show", by, "--json"])["id"], id);
+    }
+    assert_eq!(place.json(&["result", id, "--json"])["result"]["files_matched"], 1);
+    assert_eq!(place.json(&["messages", id, "--json"])["messages"], json!([]));
+    let list = place.run(&["list", "--state", "succeeded", "--kind", "search-files"]);
+    assert!(list.out.contains(id), "{list:?}");
+    let watched = place.run(&["watch", id]);
+    assert_eq!(watched.status, 0, "{watched:?}");
+    assert!(watched.out.contains("task.created") && watched.out.contains("async fn loud"), "{watched:?}");
+    let matches = place.run(&["result", id, "--artifact", "matches.txt"]);
+    assert!(matches.out.contains("async fn loud"), "{matches:?}");
+    assert_eq!(place.run(&["wait", id]).status, 0);
+}
+
+#[test]
+fn a_program_reads_json_lines_and_one_last_document() {
+    let place = Place::new();
+    let ran = place.run(&["run", "walkthrough", "--spec", r#"{"steps":[{"say":"hello"}]}"#, "--json"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["type"], "task.created");
+    assert!(lines.iter().any(|line| line["type"] == "output" && line["text"].as_str().unwrap().contains("hello")));
+    let last = lines.last().unwrap();
+    assert_eq!((&last["task"]["state"], &last["result"]["steps"]), (&json!("succeeded"), &json!(1)));
+}
+
+#[test]
+fn a_bad_specification_names_the_place_and_makes_no_task() {
+    let place = Place::new();
+    let ended = place.run(&["run", "search-files", "--spec", r#"{"pattern":7}"#, "--grant", "files=."]);
+    assert_eq!(ended.status, 2, "{ended:?}");
+    assert!(ended.err.contains("/pattern"), "{ended:?}");
+    assert_eq!(place.tasks(), Vec::<Value>::new());
+    let ended = place.run(&["run", "search-files", "--spec", "{pattern", "--grant", "files=."]);
+    assert_eq!((ended.status, ended.err.contains("--spec is not JSON")), (2, true), "{ended:?}");
+}
+
+#[test]
+fn a_missing_grant_is_named_with_what_would_allow_it() {
+    let place = Place::new();
+    let ended = place.run(&["run", "search-files", "--spec", r#"{"pattern":"x"}"#]);
+    assert_eq!(ended.status, 2, "{ended:?}");
+    assert!(ended.err.contains("--grant files=DIR"), "{ended:?}");
+    assert_eq!(place.tasks(), Vec::<Value>::new());
+    let unwanted = place.run(&["run", "walkthrough", "--grant", "files=."]);
+    assert_eq!((unwanted.status, unwanted.err.contains("wants no folder")), (2, true), "{unwanted:?}");
+    let nowhere = place.run(&["run", "search-files", "--grant", "files=nowhere"]);
+    assert_eq!((nowhere.status, nowhere.err.contains("files=nowhere")), (2, true), "{nowhere:?}");
+}
+
+#[test]
+fn an_unknown_kind_lists_the_known_ones_and_makes_nothing() {
+    let place = Place::new();
+    for command in [&["run", "serach"][..], &["create", "serach"], &["kinds", "inspect", "serach"]] {
+        let ended = place.run(command);
+        assert_eq!(ended.status, 2, "{ended:?}");
+        assert!(ended.err.contains("search-files, walkthrough"), "{ended:?}");
+    }
+    assert!(!place.path().join(".taskwright").exists());
+}
+
+#[test]
+fn files_that_are_no_kinds_get_one_line_each() {
+    let place = Place::new();
+    place.write("text.wasm", "hello\n");
+    place.write("core.wasm", b"\0asm\x01\0\0\0");
+    place.write("good.wasm", taskwright_components::WALKTHROUGH);
+    let ended = place.run(&["kinds", "verify", "text.wasm", "core.wasm", "good.wasm", "missing.wasm"]);
+    assert_eq!(ended.status, 2, "{ended:?}");
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert_eq!(lines.len(), 4, "{ended:?}");
+    assert!(lines[0].starts_with("refused text.wasm: "), "{ended:?}");
+    assert!(lines[1].starts_with("refused core.wasm: ") && lines[1].contains("core module"), "{ended:?}");
+    assert!(lines[2].starts_with("ok good.wasm: walkthrough "), "{ended:?}");
+    assert!(lines[3].starts_with("refused missing.wasm: "), "{ended:?}");
+    assert!(!place.path().join(".taskwright").exists());
+}
+
+#[test]
+fn kinds_are_listed_and_inspected_without_a_store() {
+    let place = Place::new();
+    let listed = place.json(&["kinds", "list", "--json"]);
+    assert_eq!(listed["kinds"].as_array().unwrap().len(), 2);
+    let about = place.json(&["kinds", "inspect", "search-files", "--json"]);
+    assert_eq!(about["description"]["wants"][0]["name"], "files");
+    assert!(about["digest"].as_str().unwrap().starts_with("sha256:"));
+    let text = place.run(&["kinds", "inspect", "search-files"]);
+    assert!(text.out.contains("--grant files=DIR") && text.out.contains("\"pattern\""), "{text:?}");
+    assert!(!place.path().join(".taskwright").exists());
+}
+
+#[test]
+fn a_command_that_reads_makes_no_store() {
+    let place = Place::new();
+    for command in [&["list"][..], &["show", "x"], &["watch"], &["cancel", "x"], &["wait", "x"], &["result", "x"]] {
+        let ended = place.run(command);
+        assert_eq!(ended.status, 7, "{ended:?}");
+        assert!(ended.err.contains("no store") && ended.err.contains("taskwright run"), "{ended:?}");
+    }
+    assert!(!place.path().join(".taskwright").exists());
+}
+
+#[test]
+fn a_filter_that_names_nothing_known_is_an_error() {
+    let place = Place::new();
+    assert_eq!(place.run(&["create", "walkthrough"]).status, 0);
+    let state = place.run(&["list", "--state", "done"]);
+    assert_eq!((state.status, state.err.contains("awaiting_input")), (2, true), "{state:?}");
+    let kind = place.run(&["list", "--kind", "serach"]);
+    assert_eq!((kind.status, kind.err.contains("search-files")), (2, true), "{kind:?}");
+}
+
+#[test]
+fn unknown_and_ambiguous_tasks_are_different_errors() {
+    let place = Place::new();
+    for _ in 0..2 {
+        assert_eq!(place.run(&["create", "walkthrough"]).status, 0);
+    }
+    let ambiguous = place.run(&["show", "task_0"]);
+    assert_eq!((ambiguous.status, ambiguous.err.contains("any of 2 tasks")), (2, true), "{ambiguous:?}");
+    let unknown = place.run(&["show", "nobody"]);
+    assert_eq!((unknown.status, unknown.err.contains("no task `nobody`")), (7, true), "{unknown:?}");
+    let elsewhere = place.run(&["show", "task_0", "--session", "other"]);
+    assert_eq!(elsewhere.status, 7, "{elsewhere:?}");
+}
+
+#[test]
+fn another_process_answers_a_question() {
+    let place = Place::new();
+    let mut asking = place.start(&["run", "walkthrough", "--spec", ASKING]);
+    asking.until("? Go on?");
+    let command = asking.until("taskwright answer");
+    let id = id_in(&command);
+    assert_eq!(place.run(&["wait", &id]).status, 6);
+    let wrong = place.run(&["answer", &id, "perhaps"]);
+    assert_eq!(wrong.status, 2, "{wrong:?}");
+    let answered = place.json(&["answer", &id, "true", "--json"]);
+    assert_eq!(answered["answered"], true);
+    let ended = asking.end();
+    assert_eq!(ended.status, 0, "{ended:?}");
+    assert_eq!(place.json(&["result", &id, "--json"])["result"]["answers"], json!([true]));
+    let again = place.run(&["answer", &id, "true"]);
+    assert_eq!((again.status, again.err.contains("asks nothing")), (2, true), "{again:?}");
+    assert!(place.run(&["messages", &id]).out.contains("to task"));
+}
+
+#[test]
+fn another_process_cancels() {
+    let place = Place::new();
+    let mut staying = place.start(&["run", "walkthrough", "--spec", r#"{"steps":[{"stay":true}]}"#, "--name", "stay"]);
+    staying.until("running");
+    assert_eq!(place.json(&["cancel", "stay", "--reason", "enough", "--json"])["effect"], "requested");
+    let ended = staying.end();
+    assert_eq!(ended.status, 4, "{ended:?}");
+    assert_eq!(place.run(&["wait", "stay"]).status, 4);
+}
+
+#[test]
+fn another_process_talks_to_a_task() {
+    let place = Place::new();
+    let mut staying = place.start(&["run", "walkthrough", "--spec", r#"{"steps":[{"stay":true}]}"#, "--name", "stay"]);
+    staying.until("running");
+    assert_eq!(place.run(&["send", "stay", "ping"]).status, 0);
+    staying.until("echo: ping");
+    assert_eq!(place.run(&["wait", "stay", "--timeout", "10ms"]).status, 5);
+    assert_eq!(place.run(&["send", "stay", "finish"]).status, 0);
+    assert_eq!(staying.end().status, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_asks_the_task_to_end() {
+    let place = Place::new();
+    let mut staying = place.start(&["run", "walkthrough", "--spec", r#"{"steps":[{"stay":true}]}"#]);
+    staying.until("running");
+    let pid = staying.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    staying.until("asking the task to end");
+    assert_eq!(staying.end().status, 4);
+}
+
+#[test]
+fn a_task_that_fails_says_why() {
+    let place = Place::new();
+    let spec = r#"{"steps":[{"fail":{"kind":"no_luck","message":"not today"}}]}"#;
+    let ended = place.run(&["run", "walkthrough", "--spec", spec]);
+    assert_eq!((ended.status, ended.out.contains("no_luck: not today")), (3, true), "{ended:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_served_task_ends_and_serve_stops_when_told() {
+    let place = Place::new();
+    let created = place.json(&["create", "walkthrough", "--spec", r#"{"steps":[{"say":"hi"}]}"#, "--json"]);
+    let id = created["id"].as_str().unwrap();
+    // Without a grant for it, `search-files` is left out and said to be.
+    let mut serving = place.start(&["serve", "--slots", "2"]);
+    serving.until("--grant files=DIR");
+    assert_eq!(place.run(&["wait", id, "--timeout", "60s"]).status, 0);
+    let pid = serving.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let ended = serving.end();
+    assert_eq!((ended.status, ended.out.contains("serving walkthrough")), (0, true), "{ended:?}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_stays_as_it_was() {
+    let place = Place::new();
+    let garbage = b"this is no database, and somebody wants to keep it\n".repeat(10);
+    place.write(".taskwright/registry.db", &garbage);
+    for command in [&["list"][..], &["run", "walkthrough"], &["serve"]] {
+        let ended = place.run(command);
+        assert_eq!((ended.status, ended.err.contains("not touched")), (2, true), "{ended:?}");
+    }
+    assert_eq!(std::fs::read(place.path().join(".taskwright/registry.db")).unwrap(), garbage);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let place = Place::new();
+    let mut running =
+        place.start(&["run", "walkthrough", "--spec", r#"{"steps":[{"say":"hello"},{"sleep_ms":600000}]}"#]);
+    drop(running.child.stdout.take());
+    let ended = running.end();
+    assert!(!ended.err.contains("error") && !ended.err.contains("panicked"), "{ended:?}");
+    assert_eq!(place.tasks()[0]["state"], "canceled");
+}
