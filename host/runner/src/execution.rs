@@ -74,7 +74,7 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
     let interval = inner.config.progress_interval;
     let (store, files) = (inner.store.clone(), inner.files.clone());
     let reporter = Reporter::new(store, files, &task, checkpoint, slot, output, interval);
-    let budget = entry.settings.budget.clone().unwrap_or_else(|| entry.kind.default_budget().clone());
+    let budget = entry.settings.budget.unwrap_or_else(|| *entry.kind.default_budget());
     let instance = entry.kind.instantiate(reporter.clone(), budget, entry.settings.grants.clone());
     let cancel_told = task.dispatch.cancel_delivered;
     let mut execution = Execution {

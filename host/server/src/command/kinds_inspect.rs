@@ -86,10 +86,13 @@ async fn find(context: &Context, name: &str) -> Result<(Component, Arc<Kind>)> {
     Err(kind_source::unknown(name, known))
 }
 
+/// A dimension, its limit, and how the limit is written.
+type Row = (&'static str, u64, fn(u64) -> String);
+
 /// Each dimension by its name: its limit, `None` for no limit, and the limit as text.
 fn budget(budget: &Budget) -> Vec<(&'static str, Option<u64>, String)> {
     let count = |n: u64| n.to_string();
-    let rows: [(&'static str, u64, fn(u64) -> String); 13] = [
+    let rows: [Row; 13] = [
         ("memory_bytes", budget.memory_bytes, render::bytes),
         ("table_elements", budget.table_elements, count),
         ("instances", budget.instances, count),
