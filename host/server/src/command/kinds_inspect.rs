@@ -89,9 +89,6 @@ async fn find(context: &Context, name: &str) -> Result<(Component, Arc<Kind>)> {
 /// A dimension, its limit, and how the limit is written.
 type Row = (&'static str, u64, fn(u64) -> String);
 
-/// A dimension of a budget: its name, its limit, and how that is written.
-type Dimension = (&'static str, u64, fn(u64) -> String);
-
 /// Each dimension by its name: its limit, `None` for no limit, and the limit as text.
 fn budget(budget: &Budget) -> Vec<(&'static str, Option<u64>, String)> {
     let count = |n: u64| n.to_string();

@@ -134,6 +134,10 @@ impl Live {
             }
             body => {
                 if let Some(task) = body.task() {
+                    if task.input_request.is_some() {
+                        // What was said before the question helps to answer it.
+                        self.show_output()?;
+                    }
                     self.task = task.clone();
                     self.progress.update(task);
                     self.questions.update(task, &self.progress);
