@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::size::check_len;
 use crate::{
-    Backoff, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Rejection, SessionId, State, Task, TaskId,
-    Timestamp, Usage, Visibility, WakePolicy, clean_line, limit,
+    Backoff, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Recovery, Rejection, SessionId, State, Task,
+    TaskId, Timestamp, Usage, Visibility, WakePolicy, clean_line, limit,
 };
 
 /// Words that no task may be named.
@@ -33,6 +33,10 @@ pub struct NewTask {
     pub max_attempts: u32,
     /// How long to wait between attempts.
     pub backoff: Backoff,
+    /// How long one attempt may take, in milliseconds; at least 1.
+    pub attempt_timeout_ms: Option<u64>,
+    /// What follows the loss of its host.
+    pub recovery: Recovery,
     /// Where it comes from.
     pub parent: Lineage,
     /// When the session is woken.
@@ -52,7 +56,7 @@ pub struct NewTask {
 }
 
 impl NewTask {
-    /// A task with the defaults: one attempt, silent, cooperative cancel, kept on close, listed.
+    /// A task with the defaults: one attempt, bound to its host, silent, cooperative cancel, kept on close, listed.
     #[must_use]
     pub fn new(id: TaskId, session_id: SessionId, kind: impl Into<String>, spec: Value) -> Self {
         Self {
@@ -65,6 +69,8 @@ impl NewTask {
             spec,
             max_attempts: 1,
             backoff: Backoff::default(),
+            attempt_timeout_ms: None,
+            recovery: Recovery::default(),
             parent: Lineage::default(),
             wake_policy: WakePolicy::default(),
             cancel_policy: CancelPolicy::default(),
@@ -112,6 +118,9 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
     if new.max_attempts == 0 {
         return invalid("max_attempts", "expected at least 1".to_owned());
     }
+    if new.attempt_timeout_ms == Some(0) {
+        return invalid("attempt_timeout_ms", "expected at least 1".to_owned());
+    }
     if !new.backoff.factor.is_finite() {
         return invalid("backoff.factor", "expected a finite number".to_owned());
     }
@@ -138,6 +147,8 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         retries: 0,
         crashes: 0,
         backoff: new.backoff,
+        attempt_timeout_ms: new.attempt_timeout_ms,
+        recovery: new.recovery,
         retry_at: None,
         heartbeat_at: None,
         links: Links::default(),
@@ -155,6 +166,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
             due_at: Some(new.not_before.unwrap_or(now)),
             claim: 0,
             host: None,
+            attempt_started_at: None,
             unread: 0,
             cancel_delivered: false,
             resumed: false,
@@ -181,6 +193,8 @@ pub fn same_content(stored: &Task, wanted: &Task) -> bool {
         && stored.spec == wanted.spec
         && stored.max_attempts == wanted.max_attempts
         && stored.backoff == wanted.backoff
+        && stored.attempt_timeout_ms == wanted.attempt_timeout_ms
+        && stored.recovery == wanted.recovery
         && stored.parent == wanted.parent
         && stored.wake_policy == wanted.wake_policy
         && stored.cancel_policy == wanted.cancel_policy

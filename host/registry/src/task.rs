@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Backoff, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Schema, SessionId, State, TaskId, Timestamp,
-    Usage, Visibility, WakePolicy,
+    Backoff, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Recovery, Schema, SessionId, State, TaskId,
+    Timestamp, Usage, Visibility, WakePolicy,
 };
 
 /// How far the work has come.
@@ -147,7 +147,7 @@ impl Phase {
 }
 
 /// One boot of one host.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HostRef {
     /// Drawn at random at each boot.
     pub id: HostId,
@@ -168,6 +168,9 @@ pub struct Dispatch {
     /// Who holds the instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostRef>,
+    /// When the first instance of the current attempt was made; what `attempt_timeout_ms` counts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_started_at: Option<Timestamp>,
     /// Messages to the task that no instance has taken yet.
     pub unread: u32,
     /// Whether an instance has been told of the cancel.
@@ -236,6 +239,13 @@ pub struct Task {
     pub crashes: u32,
     /// How long to wait between attempts.
     pub backoff: Backoff,
+    /// How long one attempt may take from its first instance on, hibernation included, in milliseconds. An attempt beyond
+    /// it has failed with `timeout` and is tried again like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_timeout_ms: Option<u64>,
+    /// What follows the loss of the host that has an instance of it.
+    #[serde(default)]
+    pub recovery: Recovery,
     /// When the next attempt is due, between two attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
@@ -289,6 +299,13 @@ impl Task {
     #[must_use]
     pub fn fence(&self) -> Fence {
         Fence { attempt: self.attempt, claim: self.dispatch.claim }
+    }
+
+    /// When the current attempt has taken as long as it may.
+    #[must_use]
+    pub fn attempt_ends_at(&self) -> Option<Timestamp> {
+        let timeout = chrono::TimeDelta::try_milliseconds(i64::try_from(self.attempt_timeout_ms?).ok()?)?;
+        self.dispatch.attempt_started_at?.checked_add_signed(timeout)
     }
 
     /// The folder of the task in its session's files.

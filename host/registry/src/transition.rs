@@ -302,6 +302,7 @@ fn begin_attempt(task: &mut Task, supersede: &Supersede, now: Timestamp, changes
     task.dispatch.phase = Phase::Ready;
     task.dispatch.host = None;
     task.dispatch.cancel_delivered = false;
+    task.dispatch.attempt_started_at = None;
     changes.push("attempt");
     match supersede {
         Supersede::Retry { at } => {
@@ -336,6 +337,7 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
             task.dispatch.host = Some(host);
             task.dispatch.due_at = None;
             task.retry_at = None;
+            task.dispatch.attempt_started_at.get_or_insert(now);
             if task.state == State::Queued {
                 enter(task, State::Running, now);
             }
@@ -358,7 +360,7 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
 }
 
 /// When a hibernating task must be looked at again: what it asked for, but at once if something came in while it lay down
-/// (L16), and in time for its deadline and for the end of a cancel's grace.
+/// (L16), and in time for its deadlines and for the end of a cancel's grace.
 fn earliest_look(task: &Task, until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let unheard = task.cancel.is_some() && !task.dispatch.cancel_delivered;
     if task.dispatch.unread > 0 || unheard {
@@ -369,5 +371,5 @@ fn earliest_look(task: &Task, until: Option<Timestamp>, now: Timestamp) -> Optio
             let grace = chrono::TimeDelta::try_milliseconds(i64::try_from(task.cancel_policy.grace_ms).ok()?)?;
             cancel.requested_at.checked_add_signed(grace)
         });
-    [until, task.deadline, grace_ends].into_iter().flatten().min()
+    [until, task.deadline, task.attempt_ends_at(), grace_ends].into_iter().flatten().min()
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use taskwright_registry::{
-    Direction, DispatchChange, EventBody, Phase, Rejection, State, Supersede, Task, WakeCause, WakePolicy,
+    Direction, DispatchChange, EventBody, Phase, Recovery, Rejection, State, Supersede, Task, WakeCause, WakePolicy,
 };
 
 use crate::life::{Command, Life, Step};
@@ -45,6 +45,8 @@ all![
     invariant_29_unread_counts_what_was_not_taken,
     invariant_31_every_text_has_a_limit,
     invariant_34_updated_at_never_goes_back,
+    invariant_36_what_a_lost_host_held_goes_on_or_ends_in_one_write,
+    invariant_38_an_attempt_is_timed_from_its_first_instance,
 ];
 
 fn hold(condition: bool, broken: &str) -> Result<(), String> {
@@ -126,7 +128,9 @@ fn invariant_6_the_claim_number_grows_with_each_instance_alone(step: &Step, life
 // L7
 fn invariant_7_the_attempt_grows_in_the_write_that_supersedes(step: &Step, life: &Life) -> Result<(), String> {
     let (before, after) = (&step.before, step.after());
-    let supersedes = step.command.update().is_some_and(|update| update.supersede.is_some()) && step.outcome.is_ok();
+    let asks = step.command.update().is_some_and(|update| update.supersede.is_some());
+    let reattaches = matches!(step.command, Command::Loss(_)) && step.after().state.is_live();
+    let supersedes = (asks || reattaches) && step.outcome.is_ok();
     hold(after.attempt == before.attempt + u32::from(supersedes), "the attempt did not grow as it should")?;
     hold(after.attempt == life.attempts, "the attempt is not the number of attempts")?;
     hold(after.attempt == 1 + after.retries + after.crashes, "an attempt ended for no reason")
@@ -342,4 +346,45 @@ fn invariant_31_every_text_has_a_limit(step: &Step, _: &Life) -> Result<(), Stri
 // L34
 fn invariant_34_updated_at_never_goes_back(step: &Step, _: &Life) -> Result<(), String> {
     hold(step.after().updated_at >= step.before.updated_at, "updated_at went back")
+}
+
+// L36
+fn invariant_36_what_a_lost_host_held_goes_on_or_ends_in_one_write(step: &Step, _: &Life) -> Result<(), String> {
+    let Command::Loss(limit) = step.command else { return Ok(()) };
+    let (before, after) = (&step.before, step.after());
+    hold(step.outcome.is_ok(), "a lost host's task was left alone")?;
+    hold(after.dispatch.host.is_none(), "a lost host still holds the task")?;
+    hold(after.retries == before.retries, "a loss was counted as a retry")?;
+    let again = before.recovery == Recovery::Reattach && before.crashes < limit;
+    if !again {
+        let end = if before.cancel.is_some() { State::Canceled } else { State::Failed };
+        hold(after.state == end, "a task that cannot go on did not end")?;
+        hold(after.crashes == before.crashes, "an end was counted as a further attempt")?;
+        return hold(after.error.as_ref().is_some_and(|error| error.kind == "orphaned"), "the end was not explained");
+    }
+    hold(after.crashes == before.crashes + 1, "a loss was not counted")?;
+    hold(after.dispatch.phase == Phase::Ready, "a task that is to start again is not ready")?;
+    hold(after.dispatch.due_at.is_some_and(|due_at| due_at <= step.now), "it waits although nothing failed")?;
+    let kept = |task: &Task| {
+        (task.state, task.input_request.clone(), task.checkpoint.clone(), task.dispatch.unread, task.cancel.clone())
+    };
+    hold(kept(after) == kept(before), "the next attempt lacks what the lost one had")
+}
+
+// L38
+fn invariant_38_an_attempt_is_timed_from_its_first_instance(step: &Step, _: &Life) -> Result<(), String> {
+    let (before, after) = (&step.before, step.after());
+    if after.attempt != before.attempt {
+        return hold(after.dispatch.attempt_started_at.is_none(), "a new attempt inherited the time of the old one");
+    }
+    let began = before.dispatch.attempt_started_at;
+    hold(began.is_none() || after.dispatch.attempt_started_at == began, "the beginning of an attempt moved")?;
+    let resident = after.dispatch.phase == Phase::Resident;
+    hold(!resident || after.dispatch.attempt_started_at.is_some(), "an attempt at work has no beginning")?;
+    let sleeps = after.dispatch.phase == Phase::Hibernating && before.dispatch.phase == Phase::Resident;
+    let in_time = match (after.attempt_ends_at(), after.dispatch.due_at) {
+        (Some(ends), due_at) => due_at.is_some_and(|due_at| due_at <= ends.max(step.now)),
+        (None, _) => true,
+    };
+    hold(!(sleeps && step.outcome.is_ok()) || in_time, "a task sleeps beyond the end of its attempt")
 }

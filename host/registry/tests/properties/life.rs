@@ -9,7 +9,7 @@ use taskwright_registry::{
     Applied, Artifact, CancelPolicy, Direction, DispatchChange, EventBody, Failure, Fence, HostId, HostRef,
     InputRequestId, Links, Message, MessageId, NewInputRequest, NewMessage, NewTask, Part, Progress, Rejection, Retry,
     Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, acknowledge, apply, create,
-    record_message, request_cancel, settle_failure,
+    record_message, request_cancel, settle_failure, settle_loss,
 };
 
 use crate::wish::{Ask, Birth, Leave, Reply, Wish, Writer};
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Cancel(String),
     Message(NewMessage),
     Take(Fence),
+    /// The host is lost, and so many crashes are too many.
+    Loss(u32),
 }
 
 impl Command {
@@ -40,7 +42,7 @@ impl Command {
             Command::Update(update) => update.fence,
             Command::Message(message) => message.fence,
             Command::Take(fence) => Some(*fence),
-            Command::Cancel(_) => None,
+            Command::Cancel(_) | Command::Loss(_) => None,
         }
     }
 
@@ -94,6 +96,8 @@ impl Life {
             cancel_policy: CancelPolicy { mode: birth.cancel_mode, grace_ms: 700 },
             max_attempts: birth.max_attempts,
             deadline: birth.deadline_ms.map(|ms| now + TimeDelta::milliseconds(ms)),
+            attempt_timeout_ms: birth.attempt_timeout_ms,
+            recovery: birth.recovery,
             ..NewTask::new(TaskId::new(now, [0; 10]), session, "kind", json!({"spec": true}))
         };
         let task = create(new, now).expect("an acceptable task");
@@ -135,6 +139,7 @@ impl Life {
         };
         Ok(match command {
             Command::Update(update) => effects(apply(&self.task, (**update).clone(), self.now)?, None, false),
+            Command::Loss(limit) => effects(apply(&self.task, settle_loss(&self.task, *limit), self.now)?, None, false),
             Command::Cancel(reason) => effects(request_cancel(&self.task, Some(reason), self.now)?.0, None, false),
             Command::Take(fence) => effects(acknowledge(&self.task, *fence, self.now)?, None, false),
             Command::Message(message) => {
@@ -164,6 +169,7 @@ impl Life {
             }
             Command::Message(message) => self.unread += u32::from(message.direction == Direction::Inbound),
             Command::Take(_) => self.unread = self.unread.saturating_sub(1),
+            Command::Loss(_) => self.attempts += u32::from(after.state.is_live()),
             Command::Cancel(_) => {}
         }
     }
@@ -208,6 +214,11 @@ impl Life {
                 let failure = Failure { error, retry: Retry::Backoff };
                 let update = settle_failure(&self.task, failure, Usage::default(), self.now, 0.5);
                 Command::Update(Box::new(TaskUpdate { fence: self.fence(*writer), ..update }))
+            }
+            Wish::LoseHost(crash_limit) => {
+                // Nobody holds anything that could be lost.
+                self.task.dispatch.host.as_ref()?;
+                Command::Loss(*crash_limit)
             }
             Wish::Pass(millis) => {
                 self.now += TimeDelta::milliseconds(*millis);

@@ -2,7 +2,7 @@
 //! Does not know a task: `life` makes a command of a wish.
 
 use proptest::prelude::*;
-use taskwright_registry::{CancelMode, State, WakePolicy};
+use taskwright_registry::{CancelMode, Recovery, State, WakePolicy};
 
 /// How the task begins.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub(crate) struct Birth {
     pub(crate) cancel_mode: CancelMode,
     pub(crate) max_attempts: u32,
     pub(crate) deadline_ms: Option<i64>,
+    pub(crate) attempt_timeout_ms: Option<u64>,
+    pub(crate) recovery: Recovery,
 }
 
 /// Whose fence a write carries.
@@ -70,6 +72,8 @@ pub(crate) enum Wish {
     Outbound(Writer, Reply),
     Take(Writer),
     FailAttempt(Writer),
+    /// The host is gone; so many crashes are too many.
+    LoseHost(u32),
     /// The clock goes on, or back.
     Pass(i64),
 }
@@ -77,12 +81,17 @@ pub(crate) enum Wish {
 pub(crate) fn birth() -> impl Strategy<Value = Birth> {
     let wake = prop_oneof![Just(WakePolicy::Silent), Just(WakePolicy::OnTerminal), Just(WakePolicy::OnActivity)];
     let mode = prop_oneof![Just(CancelMode::Cooperative), Just(CancelMode::External)];
-    (wake, mode, 1..4_u32, prop::option::weighted(0.2, 0..10_000_i64)).prop_map(
-        |(wake_policy, cancel_mode, max_attempts, deadline_ms)| Birth {
+    let deadline_ms = prop::option::weighted(0.2, 0..10_000_i64);
+    let attempt_timeout_ms = prop::option::weighted(0.3, 1..5_000_u64);
+    let recovery = prop_oneof![1 => Just(Recovery::HostBound), 2 => Just(Recovery::Reattach)];
+    (wake, mode, 1..4_u32, deadline_ms, attempt_timeout_ms, recovery).prop_map(
+        |(wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery)| Birth {
             wake_policy,
             cancel_mode,
             max_attempts,
             deadline_ms,
+            attempt_timeout_ms,
+            recovery,
         },
     )
 }
@@ -164,6 +173,7 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
         2 => (writer(), reply()).prop_map(|(writer, reply)| Wish::Outbound(writer, reply)),
         2 => writer().prop_map(Wish::Take),
         1 => writer().prop_map(Wish::FailAttempt),
+        1 => (0..4_u32).prop_map(Wish::LoseHost),
         2 => (-300..1_500_i64).prop_map(Wish::Pass),
     ]
 }
