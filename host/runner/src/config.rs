@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use taskwright_registry::LeaseLength;
 use taskwright_sandbox::SandboxConfig;
 
 /// Settings of a runner.
@@ -14,6 +15,12 @@ pub struct RunnerConfig {
     pub progress_interval: Duration,
     /// How many bytes of output a task's log keeps.
     pub output_log_bytes: u64,
+    /// How long this host's lease lasts after each renewal. If it dies, its tasks go on within this and one second.
+    pub lease: LeaseLength,
+    /// How many attempts of one task the losses of hosts may use up. A task beyond it may be what takes its hosts down.
+    pub crash_limit: u32,
+    /// How long what is over is kept; for ever if `None`. Only a runner that serves forgets.
+    pub retention: Option<Duration>,
     /// How long a drain waits for tasks that cannot be taken up again elsewhere.
     pub drain_grace: Duration,
     /// The sandbox.
@@ -22,12 +29,16 @@ pub struct RunnerConfig {
 
 impl Default for RunnerConfig {
     /// 64 slots: guests wait far more than they compute. Progress every 100 ms, as fast as a person can see. Logs of 4 MiB,
-    /// which a terminal can still show. Ten seconds to drain, as a cancel gets.
+    /// which a terminal can still show. Ten seconds to drain, as a cancel gets. A lease of ten seconds. Twenty crashes: more
+    /// than a bad day of updates gives, fewer than a task that kills its host is worth. Thirty days to look back.
     fn default() -> Self {
         Self {
             slots: 64,
             progress_interval: Duration::from_millis(100),
             output_log_bytes: 4 * 1024 * 1024,
+            lease: LeaseLength::default(),
+            crash_limit: 20,
+            retention: Some(Duration::from_secs(30 * 86_400)),
             drain_grace: Duration::from_secs(10),
             sandbox: SandboxConfig::default(),
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskwright_registry::{TaskId, Timestamp};
+use taskwright_registry::{HostRef, TaskId, Timestamp};
 use taskwright_store::{ClaimRequest, Claimed};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -24,18 +24,14 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
     let work = async {
         loop {
             let Ok(first) = inner.slots.clone().acquire_owned().await else { return };
+            let host = inner.lease.host().await;
             let mut permits = vec![first];
             while permits.len() < BATCH
                 && let Ok(more) = inner.slots.clone().try_acquire_owned()
             {
                 permits.push(more);
             }
-            let request = ClaimRequest {
-                host: inner.host.clone(),
-                kinds: inner.catalog.names(),
-                only: only.clone(),
-                limit: permits.len(),
-            };
+            let request = ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len() };
             let wanted = permits.len();
             match inner.store.claim(&request).await {
                 Ok(claimed) => {
@@ -51,7 +47,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
                     tracing::warn!(%error, "no work can be claimed now");
                     drop(permits);
                     tokio::time::sleep(AFTER_ERROR).await;
-                    recover(&inner).await;
+                    recover(&inner, &request.host).await;
                 }
             }
         }
@@ -93,8 +89,8 @@ async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
 }
 
 /// After a claim whose reply was lost: takes up what the store says this host holds and nobody runs.
-async fn recover(inner: &Arc<Inner>) {
-    let Ok(held) = inner.store.held_by(&inner.host).await else { return };
+async fn recover(inner: &Arc<Inner>, host: &HostRef) {
+    let Ok(held) = inner.store.held_by(host).await else { return };
     for claimed in held {
         if inner.at_work.holds(&claimed.task) {
             continue;

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{CancelMode, Message, MessageId, Phase, State, Task, TaskId, TaskUpdate, Timestamp};
+use taskwright_registry::{CancelMode, HostRef, Message, MessageId, Phase, State, Task, TaskId, TaskUpdate, Timestamp};
 use taskwright_sandbox::{AttemptError, Instance, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::catalog::Entry;
+use crate::fenced_writer::FencedWriter;
 use crate::output_log::OutputLog;
 use crate::reporter::{Reporter, Slot};
 use crate::runner::Inner;
@@ -40,6 +41,8 @@ struct Execution {
     inner: Arc<Inner>,
     entry: Entry,
     task: Task,
+    /// Whose lease the claim was made under.
+    host: HostRef,
     reporter: Arc<Reporter>,
     instance: Instance,
     changes: watch::Receiver<u64>,
@@ -72,8 +75,10 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
     let slot = Slot::new(inner.slots.clone(), permit);
     let output = OutputLog::new(inner.files.output_log(&task.id), inner.config.output_log_bytes);
     let interval = inner.config.progress_interval;
-    let (store, files) = (inner.store.clone(), inner.files.clone());
-    let reporter = Reporter::new(store, files, &task, checkpoint, slot, output, interval);
+    // A claim names its host.
+    let Some(host) = task.dispatch.host.clone() else { return };
+    let writer = FencedWriter::new(inner.store.clone(), inner.lease.clone(), host.clone(), &task);
+    let reporter = Reporter::new(writer, inner.files.clone(), &task, checkpoint, slot, output, interval);
     let budget = entry.settings.budget.unwrap_or_else(|| *entry.kind.default_budget());
     let instance = entry.kind.instantiate(reporter.clone(), budget, entry.settings.grants.clone());
     let cancel_told = task.dispatch.cancel_delivered;
@@ -81,6 +86,7 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
         inner,
         entry,
         task,
+        host,
         reporter,
         instance,
         changes,
@@ -102,7 +108,10 @@ impl Execution {
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
         self.deliver_all(unread);
         self.tell_cancel();
-        let mut lost = self.reporter.lost();
+        let mut lost = self.reporter.writer.lost();
+        let lease = self.inner.lease.clone();
+        let host = self.host.clone();
+        let mut lease_lost = std::pin::pin!(lease.lost(&host));
         let mut drain = self.inner.drain.subscribe();
         let mut abort = self.inner.aborts.subscribe();
         let mut look = true;
@@ -121,6 +130,10 @@ impl Execution {
             let timer = self.next_timer();
             tokio::select! {
                 biased;
+                () = &mut lease_lost => {
+                    self.instance.stop(StopReason::LeaseLost);
+                    return End::Superseded;
+                }
                 () = raised(&mut lost) => {
                     self.instance.stop(StopReason::Superseded);
                     return End::Superseded;
@@ -267,8 +280,7 @@ impl Execution {
                     // The instance is gone; whoever comes next gets the message again.
                     return result.err().map(|error| self.error(error));
                 }
-                let (session, id) = (&self.task.session_id, &self.task.id);
-                let marked = self.inner.store.mark_delivered(session, id, self.task.fence(), &message).await;
+                let marked = self.reporter.writer.delivered(&message).await;
                 if let Err(error) = marked {
                     tracing::warn!(task = %self.task.id, %message, %error, "a delivery was not noted; it may be repeated");
                     if !matches!(error, StoreError::Rejected(_)) {
@@ -284,9 +296,8 @@ impl Execution {
                 if !matches!(result, Ok(()) | Err(AttemptError::Guest(_))) {
                     return result.err().map(|error| self.error(error));
                 }
-                let update =
-                    TaskUpdate { fence: Some(self.task.fence()), cancel_delivered: true, ..TaskUpdate::default() };
-                if let Err(error) = self.inner.store.update(&self.task.session_id, &self.task.id, update).await {
+                let update = TaskUpdate { cancel_delivered: true, ..self.reporter.writer.blank() };
+                if let Err(error) = self.reporter.writer.update("cancel", update, |_| false).await {
                     tracing::warn!(task = %self.task.id, %error, "that the kind was told of the cancel was not noted");
                 }
                 ("the cancel".to_owned(), result)

@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use taskwright_registry::{
     Artifact, Cancel, Direction, Fence, Links, MessageId, NewInputRequest, NewMessage, Part, Progress, Rejection,
-    Schema, SessionId, Task, TaskId, TaskUpdate, Timestamp, clean_text, limit,
+    Schema, Task, TaskUpdate, Timestamp, clean_text, limit,
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
-use taskwright_store::{Store, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use taskwright_store::StoreError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::fenced_writer::FencedWriter;
 use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
 use crate::session_files::Draft;
@@ -48,11 +49,8 @@ impl Slot {
 
 /// Bound to one session, task, attempt and claim.
 pub(crate) struct Reporter {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) writer: Arc<FencedWriter>,
     pub(crate) files: SessionFiles,
-    pub(crate) session: SessionId,
-    pub(crate) id: TaskId,
-    pub(crate) fence: Fence,
     pub(crate) slot: Slot,
     output: OutputLog,
     progress: Arc<ProgressFlush>,
@@ -61,7 +59,6 @@ pub(crate) struct Reporter {
     cancel: Mutex<Option<Cancel>>,
     checkpoint: Mutex<Option<Vec<u8>>>,
     drafts: tokio::sync::Mutex<Drafts>,
-    lost: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -72,7 +69,7 @@ struct Drafts {
 
 impl Reporter {
     pub(crate) fn new(
-        store: Arc<dyn Store>,
+        writer: FencedWriter,
         files: SessionFiles,
         task: &Task,
         checkpoint: Option<Vec<u8>>,
@@ -81,11 +78,8 @@ impl Reporter {
         progress_interval: Duration,
     ) -> Arc<Self> {
         Arc::new(Self {
-            store,
+            writer: Arc::new(writer),
             files,
-            session: task.session_id.clone(),
-            id: task.id.clone(),
-            fence: task.fence(),
             slot,
             output,
             progress: Arc::default(),
@@ -94,7 +88,6 @@ impl Reporter {
             cancel: Mutex::new(task.cancel.clone()),
             checkpoint: Mutex::new(checkpoint),
             drafts: tokio::sync::Mutex::default(),
-            lost: watch::channel(false).0,
         })
     }
 
@@ -107,16 +100,11 @@ impl Reporter {
         self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Becomes true when a write was refused because another instance has taken over.
-    pub(crate) fn lost(&self) -> watch::Receiver<bool> {
-        self.lost.subscribe()
-    }
-
     /// Writes a line of the host's own into the task's output.
     pub(crate) fn remark(&self, text: &str) {
         let line = format!("[{}]\n", taskwright_registry::clean_line(text, 1_024));
         if let Err(error) = self.output.append(&line) {
-            tracing::warn!(task = %self.id, %error, "a remark was not kept");
+            tracing::warn!(task = %self.writer.id, %error, "a remark was not kept");
         }
     }
 
@@ -134,25 +122,17 @@ impl Reporter {
         }
     }
 
-    fn update(&self) -> TaskUpdate {
-        TaskUpdate { fence: Some(self.fence), ..TaskUpdate::default() }
-    }
-
-    async fn write(&self, update: TaskUpdate) -> Result<Task, Refusal> {
-        self.store.update(&self.session, &self.id, update).await.map_err(|error| self.refuse(error))
+    /// A write that may be repeated.
+    async fn write(&self, write: &'static str, update: TaskUpdate) -> Result<Task, Refusal> {
+        self.writer.update(write, update, |_| false).await.map_err(Self::refuse)
     }
 
     /// Says to a guest why a write was not done.
-    fn refuse(&self, error: StoreError) -> Refusal {
+    fn refuse(error: StoreError) -> Refusal {
         match error {
-            StoreError::Rejected(Rejection::Superseded { .. }) => {
-                self.lost.send_replace(true);
-                Refusal::Superseded
-            }
-            StoreError::Rejected(Rejection::Terminal { .. }) | StoreError::NotFound { .. } => {
-                self.lost.send_replace(true);
-                Refusal::Terminal
-            }
+            StoreError::Rejected(Rejection::Superseded { .. } | Rejection::OutOfPhase { .. })
+            | StoreError::LeaseLost { .. } => Refusal::Superseded,
+            StoreError::Rejected(Rejection::Terminal { .. }) | StoreError::NotFound { .. } => Refusal::Terminal,
             StoreError::Rejected(Rejection::Invalid { field, problem }) => {
                 Refusal::Invalid(format!("{field}: {problem}"))
             }
@@ -172,7 +152,8 @@ impl Reporter {
 
     fn artifact_path(&self, name: &str) -> String {
         // Attempt and claim keep a straggler's files apart from those of its successor.
-        format!("{}/artifacts/{}.{}/{name}", self.folder, self.fence.attempt, self.fence.claim)
+        let Fence { attempt, claim } = self.writer.fence;
+        format!("{}/artifacts/{attempt}.{claim}/{name}", self.folder)
     }
 }
 
@@ -183,7 +164,7 @@ pub(crate) fn random_bits() -> [u8; 10] {
 #[async_trait]
 impl AttemptHost for Reporter {
     async fn state(&self, detail: Option<String>) -> Result<(), Refusal> {
-        self.write(TaskUpdate { state_detail: Some(detail), ..self.update() }).await.map(drop)
+        self.write("state", TaskUpdate { state_detail: Some(detail), ..self.writer.blank() }).await.map(drop)
     }
 
     async fn progress(&self, progress: Progress) -> Result<(), Refusal> {
@@ -197,50 +178,51 @@ impl AttemptHost for Reporter {
                 return Err(Refusal::LimitExceeded { dimension: field.to_owned(), allowed, wanted });
             }
         }
-        if *self.lost.borrow() {
-            return Err(Refusal::Superseded);
-        }
+        self.writer.check("progress").map_err(Self::refuse)?;
         let Some(due) = self.progress.note(progress, self.progress_interval) else { return Ok(()) };
-        let (flush, store, lost) = (self.progress.clone(), self.store.clone(), self.lost.clone());
-        let (session, id, fence) = (self.session.clone(), self.id.clone(), self.fence);
+        let (flush, writer) = (self.progress.clone(), self.writer.clone());
         tokio::spawn(async move {
             tokio::time::sleep_until(due).await;
             let _writing = flush.writing.lock().await;
             let Some(progress) = flush.take() else { return };
-            let update = TaskUpdate { fence: Some(fence), progress: Some(progress), ..TaskUpdate::default() };
-            match store.update(&session, &id, update).await {
-                Ok(_) => {}
-                Err(StoreError::Rejected(Rejection::Superseded { .. })) => {
-                    lost.send_replace(true);
-                }
-                Err(error) => tracing::warn!(task = %id, %error, "progress was not stored"),
+            let update = TaskUpdate { progress: Some(progress), ..writer.blank() };
+            if let Err(error) = writer.update("progress", update, |_| false).await {
+                tracing::warn!(task = %writer.id, %error, "progress was not stored");
             }
         });
         Ok(())
     }
 
     async fn output(&self, _stream: OutputStream, text: String) -> Result<(), Refusal> {
-        if *self.lost.borrow() {
-            return Err(Refusal::Superseded);
-        }
+        self.writer.check("output").map_err(Self::refuse)?;
         self.output.append(&clean_text(&text, text.len())).map_err(|error| {
-            tracing::warn!(task = %self.id, %error, "output was not kept");
+            tracing::warn!(task = %self.writer.id, %error, "output was not kept");
             Refusal::Unavailable
         })
     }
 
     async fn post(&self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<String, Refusal> {
-        let id = MessageId::new(self.store.now(), random_bits());
-        let message =
-            NewMessage { id: id.clone(), fence: Some(self.fence), direction: Direction::Outbound, parts, in_reply_to };
-        let recorded = self.store.record_message(&self.session, &self.id, message).await;
-        recorded.map_err(|error| self.refuse(error))?;
+        let id = MessageId::new(self.now(), random_bits());
+        let message = NewMessage {
+            id: id.clone(),
+            fence: Some(self.writer.fence),
+            direction: Direction::Outbound,
+            parts,
+            in_reply_to,
+        };
+        self.writer.message(message).await.map_err(Self::refuse)?;
         Ok(id.to_string())
     }
 
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
         let request = NewInputRequest { prompt, expected, random: random_bits() };
-        let task = self.write(TaskUpdate { input_request: Some(request), ..self.update() }).await?;
+        // Asked twice, it would be two questions, and only the second one open.
+        let asked = |task: &Task| {
+            let open = task.input_request.as_ref();
+            open.is_some_and(|open| open.prompt == request.prompt && open.expected == request.expected)
+        };
+        let update = TaskUpdate { input_request: Some(request.clone()), ..self.writer.blank() };
+        let task = self.writer.update("question", update, asked).await.map_err(Self::refuse)?;
         self.slot.release();
         match task.dispatch.last_input_request {
             Some(id) => Ok(id.to_string()),
@@ -249,6 +231,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {
+        self.writer.check("artifact").map_err(Self::refuse)?;
         let mut drafts = self.drafts.lock().await;
         if drafts.finished.contains(&name) {
             return Err(Refusal::Invalid(format!("there is already an artifact `{name}` of this attempt")));
@@ -261,6 +244,7 @@ impl AttemptHost for Reporter {
     async fn artifact(&self, new: NewArtifact) -> Result<(), Refusal> {
         let NewArtifact { name, media_type, content } = new;
         let mut artifact = Artifact { name: name.clone(), media_type, path: None, url: None, bytes: None };
+        self.writer.check("artifact").map_err(Self::refuse)?;
         let mut drafts = self.drafts.lock().await;
         if let ArtifactContent::Url(url) = content {
             artifact.url = Some(url);
@@ -284,15 +268,17 @@ impl AttemptHost for Reporter {
             drafts.finished.insert(name);
         }
         drop(drafts);
-        self.write(TaskUpdate { artifacts: vec![artifact], ..self.update() }).await.map(drop)
+        let update = TaskUpdate { artifacts: vec![artifact.clone()], ..self.writer.blank() };
+        let kept = |task: &Task| task.artifacts.contains(&artifact);
+        self.writer.update("artifact", update, kept).await.map(drop).map_err(Self::refuse)
     }
 
     async fn link(&self, links: Links) -> Result<(), Refusal> {
-        self.write(TaskUpdate { links, ..self.update() }).await.map(drop)
+        self.write("link", TaskUpdate { links, ..self.writer.blank() }).await.map(drop)
     }
 
     async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal> {
-        self.write(TaskUpdate { checkpoint: Some(state.clone()), ..self.update() }).await?;
+        self.write("checkpoint", TaskUpdate { checkpoint: Some(state.clone()), ..self.writer.blank() }).await?;
         *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
         Ok(())
     }
@@ -302,6 +288,6 @@ impl AttemptHost for Reporter {
     }
 
     fn now(&self) -> Timestamp {
-        self.store.now()
+        self.writer.store.now()
     }
 }

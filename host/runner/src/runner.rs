@@ -3,19 +3,23 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use taskwright_registry::{Description, HostId, HostRef, SessionId, Task, TaskId};
+use taskwright_registry::{Description, HostId, SessionId, Task, TaskId};
 use taskwright_sandbox::{Kind, Sandbox};
-use taskwright_store::Store;
+use taskwright_store::{HostStatus, Store};
 use tokio::sync::{Semaphore, watch};
 
 use crate::at_work::AtWork;
 use crate::catalog::Catalog;
 use crate::dispatcher::dispatch;
 use crate::hub::Hub;
+use crate::lease::HostLease;
+use crate::reaper::reap;
 use crate::reporter::random_bits;
-use crate::{KindSettings, RunnerConfig, RunnerError, Session, SessionFiles};
+use crate::retention::{self, retain};
+use crate::{Forgotten, KindSettings, RunnerConfig, RunnerError, Session, SessionFiles};
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
@@ -24,7 +28,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) hub: Arc<Hub>,
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) host: HostRef,
+    pub(crate) lease: Arc<HostLease>,
     pub(crate) drain: watch::Sender<bool>,
     /// Tasks whose instance is to be dropped without a grace.
     pub(crate) aborts: watch::Sender<HashSet<TaskId>>,
@@ -32,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) executions: tokio_util::task::TaskTracker,
     sandbox: Sandbox,
     pump: tokio::task::AbortHandle,
+    /// Whether the lease is kept and dead hosts are looked for.
+    upkeep: OnceLock<()>,
 }
 
 impl Inner {
@@ -86,7 +92,7 @@ impl Runner {
         let sandbox = Sandbox::new(config.sandbox.clone())?;
         let hub = Hub::new();
         let pump = tokio::spawn(hub.clone().pump(store.changes())).abort_handle();
-        let host = HostRef { id: HostId::new(store.now(), random_bits()), epoch: 1 };
+        let lease = Arc::new(HostLease::new(HostId::new(store.now(), random_bits()), config.lease));
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -95,13 +101,14 @@ impl Runner {
                 hub,
                 slots: Arc::new(Semaphore::new(config.slots.clamp(1, Semaphore::MAX_PERMITS))),
                 config,
-                host,
+                lease,
                 drain: watch::channel(false).0,
                 aborts: watch::channel(HashSet::new()).0,
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
                 sandbox,
                 pump,
+                upkeep: OnceLock::new(),
             }),
         })
     }
@@ -131,12 +138,39 @@ impl Runner {
 
     /// Starts to work off the store, for all sessions, in the background.
     pub fn serve(&self) {
+        self.keep_up();
+        if let Some(keep) = self.inner.config.retention {
+            self.until_drained(async move |inner| retain(inner.store.as_ref(), &inner.files, keep).await);
+        }
         tokio::spawn(dispatch(self.inner.clone(), None));
     }
 
     /// Starts to work on one task alone, in the background, also when it is resumed or retried.
     pub fn run_only(&self, task: &TaskId) {
+        self.keep_up();
         tokio::spawn(dispatch(self.inner.clone(), Some(task.clone())));
+    }
+
+    /// Keeps this host's lease and looks for hosts that have lost theirs, from the first call on.
+    fn keep_up(&self) {
+        self.inner.upkeep.get_or_init(|| {
+            let inner = self.inner.clone();
+            // It ends when the lease is closed.
+            tokio::spawn(async move { inner.lease.keep(inner.store.clone(), &inner.at_work).await });
+            self.until_drained(async |inner| reap(inner.store.as_ref(), inner.config.crash_limit).await);
+        });
+    }
+
+    /// Does something in the background until the runner drains.
+    fn until_drained<F: Future<Output = ()> + Send>(&self, work: impl FnOnce(Arc<Inner>) -> F + Send + 'static) {
+        let (inner, mut drain) = (self.inner.clone(), self.inner.drain.subscribe());
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = drain.wait_for(|drain| *drain) => {}
+                () = work(inner) => {}
+            }
+        });
     }
 
     /// How many instances there are at the moment.
@@ -151,5 +185,39 @@ impl Runner {
         self.inner.drain.send_replace(true);
         self.inner.executions.close();
         self.inner.executions.wait().await;
+        self.inner.lease.close().await;
+    }
+
+    /// Forgets, now, what was over so long ago: records with their messages, results, checkpoints and files, and the
+    /// beginning of the log. Live tasks and the parents of tasks that are kept stay.
+    ///
+    /// # Errors
+    /// Those of the store; what was forgotten before stays forgotten.
+    pub async fn prune(&self, older_than: Duration) -> Result<Forgotten, RunnerError> {
+        let store = self.inner.store.as_ref();
+        match retention::older_than(store, older_than) {
+            Some(before) => Ok(retention::forget_all(store, &self.inner.files, before).await?),
+            None => Ok(Forgotten::default()),
+        }
+    }
+
+    /// How many tasks `prune` would begin with; parents that could follow their children are not counted.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn prunable(&self, older_than: Duration) -> Result<usize, RunnerError> {
+        let store = self.inner.store.as_ref();
+        match retention::older_than(store, older_than) {
+            Some(before) => Ok(retention::count(store, before).await?),
+            None => Ok(0),
+        }
+    }
+
+    /// The hosts that have a lease in this store, and those that had one and left tasks behind.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn hosts(&self) -> Result<Vec<HostStatus>, RunnerError> {
+        Ok(self.inner.store.hosts().await?)
     }
 }

@@ -105,6 +105,20 @@ impl SessionFiles {
         self.root.join(path.trim_start_matches('/'))
     }
 
+    /// Removes all files of a task. One that has none is no error.
+    ///
+    /// # Errors
+    /// `Unusable`; some of the files may be gone then.
+    pub(crate) async fn remove_task(&self, task: &TaskId) -> Result<(), FilesError> {
+        let folder = self.root.join(".tasks").join(task.as_str());
+        match tokio::fs::remove_dir_all(&folder).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(FilesError::Unusable { root: folder, reason: error.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Where the log of a task's output lies.
     pub(crate) fn output_log(&self, task: &TaskId) -> PathBuf {
         self.root.join(".tasks").join(task.as_str()).join("output.log")

@@ -115,6 +115,7 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
             }
             Err(error) => {
                 tracing::warn!(task = %task.id, %error, "an outcome was refused");
+                metrics::counter!("taskwright_writes_refused_total", "write" => "outcome").increment(1);
                 return None;
             }
         }

@@ -1,7 +1,7 @@
 //! What can go wrong with a store, sorted by what the caller may conclude from it.
 //! Does not hold the core's reasons: those are `Rejection`.
 
-use taskwright_registry::{Rejection, SessionId, TaskId};
+use taskwright_registry::{HostRef, Rejection, SessionId, TaskId};
 
 /// Why a store did not do what it was asked for.
 ///
@@ -34,6 +34,15 @@ pub enum StoreError {
         name: String,
         /// Who has it.
         holder: TaskId,
+    },
+    /// The host does not hold the lease of this epoch, or not any more.
+    #[error(
+        "the host {} does not hold the lease of its epoch {}: it must stop its instances and begin a new epoch",
+        host.id.as_str(), host.epoch
+    )]
+    LeaseLost {
+        /// Who asked, and by which epoch.
+        host: HostRef,
     },
     /// The store cannot be used now. Nothing has happened; trying again is safe.
     #[error("the store cannot be used now, and nothing has been written: {reason}")]

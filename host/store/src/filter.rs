@@ -96,6 +96,9 @@ impl Default for MessagePage {
 pub struct EventPage {
     /// The events, in order.
     pub events: Vec<Event>,
+    /// The first sequence number that is still there, one more than `last` if none is: retention takes away the oldest. A
+    /// reader whose cursor is smaller than `first - 1` has missed some.
+    pub first: u64,
     /// The log's last sequence number at the time of reading.
     pub last: u64,
 }

@@ -4,15 +4,19 @@
 mod clock;
 mod error;
 mod filter;
+mod host_status;
 mod memory;
+mod retention;
 mod rows;
 mod sqlite;
 mod store;
 mod verbs;
 
-pub use clock::Clock;
+pub use clock::{Clock, LeaseClock, LeaseTime};
 pub use error::StoreError;
 pub use filter::{EventPage, MessagePage, Order, TaskFilter, TaskPage, TaskQuery};
+pub use host_status::{HostStatus, LapsedPage, Reaped};
 pub use memory::MemoryStore;
+pub use retention::{FinishedPage, FinishedPlace};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};

@@ -5,10 +5,11 @@
 
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake, WakeCause,
+    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake,
+    WakeCause,
 };
 
-use crate::{Change, Order, StoreError, TaskFilter};
+use crate::{Change, FinishedPlace, LeaseTime, Order, StoreError, TaskFilter};
 
 /// A message with what the store knows about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,36 @@ pub(crate) struct NewWake {
     pub(crate) cause: WakeCause,
     pub(crate) text: String,
     pub(crate) at: Timestamp,
+}
+
+/// A host's lease as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeaseRow {
+    pub(crate) host: HostRef,
+    pub(crate) length: LeaseLength,
+    /// The era in which it was last renewed.
+    pub(crate) era: String,
+    /// When it is over, in that era.
+    pub(crate) until_millis: u64,
+    /// Whether somebody has begun to take over, or the holder has given it up: it can never be renewed again.
+    pub(crate) taken: bool,
+    /// For people: leases are not judged by the time of day.
+    pub(crate) opened_at: Timestamp,
+    /// For people.
+    pub(crate) renewed_at: Timestamp,
+}
+
+impl LeaseRow {
+    /// A lease that is renewed now.
+    pub(crate) fn new(host: HostRef, length: LeaseLength, now: Timestamp, clock: &LeaseTime) -> Self {
+        let until_millis = clock.millis.saturating_add(length.millis());
+        Self { host, length, era: clock.era.to_string(), until_millis, taken: false, opened_at: now, renewed_at: now }
+    }
+
+    /// Whether its holder's tasks may be taken over.
+    pub(crate) fn ended(&self, clock: &LeaseTime) -> bool {
+        self.taken || *self.era != *clock.era || self.until_millis <= clock.millis
+    }
 }
 
 /// Rows out.
@@ -63,6 +94,30 @@ pub(crate) trait Rows {
     async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError>;
     /// The resident tasks of a host, by creation.
     async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError>;
+    /// How many resident tasks a host has.
+    async fn resident_count(&mut self, host: &HostRef) -> Result<u64, StoreError>;
+    /// The resident tasks of a host, by creation, behind a place in that order.
+    async fn resident_after(
+        &mut self,
+        host: &HostRef,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, (SessionId, TaskId))>, StoreError>;
+    /// A lease.
+    async fn find_lease(&mut self, host: &HostRef) -> Result<Option<LeaseRow>, StoreError>;
+    /// All leases of a host, by epoch.
+    async fn leases_of(&mut self, host: &HostId) -> Result<Vec<LeaseRow>, StoreError>;
+    /// All leases; there are as many as hosts, not as tasks.
+    async fn leases(&mut self) -> Result<Vec<LeaseRow>, StoreError>;
+    /// Finished tasks without children, by their end, that ended before `before`, behind a place in that order.
+    async fn finished_before(
+        &mut self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+        limit: usize,
+    ) -> Result<Vec<(FinishedPlace, (SessionId, TaskId))>, StoreError>;
+    /// Whether a task of the session names this one as its parent.
+    async fn has_children(&mut self, session: &SessionId, id: &TaskId) -> Result<bool, StoreError>;
     /// A message, whosever it is.
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError>;
     /// Messages of a task behind `after` (which is one of them), oldest first.
@@ -78,6 +133,8 @@ pub(crate) trait Rows {
     async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError>;
     /// Events behind a sequence number, in order.
     async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+    /// The first sequence number that a session still has; one more than the last if it has no events.
+    async fn first_seq(&mut self, session: &SessionId) -> Result<u64, StoreError>;
     /// The last sequence number of a session, 0 if it has none.
     async fn last_seq(&mut self, session: &SessionId) -> Result<u64, StoreError>;
     /// Wakes that have not been acknowledged, oldest first.
@@ -110,6 +167,14 @@ pub(crate) trait Transaction: Rows {
     async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError>;
     /// Acknowledges a wake of a session; says whether there was one to acknowledge.
     async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, at: Timestamp) -> Result<bool, StoreError>;
+    /// Writes a lease, or replaces the one of the same host and epoch.
+    async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError>;
+    /// Removes a lease.
+    async fn delete_lease(&mut self, host: &HostRef) -> Result<(), StoreError>;
+    /// Removes a task with all that lies beside its record: specification, result, checkpoint, messages, wakes.
+    async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError>;
+    /// Removes the oldest events of all sessions, up to the first that is not older than `before`.
+    async fn delete_oldest_events(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// What to announce once all is committed.
     fn announce(&mut self, change: Change);
 }

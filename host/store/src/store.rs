@@ -4,12 +4,18 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use taskwright_registry::{
-    CancelEffect, Fence, HostRef, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId, TaskUpdate,
-    Timestamp, Wake,
+    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId,
+    TaskUpdate, Timestamp, Wake,
 };
 use tokio::sync::broadcast;
 
-use crate::{EventPage, MessagePage, StoreError, TaskPage, TaskQuery};
+use crate::{
+    EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage, MessagePage, Reaped, StoreError, TaskPage,
+    TaskQuery,
+};
+
+/// How many changes a receiver may lag behind before it is told that it missed some.
+pub(crate) const CHANGES_KEPT: usize = 4_096;
 
 /// What a creation gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,7 +185,7 @@ pub trait Store: Send + Sync + 'static {
     /// Claims tasks that are due, of any session, the longest due first, at most 500. Two hosts never get the same claim.
     ///
     /// # Errors
-    /// Only those of the store itself. After `Unknown`, tasks may be held by the host without its knowing:
+    /// `LeaseLost` if the host holds no lease. After `Unknown`, tasks may be held by the host without its knowing:
     /// `held_by` finds them.
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError>;
 
@@ -188,6 +194,82 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// Only those of the store itself.
     async fn held_by(&self, host: &HostRef) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Begins a host's lease, which makes its earlier epochs' ones over. The host draws its id at random when it starts and
+    /// counts its epochs from 1. The same call again finds the lease that the first has made.
+    ///
+    /// An executor that lives elsewhere does the same, with a lease for the one task that it claims.
+    ///
+    /// # Errors
+    /// `LeaseLost` if the host has had this epoch or a later one.
+    async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError>;
+
+    /// Renews a lease: it lasts for its length from a moment between this call and its return.
+    ///
+    /// # Errors
+    /// `LeaseLost` if a task of the host has been taken over, or the lease was closed: its instances have no say any more.
+    async fn renew_lease(&self, host: &HostRef) -> Result<(), StoreError>;
+
+    /// Gives a lease up. What the host still holds may be taken over at once. Closing it again, or one that never was,
+    /// does nothing.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn close_lease(&self, host: &HostRef) -> Result<(), StoreError>;
+
+    /// The hosts that have a lease, and those that had one and left tasks behind.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn hosts(&self) -> Result<Vec<HostStatus>, StoreError>;
+
+    /// Resident tasks whose host's lease is over, in the order of their creation, behind a place in that order (0 for the
+    /// beginning), at most `limit` (clamped to 1..=1,000). Costs a look at the leases and at what is found, however many
+    /// tasks are alive.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn lapsed(&self, after: u64, limit: usize) -> Result<LapsedPage, StoreError>;
+
+    /// Takes over one task if its host's lease is over: it gets its next attempt or ends as orphaned, as the core says
+    /// (L36). Several reapers may try; one succeeds.
+    ///
+    /// # Errors
+    /// `NotFound`, `Rejected`.
+    async fn reap(&self, session: &SessionId, id: &TaskId, crash_limit: u32) -> Result<Reaped, StoreError>;
+
+    /// Forgets leases that are over and whose hosts have left nothing behind. Returns how many.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn sweep_leases(&self) -> Result<usize, StoreError>;
+
+    /// Tasks that were over before `before` and have no children that are still known, by their end, behind a place in
+    /// that order, at most `limit` (clamped to 1..=1,000).
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn finished(
+        &self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+        limit: usize,
+    ) -> Result<FinishedPage, StoreError>;
+
+    /// Forgets a task that was over before `before`, with its messages, its result, its checkpoint and its wakes. Says
+    /// whether it did: not a live task, nor one with children, nor one that is forgotten already. Its events stay in the
+    /// log until `trim_log` takes them.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError>;
+
+    /// Takes away the oldest events, of all sessions, up to the first that is not older than `before`, at most `limit`
+    /// (clamped to 1..=1,000). Returns how many. What is left of each log keeps its numbers and has no gap.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// When the next task of these kinds is due, if any is; in the past if one is due now.
     ///

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use taskwright_registry::{HostId, HostRef, NewTask, State, TaskId, TaskUpdate};
+use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, State, TaskId, TaskUpdate};
 use taskwright_runner::SessionFiles;
 use taskwright_sandbox::{Sandbox, SandboxConfig};
 use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store};
@@ -30,6 +30,7 @@ async fn rate<T: Future<Output = Result<()>> + Send + 'static>(
 pub(crate) async fn store(count: usize, path: &Path, reports: bool) -> Result<f64> {
     let store = Arc::new(SqliteStore::open(path, SqliteOptions::default())?);
     let host = HostRef { id: HostId::new(store.now(), rand::random()), epoch: 1 };
+    store.open_lease(&host, LeaseLength::default()).await?;
     rate(count, move || writes(store.clone(), host.clone(), reports)).await
 }
 

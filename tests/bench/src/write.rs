@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
-use taskwright_registry::{HostId, HostRef, NewTask, Progress, SessionId, Task, TaskId, TaskUpdate};
+use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, Progress, SessionId, Task, TaskId, TaskUpdate};
 use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store};
 use tokio::runtime::Runtime;
 
@@ -30,6 +30,7 @@ impl Store64 {
     async fn open(path: &Path) -> Result<Self> {
         let store = SqliteStore::open(path, SqliteOptions::default())?;
         let host = HostRef { id: HostId::new(store.now(), [1; 10]), epoch: 1 };
+        store.open_lease(&host, LeaseLength::default()).await?;
         let mut tasks = Vec::new();
         for number in 0..WRITERS {
             let session: SessionId = format!("session-{number}").parse()?;

@@ -2,8 +2,11 @@
 //! Does not hold records: it holds ids, and follows each record's change.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use taskwright_registry::{HostRef, Phase, SessionId, Task, TaskId, Timestamp};
+
+use crate::FinishedPlace;
 
 /// The indexes.
 #[derive(Debug, Default)]
@@ -12,6 +15,9 @@ pub(super) struct Index {
     keys: HashMap<(SessionId, String), TaskId>,
     due: BTreeMap<String, BTreeSet<(Timestamp, u64, TaskId)>>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
+    finished: BTreeMap<FinishedPlace, TaskId>,
+    /// By the parent, as its child names it.
+    children: HashMap<(SessionId, String), BTreeSet<u64>>,
 }
 
 impl Index {
@@ -31,6 +37,26 @@ impl Index {
                 self.resident.remove(host);
             }
         }
+        if let Some(at) = task.finished_at {
+            self.finished.remove(&FinishedPlace { at, place });
+        }
+    }
+
+    /// Forgets a record that is about to be removed, with what outlives its changes.
+    pub(super) fn remove(&mut self, task: &Task, place: u64) {
+        self.forget(task, place);
+        if let Some(key) = &task.idempotency_key {
+            self.keys.remove(&(task.session_id.clone(), key.clone()));
+        }
+        if let Some(parent) = &task.parent.task_id {
+            let of = (task.session_id.clone(), parent.clone());
+            if let Some(children) = self.children.get_mut(&of) {
+                children.remove(&place);
+                if children.is_empty() {
+                    self.children.remove(&of);
+                }
+            }
+        }
     }
 
     /// Learns a record as it is now.
@@ -46,6 +72,12 @@ impl Index {
         }
         if let Some(host) = holder(task) {
             self.resident.entry(host.clone()).or_default().insert((place, task.id.clone()));
+        }
+        if let Some(at) = task.finished_at {
+            self.finished.insert(FinishedPlace { at, place }, task.id.clone());
+        }
+        if let Some(parent) = &task.parent.task_id {
+            self.children.entry((task.session_id.clone(), parent.clone())).or_default().insert(place);
         }
     }
 
@@ -74,6 +106,32 @@ impl Index {
 
     pub(super) fn resident(&self, host: &HostRef) -> Vec<TaskId> {
         self.resident.get(host).into_iter().flatten().map(|(_, id)| id.clone()).collect()
+    }
+
+    pub(super) fn resident_count(&self, host: &HostRef) -> u64 {
+        self.resident.get(host).map_or(0, |held| held.len() as u64)
+    }
+
+    pub(super) fn resident_after(&self, host: &HostRef, after: u64, limit: usize) -> Vec<(u64, TaskId)> {
+        let held = self.resident.get(host).into_iter().flatten();
+        held.filter(|(place, _)| *place > after).take(limit).cloned().collect()
+    }
+
+    /// By their end, those that ended before `before`, behind a place.
+    pub(super) fn finished_before(
+        &self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+    ) -> impl Iterator<Item = (FinishedPlace, &TaskId)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.finished
+            .range((from, Bound::Unbounded))
+            .take_while(move |(place, _)| place.at < before)
+            .map(|(place, id)| (*place, id))
+    }
+
+    pub(super) fn has_children(&self, session: &SessionId, id: &TaskId) -> bool {
+        self.children.contains_key(&(session.clone(), id.to_string()))
     }
 }
 

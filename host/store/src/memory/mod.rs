@@ -11,21 +11,19 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use serde_json::Value;
 use taskwright_registry::{
-    CancelEffect, Fence, HostRef, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId, TaskUpdate,
-    Timestamp, Wake,
+    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId,
+    TaskUpdate, Timestamp, Wake,
 };
 use tokio::sync::broadcast;
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, LeaseClock, LeaseTime};
+use crate::store::CHANGES_KEPT;
 use crate::{
-    Change, ClaimRequest, Claimed, Created, EventPage, MessagePage, RecordedMessage, Store, StoreError, TaskPage,
-    TaskQuery, verbs,
+    Change, ClaimRequest, Claimed, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage,
+    MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
 };
 use rows::MemoryRows;
 use tables::Tables;
-
-/// How many changes a receiver may lag behind before it is told that it missed some.
-const CHANGES_KEPT: usize = 4_096;
 
 /// A store in memory. Clones share their content.
 #[derive(Clone)]
@@ -33,6 +31,7 @@ pub struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
     changes: broadcast::Sender<Change>,
     clock: Clock,
+    lease_clock: LeaseClock,
 }
 
 impl MemoryStore {
@@ -45,7 +44,17 @@ impl MemoryStore {
     /// An empty store with a clock of its own.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        Self { tables: Arc::default(), changes: broadcast::channel(CHANGES_KEPT).0, clock }
+        Self::with_clocks(clock, clock::process_clock())
+    }
+
+    /// An empty store with clocks of its own for what records say and for leases.
+    #[must_use]
+    pub fn with_clocks(clock: Clock, lease_clock: LeaseClock) -> Self {
+        Self { tables: Arc::default(), changes: broadcast::channel(CHANGES_KEPT).0, clock, lease_clock }
+    }
+
+    fn lease_time(&self) -> LeaseTime {
+        (self.lease_clock)()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -165,7 +174,7 @@ impl Store for MemoryStore {
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
         self.transact(async |rows, now| {
-            let claimed = verbs::claim(rows, request, now).await?;
+            let claimed = verbs::claim(rows, request, now, &self.lease_time()).await?;
             Ok(claimed.into_iter().map(|one| rows.complete_claimed(one)).collect())
         })
     }
@@ -175,6 +184,58 @@ impl Store for MemoryStore {
             let held = verbs::held_by(rows, host).await?;
             Ok(held.into_iter().map(|one| rows.complete_claimed(one)).collect())
         })
+    }
+
+    async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError> {
+        self.transact(async |rows, now| verbs::open_lease(rows, host, length, now, &self.lease_time()).await)
+    }
+
+    async fn renew_lease(&self, host: &HostRef) -> Result<(), StoreError> {
+        self.transact(async |rows, now| verbs::renew_lease(rows, host, now, &self.lease_time()).await)
+    }
+
+    async fn close_lease(&self, host: &HostRef) -> Result<(), StoreError> {
+        self.transact(async |rows, _| verbs::close_lease(rows, host).await)
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostStatus>, StoreError> {
+        self.transact(async |rows, _| verbs::hosts(rows, &self.lease_time()).await)
+    }
+
+    async fn lapsed(&self, after: u64, limit: usize) -> Result<LapsedPage, StoreError> {
+        self.transact(async |rows, _| verbs::lapsed(rows, after, limit, &self.lease_time()).await)
+    }
+
+    async fn reap(&self, session: &SessionId, id: &TaskId, crash_limit: u32) -> Result<Reaped, StoreError> {
+        self.transact(async |rows, now| {
+            let reaped = verbs::reap(rows, session, id, crash_limit, now, &self.lease_time()).await?;
+            Ok(match reaped {
+                Reaped::Reattached(task) => Reaped::Reattached(rows.complete(task)),
+                Reaped::Ended(task) => Reaped::Ended(rows.complete(task)),
+                Reaped::Untouched => Reaped::Untouched,
+            })
+        })
+    }
+
+    async fn sweep_leases(&self) -> Result<usize, StoreError> {
+        self.transact(async |rows, _| verbs::sweep_leases(rows, &self.lease_time()).await)
+    }
+
+    async fn finished(
+        &self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+        limit: usize,
+    ) -> Result<FinishedPage, StoreError> {
+        self.transact(async |rows, _| verbs::finished(rows, before, after, limit).await)
+    }
+
+    async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError> {
+        self.transact(async |rows, _| verbs::forget(rows, session, id, before).await)
+    }
+
+    async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.transact(async |rows, _| verbs::trim_log(rows, before, limit).await)
     }
 
     async fn next_due(&self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {

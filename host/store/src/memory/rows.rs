@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 use taskwright_registry::{
-    Direction, Event, EventBody, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake,
+    Direction, Event, EventBody, HostId, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake,
 };
 
-use super::tables::{Tables, TaskRow};
-use crate::rows::{NewWake, Rows, StoredMessage, Transaction};
-use crate::{Change, Claimed, Order, StoreError, TaskFilter};
+use super::tables::{SessionRow, Tables, TaskRow};
+use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Transaction};
+use crate::{Change, Claimed, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// The tables, for the length of one verb.
 pub(super) struct MemoryRows<'a> {
@@ -41,6 +41,10 @@ impl<'a> MemoryRows<'a> {
 
     fn records(&self, ids: Vec<TaskId>) -> Vec<Task> {
         ids.iter().filter_map(|id| self.tables.tasks.get(id)).map(|row| row.task.clone()).collect()
+    }
+
+    fn named(&self, id: &TaskId) -> Option<(SessionId, TaskId)> {
+        self.tables.tasks.get(id).map(|row| (row.task.session_id.clone(), id.clone()))
     }
 
     fn messages_of<'b>(&'b self, task: &TaskId) -> impl DoubleEndedIterator<Item = &'b StoredMessage> + use<'b> {
@@ -118,6 +122,52 @@ impl Rows for MemoryRows<'_> {
         Ok(self.records(self.tables.index.resident(host)))
     }
 
+    async fn resident_count(&mut self, host: &HostRef) -> Result<u64, StoreError> {
+        Ok(self.tables.index.resident_count(host))
+    }
+
+    async fn resident_after(
+        &mut self,
+        host: &HostRef,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, (SessionId, TaskId))>, StoreError> {
+        let found = self.tables.index.resident_after(host, after, limit);
+        Ok(found.into_iter().filter_map(|(place, id)| Some((place, self.named(&id)?))).collect())
+    }
+
+    async fn find_lease(&mut self, host: &HostRef) -> Result<Option<LeaseRow>, StoreError> {
+        Ok(self.tables.leases.get(host).cloned())
+    }
+
+    async fn leases_of(&mut self, host: &HostId) -> Result<Vec<LeaseRow>, StoreError> {
+        let from = HostRef { id: host.clone(), epoch: 0 };
+        let own = self.tables.leases.range(from..).take_while(|(of, _)| of.id == *host);
+        Ok(own.map(|(_, lease)| lease.clone()).collect())
+    }
+
+    async fn leases(&mut self) -> Result<Vec<LeaseRow>, StoreError> {
+        Ok(self.tables.leases.values().cloned().collect())
+    }
+
+    async fn finished_before(
+        &mut self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+        limit: usize,
+    ) -> Result<Vec<(FinishedPlace, (SessionId, TaskId))>, StoreError> {
+        let index = &self.tables.index;
+        let childless = index
+            .finished_before(before, after)
+            .filter_map(|(place, id)| Some((place, self.named(id)?)))
+            .filter(|(_, (session, id))| !index.has_children(session, id));
+        Ok(childless.take(limit).collect())
+    }
+
+    async fn has_children(&mut self, session: &SessionId, id: &TaskId) -> Result<bool, StoreError> {
+        Ok(self.tables.index.has_children(session, id))
+    }
+
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
         Ok(self.tables.messages.get(id).map(|(_, stored)| stored.clone()))
     }
@@ -144,13 +194,19 @@ impl Rows for MemoryRows<'_> {
     }
 
     async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let from = usize::try_from(after).unwrap_or(usize::MAX);
-        let events = self.tables.sessions.get(session).map_or(&[][..], |row| &row.events);
-        Ok(events.iter().skip(from).take(limit).cloned().collect())
+        let Some(row) = self.tables.sessions.get(session) else {
+            return Ok(Vec::new());
+        };
+        let from = usize::try_from(after.saturating_sub(row.trimmed)).unwrap_or(usize::MAX);
+        Ok(row.events.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    async fn first_seq(&mut self, session: &SessionId) -> Result<u64, StoreError> {
+        Ok(self.tables.sessions.get(session).map_or(1, |row| row.trimmed + 1))
     }
 
     async fn last_seq(&mut self, session: &SessionId) -> Result<u64, StoreError> {
-        Ok(self.tables.sessions.get(session).map_or(0, |row| row.events.len() as u64))
+        Ok(self.tables.sessions.get(session).map_or(0, SessionRow::last_seq))
     }
 
     async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
@@ -230,15 +286,16 @@ impl Transaction for MemoryRows<'_> {
         at: Timestamp,
         body: EventBody,
     ) -> Result<(), StoreError> {
-        let events = &mut self.tables.sessions.entry(session.clone()).or_default().events;
-        let seq = events.len() as u64 + 1;
-        events.push(Event { session_id: session.clone(), seq, task_id: task.clone(), at, body });
+        let row = self.tables.sessions.entry(session.clone()).or_default();
+        let seq = row.last_seq() + 1;
+        self.tables.log.push_back((at, session.clone()));
+        row.events.push_back(Event { session_id: session.clone(), seq, task_id: task.clone(), at, body });
         Ok(())
     }
 
     async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError> {
         let NewWake { session_id, task_id, attempt, cause, text, at } = wake;
-        if !self.tables.wake_causes.insert((task_id.clone(), attempt, cause.key())) {
+        if !self.tables.wake_causes.entry(task_id.clone()).or_default().insert((attempt, cause.key())) {
             return Ok(());
         }
         self.tables.last_wake += 1;
@@ -250,6 +307,44 @@ impl Transaction for MemoryRows<'_> {
 
     async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, _at: Timestamp) -> Result<bool, StoreError> {
         Ok(self.tables.sessions.get_mut(session).is_some_and(|row| row.wakes.remove(&id).is_some()))
+    }
+
+    async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError> {
+        self.tables.leases.insert(lease.host.clone(), lease.clone());
+        Ok(())
+    }
+
+    async fn delete_lease(&mut self, host: &HostRef) -> Result<(), StoreError> {
+        self.tables.leases.remove(host);
+        Ok(())
+    }
+
+    async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
+        let Some(row) = self.tables.tasks.remove(&task.id) else { return Ok(()) };
+        self.tables.index.remove(&row.task, row.place);
+        self.tables.wake_causes.remove(&task.id);
+        for message in &row.messages {
+            self.tables.messages.remove(message);
+        }
+        if let Some(session) = self.tables.sessions.get_mut(&task.session_id) {
+            session.tasks.remove(&row.place);
+            session.wakes.retain(|_, wake| wake.task_id != task.id);
+        }
+        Ok(())
+    }
+
+    async fn delete_oldest_events(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        while taken < limit
+            && let Some((_, session)) = self.tables.log.pop_front_if(|(at, _)| *at < before)
+        {
+            if let Some(row) = self.tables.sessions.get_mut(&session) {
+                row.events.pop_front();
+                row.trimmed += 1;
+            }
+            taken += 1;
+        }
+        Ok(taken)
     }
 
     fn announce(&mut self, change: Change) {

@@ -1,13 +1,13 @@
 //! The tables of a store in memory.
 //! Does not check anything: what is put is kept.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::Value;
-use taskwright_registry::{Event, MessageId, SessionId, Task, TaskId, Wake};
+use taskwright_registry::{Event, HostRef, MessageId, SessionId, Task, TaskId, Timestamp, Wake};
 
 use super::index::Index;
-use crate::rows::StoredMessage;
+use crate::rows::{LeaseRow, StoredMessage};
 
 /// A task with what lies beside its record.
 #[derive(Debug)]
@@ -28,10 +28,19 @@ pub(super) struct TaskRow {
 pub(super) struct SessionRow {
     /// Its tasks in order of creation.
     pub(super) tasks: BTreeMap<u64, TaskId>,
-    /// Its log; the event at index `i` has the number `i + 1`.
-    pub(super) events: Vec<Event>,
+    /// What is left of its log; the event at index `i` has the number `trimmed + i + 1`.
+    pub(super) events: VecDeque<Event>,
+    /// How many of its events have been taken away.
+    pub(super) trimmed: u64,
     /// Its wakes that have not been acknowledged.
     pub(super) wakes: BTreeMap<u64, Wake>,
+}
+
+impl SessionRow {
+    /// The number of its last event, 0 if it has had none.
+    pub(super) fn last_seq(&self) -> u64 {
+        self.trimmed + self.events.len() as u64
+    }
 }
 
 /// All tables.
@@ -41,8 +50,11 @@ pub(super) struct Tables {
     pub(super) sessions: HashMap<SessionId, SessionRow>,
     /// With the message's place in its task.
     pub(super) messages: HashMap<MessageId, (usize, StoredMessage)>,
-    /// The causes for which a wake has been written.
-    pub(super) wake_causes: HashSet<(TaskId, u32, String)>,
+    /// The causes for which a wake has been written, by task and attempt.
+    pub(super) wake_causes: HashMap<TaskId, HashSet<(u32, String)>>,
+    /// The order of all sessions' events, for those that are left.
+    pub(super) log: VecDeque<(Timestamp, SessionId)>,
+    pub(super) leases: BTreeMap<HostRef, LeaseRow>,
     pub(super) last_wake: u64,
     pub(super) last_place: u64,
     pub(super) index: Index,

@@ -11,7 +11,7 @@ use super::{SqliteOptions, schema};
 use crate::StoreError;
 
 /// Statements that a connection keeps prepared.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 /// Pages in the log after which a commit moves them into the file: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4_096;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::FutureExt;
 use rusqlite::Connection;
 use serde_json::json;
-use taskwright_registry::{NewTask, State, Task, TaskId, TaskUpdate, Timestamp};
+use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, State, Task, TaskId, TaskUpdate, Timestamp};
 
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, file, ready};
@@ -32,6 +32,10 @@ fn finish(connection: &Connection, task: &Task) {
     ready(verbs::update(&mut rows, &task.session_id, &task.id, end, now())).expect("an end");
 }
 
+fn host() -> HostRef {
+    HostRef { id: HostId::new(now(), [1; 10]), epoch: 1 }
+}
+
 /// The steps that each operation takes.
 fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
     let counter = Arc::new(AtomicU64::new(0));
@@ -54,12 +58,14 @@ fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
     };
     measure("get", ready(verbs::get(&mut rows, session, id)).is_ok() && rows.spec_text(id).is_ok());
     measure("next_due", matches!(ready(verbs::next_due(&mut rows, &kinds)), Ok(Some(_))));
-    let host = taskwright_registry::HostRef { id: taskwright_registry::HostId::new(now(), [1; 10]), epoch: 1 };
+    let (host, clock) = (host(), (SqliteOptions::default().lease_clock)());
     let request = ClaimRequest { host: host.clone(), kinds, only: None, limit: 10 };
-    measure("claim", ready(verbs::claim(&mut rows, &request, now())).is_ok_and(|claims| claims.len() == 1));
+    measure("claim", ready(verbs::claim(&mut rows, &request, now(), &clock)).is_ok_and(|claims| claims.len() == 1));
     let detail = Some(Some("x".to_owned()));
     let update = TaskUpdate { state_detail: detail, ..TaskUpdate::default() };
     measure("update", ready(verbs::update(&mut rows, session, id, update, now())).is_ok());
+    measure("renew_lease", ready(verbs::renew_lease(&mut rows, &host, now(), &clock)).is_ok());
+    measure("lapsed", ready(verbs::lapsed(&mut rows, 0, 10, &clock)).is_ok_and(|page| page.tasks.is_empty()));
     measure("held_by", ready(verbs::held_by(&mut rows, &host)).is_ok_and(|held| held.len() == 1));
     let live = TaskFilter { states: vec![State::Queued, State::Running], ..TaskFilter::default() };
     let listed = rows.tasks_of(session, &live, Order::OldestFirst, None, 100).now_or_never();
@@ -78,6 +84,9 @@ fn the_cost_of_the_hot_verbs_does_not_grow_with_history() {
     let path = file::prepare(&folder.path().join("tasks.db")).expect("a path");
     let mut connection = connect::writer(&path, &SqliteOptions::default()).expect("a connection");
     connection.execute_batch("BEGIN").expect("a transaction");
+    let clock = (SqliteOptions::default().lease_clock)();
+    let length = LeaseLength::default();
+    ready(verbs::open_lease(&mut SqliteRows::new(&connection), &host(), length, now(), &clock)).expect("a lease");
     let first = task(&connection, 0);
     let few = steps(&mut connection, &first);
     finish(&connection, &first);

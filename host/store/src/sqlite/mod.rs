@@ -23,24 +23,22 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use serde_json::Value;
 use taskwright_registry::{
-    CancelEffect, Fence, HostRef, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId, TaskUpdate,
-    Timestamp, Wake,
+    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId,
+    TaskUpdate, Timestamp, Wake,
 };
 use tokio::sync::broadcast;
 
 pub use options::SqliteOptions;
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, LeaseClock};
+use crate::store::CHANGES_KEPT;
 use crate::{
-    Change, ClaimRequest, Claimed, Created, EventPage, MessagePage, RecordedMessage, Store, StoreError, TaskPage,
-    TaskQuery, verbs,
+    Change, ClaimRequest, Claimed, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage,
+    MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
 };
 use readers::Readers;
 use rows::SqliteRows;
 use writer::{Order, Writer, job};
-
-/// How many changes a receiver may lag behind before it is told that it missed some.
-const CHANGES_KEPT: usize = 4_096;
 
 /// A store in one SQLite file. Clones share its threads, which end with the last clone.
 #[derive(Clone)]
@@ -49,6 +47,7 @@ pub struct SqliteStore {
     readers: Readers,
     changes: broadcast::Sender<Change>,
     clock: Clock,
+    lease_clock: LeaseClock,
     commits: Arc<AtomicU64>,
 }
 
@@ -81,7 +80,8 @@ impl SqliteStore {
             commits: Arc::clone(&commits),
         };
         spawn("taskwright-write", move || writer.work())?;
-        Ok(Self { orders, readers, changes, clock: options.clock, commits })
+        let SqliteOptions { clock, lease_clock, .. } = options;
+        Ok(Self { orders, readers, changes, clock, lease_clock, commits })
     }
 
     /// How many transactions this store has committed since it was opened; writes that queue up share one.
@@ -252,9 +252,9 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
-        let request = request.clone();
+        let (request, clock) = (request.clone(), self.lease_clock.clone());
         let verb = move |rows: &mut SqliteRows<'_>, now| {
-            let claims = ready(verbs::claim(rows, &request, now))?;
+            let claims = ready(verbs::claim(rows, &request, now, &clock()))?;
             undecoded(rows, claims)
         };
         decode_claims(self.write(verb).await?)
@@ -267,6 +267,68 @@ impl Store for SqliteStore {
             undecoded(rows, claims)
         };
         decode_claims(self.readers.read(read).await?)
+    }
+
+    async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError> {
+        let (host, clock) = (host.clone(), self.lease_clock.clone());
+        self.write(move |rows, now| ready(verbs::open_lease(rows, &host, length, now, &clock()))).await
+    }
+
+    async fn renew_lease(&self, host: &HostRef) -> Result<(), StoreError> {
+        let (host, clock) = (host.clone(), self.lease_clock.clone());
+        self.write(move |rows, now| ready(verbs::renew_lease(rows, &host, now, &clock()))).await
+    }
+
+    async fn close_lease(&self, host: &HostRef) -> Result<(), StoreError> {
+        let host = host.clone();
+        self.write(move |rows, _| ready(verbs::close_lease(rows, &host))).await
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostStatus>, StoreError> {
+        let clock = self.lease_clock.clone();
+        self.readers.read(move |rows| ready(verbs::hosts(rows, &clock()))).await
+    }
+
+    async fn lapsed(&self, after: u64, limit: usize) -> Result<LapsedPage, StoreError> {
+        let clock = self.lease_clock.clone();
+        self.readers.read(move |rows| ready(verbs::lapsed(rows, after, limit, &clock()))).await
+    }
+
+    async fn reap(&self, session: &SessionId, id: &TaskId, crash_limit: u32) -> Result<Reaped, StoreError> {
+        let (session, id, clock) = (session.clone(), id.clone(), self.lease_clock.clone());
+        let verb = move |rows: &mut SqliteRows<'_>, now| {
+            let reaped = ready(verbs::reap(rows, &session, &id, crash_limit, now, &clock()))?;
+            Ok((reaped, rows.spec_text(&id)?))
+        };
+        let (reaped, spec) = self.write(verb).await?;
+        Ok(match reaped {
+            Reaped::Reattached(task) => Reaped::Reattached(Undecoded { task, spec }.decode()?),
+            Reaped::Ended(task) => Reaped::Ended(Undecoded { task, spec }.decode()?),
+            Reaped::Untouched => Reaped::Untouched,
+        })
+    }
+
+    async fn sweep_leases(&self) -> Result<usize, StoreError> {
+        let clock = self.lease_clock.clone();
+        self.write(move |rows, _| ready(verbs::sweep_leases(rows, &clock()))).await
+    }
+
+    async fn finished(
+        &self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+        limit: usize,
+    ) -> Result<FinishedPage, StoreError> {
+        self.readers.read(move |rows| ready(verbs::finished(rows, before, after, limit))).await
+    }
+
+    async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        self.write(move |rows, _| ready(verbs::forget(rows, &session, &id, before))).await
+    }
+
+    async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.write(move |rows, _| ready(verbs::trim_log(rows, before, limit))).await
     }
 
     async fn next_due(&self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {

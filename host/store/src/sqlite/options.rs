@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use crate::clock::{Clock, system_clock};
+use crate::clock::{Clock, LeaseClock, machine_clock, system_clock};
 
 /// How a SQLite store is opened. The default suits a host on one machine.
 #[derive(Clone)]
 pub struct SqliteOptions {
     /// The store's clock.
     pub clock: Clock,
+    /// The clock that leases are kept by. All processes that share the file must read the same one, as the default does.
+    pub lease_clock: LeaseClock,
     /// Connections for reading, each with a thread; at least 1.
     pub readers: usize,
     /// The most writes that share one commit; at least 1.
@@ -26,6 +28,7 @@ impl Default for SqliteOptions {
     fn default() -> Self {
         Self {
             clock: system_clock(),
+            lease_clock: machine_clock(),
             readers: 2,
             max_batch: 256,
             busy_timeout: Duration::from_secs(5),

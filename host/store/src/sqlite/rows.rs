@@ -1,16 +1,18 @@
 //! Rows out of a SQLite database.
 //! Does not write: `write_rows` does, over the same type.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostRef, Message, MessageId, SessionId, State, Task, TaskId, Timestamp, Wake,
+    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, State, Task, TaskId, Timestamp, Wake,
 };
 
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, encode, millis, time};
-use crate::rows::{Rows, StoredMessage};
-use crate::{Change, Order, StoreError, TaskFilter};
+use crate::rows::{LeaseRow, Rows, StoredMessage};
+use crate::{Change, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
@@ -71,6 +73,29 @@ fn message(row: &Row<'_>) -> Result<Message, StoreError> {
 
 fn task_id(row: &Row<'_>) -> Result<TaskId, StoreError> {
     row.get::<_, String>(0)?.parse().map_err(of_id)
+}
+
+/// What a lease is read from.
+const LEASE: &str = "SELECT id, epoch, length_ms, era, until_ms, taken, opened_at, renewed_at FROM hosts";
+
+fn lease(row: &Row<'_>) -> Result<LeaseRow, StoreError> {
+    let id = row.get::<_, String>(0)?.parse().map_err(of_id)?;
+    let length = LeaseLength::new(Duration::from_millis(row.get(2)?)).map_err(|error| of_row("a lease", error))?;
+    Ok(LeaseRow {
+        host: HostRef { id, epoch: row.get(1)? },
+        length,
+        era: row.get(3)?,
+        until_millis: row.get(4)?,
+        taken: row.get(5)?,
+        opened_at: time(row.get(6)?)?,
+        renewed_at: time(row.get(7)?)?,
+    })
+}
+
+/// A session's and a task's id from two columns.
+fn named(row: &Row<'_>, first: usize) -> Result<(SessionId, TaskId), StoreError> {
+    let session = row.get::<_, String>(first)?.parse().map_err(of_id)?;
+    Ok((session, row.get::<_, String>(first + 1)?.parse().map_err(of_id)?))
 }
 
 fn event(session: &SessionId, row: &Row<'_>) -> Result<Event, StoreError> {
@@ -217,6 +242,59 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, params![host.id.as_str(), host.epoch], record)
     }
 
+    async fn resident_count(&mut self, host: &HostRef) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM tasks WHERE host_id = ?1 AND host_epoch = ?2";
+        Ok(self.one(sql, params![host.id.as_str(), host.epoch], |row| Ok(row.get(0)?))?.unwrap_or(0))
+    }
+
+    async fn resident_after(
+        &mut self,
+        host: &HostRef,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, (SessionId, TaskId))>, StoreError> {
+        let sql = "SELECT t.no, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.host_id = ?1 AND t.host_epoch = ?2 AND t.no > ?3 ORDER BY t.no LIMIT ?4";
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let given = params![host.id.as_str(), host.epoch, after, limit];
+        self.all(sql, given, |row| Ok((row.get(0)?, named(row, 1)?)))
+    }
+
+    async fn find_lease(&mut self, host: &HostRef) -> Result<Option<LeaseRow>, StoreError> {
+        let sql = format!("{LEASE} WHERE id = ?1 AND epoch = ?2");
+        self.one(&sql, params![host.id.as_str(), host.epoch], lease)
+    }
+
+    async fn leases_of(&mut self, host: &HostId) -> Result<Vec<LeaseRow>, StoreError> {
+        self.all(&format!("{LEASE} WHERE id = ?1 ORDER BY epoch"), [host.as_str()], lease)
+    }
+
+    async fn leases(&mut self) -> Result<Vec<LeaseRow>, StoreError> {
+        self.all(&format!("{LEASE} ORDER BY id, epoch"), [], lease)
+    }
+
+    async fn finished_before(
+        &mut self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+        limit: usize,
+    ) -> Result<Vec<(FinishedPlace, (SessionId, TaskId))>, StoreError> {
+        let sql = "SELECT t.finished_at, t.no, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.finished_at < ?1 AND (t.finished_at, t.no) > (?2, ?3) AND NOT EXISTS (
+                       SELECT 1 FROM tasks c WHERE c.session = t.session AND c.parent_task_id = t.id)
+                   ORDER BY t.finished_at, t.no LIMIT ?4";
+        let (at, place) = after.map_or((i64::MIN, 0), |after| (millis(after.at), after.place));
+        self.all(sql, params![millis(before), at, place, limit], |row| {
+            Ok((FinishedPlace { at: time(row.get(0)?)?, place: row.get(1)? }, named(row, 2)?))
+        })
+    }
+
+    async fn has_children(&mut self, session: &SessionId, id: &TaskId) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM tasks
+                   WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND parent_task_id = ?2)";
+        Ok(self.one(sql, [session.as_str(), id.as_str()], |row| Ok(row.get(0)?))?.unwrap_or(false))
+    }
+
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
         let sql = "SELECT body, taken, answered FROM messages WHERE id = ?1";
         self.one(sql, [id.as_str()], |row| {
@@ -257,6 +335,12 @@ impl Rows for SqliteRows<'_> {
                    WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         self.all(sql, params![session.as_str(), after, limit], |row| event(session, row))
+    }
+
+    async fn first_seq(&mut self, session: &SessionId) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce((SELECT min(seq) FROM events WHERE session = s.no), s.last_seq + 1)
+                   FROM sessions s WHERE s.id = ?1";
+        Ok(self.one(sql, [session.as_str()], |row| Ok(row.get(0)?))?.unwrap_or(1))
     }
 
     async fn last_seq(&mut self, session: &SessionId) -> Result<u64, StoreError> {

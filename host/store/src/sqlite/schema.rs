@@ -9,7 +9,7 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: u32 = 0x546b_5772;
 
 /// Each step, in order. A released step never changes.
-const STEPS: [&str; 1] = [include_str!("schema/0001_begin.sql")];
+const STEPS: [&str; 2] = [include_str!("schema/0001_begin.sql"), include_str!("schema/0002_leases.sql")];
 
 /// The version that this program writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]

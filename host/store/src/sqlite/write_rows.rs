@@ -1,14 +1,16 @@
 //! Rows into a SQLite database, within the writer's transaction.
 //! Does not begin or commit: the writer does.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
-use taskwright_registry::{Direction, EventBody, Message, MessageId, SessionId, Task, TaskId, Timestamp, Visibility};
+use taskwright_registry::{
+    Direction, EventBody, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Visibility,
+};
 
 use super::failure::of_row;
 use super::rows::SqliteRows;
 use super::text::{encode, millis};
-use crate::rows::{NewWake, Transaction};
+use crate::rows::{LeaseRow, NewWake, Transaction};
 use crate::{Change, StoreError};
 
 impl SqliteRows<'_> {
@@ -92,7 +94,7 @@ impl Transaction for SqliteRows<'_> {
         }
         let host = after.dispatch.host.as_ref();
         let sql = "UPDATE tasks SET version = ?3, record = ?4, state = ?5, phase = ?6, due_at = ?7, host_id = ?8,
-                       host_epoch = ?9
+                       host_epoch = ?9, finished_at = ?10
                    WHERE id = ?1 AND version = ?2";
         let params = params![
             id,
@@ -104,6 +106,7 @@ impl Transaction for SqliteRows<'_> {
             after.dispatch.due_at.map(millis),
             host.map(|host| host.id.as_str()),
             host.map(|host| host.epoch),
+            after.finished_at.map(millis),
         ];
         self.one_row("a task", sql, params)
     }
@@ -193,6 +196,52 @@ impl Transaction for SqliteRows<'_> {
                    WHERE id = ?2 AND session = (SELECT no FROM sessions WHERE id = ?1) AND acknowledged_at IS NULL";
         let rows = self.connection.prepare_cached(sql)?.execute(params![session.as_str(), id, millis(at)])?;
         Ok(rows == 1)
+    }
+
+    async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError> {
+        let sql = "INSERT INTO hosts (id, epoch, length_ms, era, until_ms, taken, opened_at, renewed_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                   ON CONFLICT (id, epoch) DO UPDATE SET length_ms = excluded.length_ms, era = excluded.era,
+                       until_ms = excluded.until_ms, taken = excluded.taken, renewed_at = excluded.renewed_at";
+        let params = params![
+            lease.host.id.as_str(),
+            lease.host.epoch,
+            lease.length.millis(),
+            lease.era,
+            lease.until_millis,
+            lease.taken,
+            millis(lease.opened_at),
+            millis(lease.renewed_at),
+        ];
+        self.one_row("a lease", sql, params)
+    }
+
+    async fn delete_lease(&mut self, host: &HostRef) -> Result<(), StoreError> {
+        let sql = "DELETE FROM hosts WHERE id = ?1 AND epoch = ?2";
+        self.one_row("a lease", sql, params![host.id.as_str(), host.epoch])
+    }
+
+    async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
+        let sql = "DELETE FROM wakes WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND task_id = ?2";
+        self.connection.prepare_cached(sql)?.execute([task.session_id.as_str(), task.id.as_str()])?;
+        // What lies beside it goes with it.
+        self.one_row("a task", "DELETE FROM tasks WHERE id = ?1", [task.id.as_str()])
+    }
+
+    async fn delete_oldest_events(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let connection = self.connection;
+        // The oldest first, and none behind one that stays: the log of each session keeps no gap, even if the clock went back.
+        let sql = "SELECT min(no) FROM (SELECT no, at FROM events ORDER BY no LIMIT ?2) WHERE at >= ?1";
+        let first_kept: Option<i64> =
+            connection.prepare_cached(sql)?.query_row(params![millis(before), limit], |row| row.get(0))?;
+        let sql = "SELECT max(no) FROM (SELECT no FROM events WHERE no < ?1 ORDER BY no LIMIT ?2)";
+        let last_gone: Option<i64> = connection
+            .prepare_cached(sql)?
+            .query_row(params![first_kept.unwrap_or(i64::MAX), limit], |row| row.get(0))
+            .optional()?
+            .flatten();
+        let Some(last_gone) = last_gone else { return Ok(0) };
+        Ok(connection.prepare_cached("DELETE FROM events WHERE no <= ?1")?.execute([last_gone])?)
     }
 
     fn announce(&mut self, change: Change) {

@@ -1,11 +1,12 @@
 //! Handing due tasks to a host.
-//! Does not know leases: a host that has lost its own must not claim, and the fence stops what it still writes.
+//! Does not renew leases: a host that does not hold one gets nothing (L35).
 
 use taskwright_registry::{DispatchChange, HostRef, Task, TaskUpdate, Timestamp, apply, limit};
 
+use super::lease::held;
 use super::write;
 use crate::rows::{Rows, Transaction};
-use crate::{ClaimRequest, Claimed, StoreError};
+use crate::{ClaimRequest, Claimed, LeaseTime, StoreError};
 
 /// The most tasks that one claim hands out.
 const MAX_CLAIM: usize = 500;
@@ -14,7 +15,9 @@ pub(crate) async fn claim<T: Transaction>(
     rows: &mut T,
     request: &ClaimRequest,
     now: Timestamp,
+    clock: &LeaseTime,
 ) -> Result<Vec<Claimed>, StoreError> {
+    held(rows, &request.host, clock).await?;
     if request.limit == 0 {
         return Ok(Vec::new());
     }

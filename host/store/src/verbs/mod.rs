@@ -6,14 +6,18 @@
 mod change;
 mod claim;
 mod create;
+mod lease;
 mod message;
 mod read;
+mod retain;
 
 pub(crate) use change::{request_cancel, update};
 pub(crate) use claim::{claim, held_by};
 pub(crate) use create::create;
+pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
 pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{acknowledge_wakes, checkpoint, events, get, list, next_due, result, wakes};
+pub(crate) use retain::{finished, forget, trim_log};
 
 use taskwright_registry::{Applied, Message, SessionId, Task, TaskId, Timestamp, wake_text};
 

@@ -60,7 +60,7 @@ pub(crate) async fn events<R: Rows>(
     limit: usize,
 ) -> Result<EventPage, StoreError> {
     let events = rows.events_after(session, after, limit.clamp(1, MAX_PAGE)).await?;
-    Ok(EventPage { events, last: rows.last_seq(session).await? })
+    Ok(EventPage { events, first: rows.first_seq(session).await?, last: rows.last_seq(session).await? })
 }
 
 pub(crate) async fn wakes<R: Rows>(rows: &mut R, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {

@@ -1,5 +1,5 @@
 //! Claiming due tasks.
-//! Does not test leases: there are none at this level.
+//! Does not test leases: `leases` does, and here every host has one.
 
 use chrono::TimeDelta;
 use taskwright_registry::{DispatchChange, NewTask, Phase, State, TaskUpdate};

@@ -1,16 +1,17 @@
-//! A store to test, with a clock that the test turns and shorthands for what most cases need.
+//! A store to test, with clocks that the test turns and shorthands for what most cases need.
 //! Does not hide what a case is about: a case calls the verb itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono::DateTime;
 use serde_json::{Value, json};
 use taskwright_registry::{
-    Artifact, Direction, Event, Fence, HostId, HostRef, MessageId, NewInputRequest, NewMessage, NewTask, Part,
-    SessionId, State, Task, TaskId, TaskUpdate, Timestamp, WakePolicy,
+    Artifact, Direction, Event, Fence, HostId, HostRef, LeaseLength, MessageId, NewInputRequest, NewMessage, NewTask,
+    Part, SessionId, State, Task, TaskId, TaskUpdate, Timestamp, WakePolicy,
 };
-use taskwright_store::{ClaimRequest, Claimed, MemoryStore, SqliteOptions, SqliteStore, Store, StoreError};
+use taskwright_store::{ClaimRequest, Claimed, LeaseTime, MemoryStore, SqliteOptions, SqliteStore, Store, StoreError};
 
 /// The kind of all tasks that a case does not care about.
 pub(crate) const KIND: &str = "probe";
@@ -29,32 +30,71 @@ impl TestClock {
     }
 }
 
+/// The clock of leases: it stands still too, and has nothing to do with the other.
+#[derive(Clone, Default)]
+pub(crate) struct TestLeaseClock {
+    millis: Arc<AtomicU64>,
+    boots: Arc<AtomicU64>,
+}
+
+impl TestLeaseClock {
+    pub(crate) fn advance(&self, time: Duration) {
+        self.millis.fetch_add(time.as_millis().try_into().expect("a short time"), Ordering::SeqCst);
+    }
+
+    /// The machine starts anew: its clock begins again.
+    pub(crate) fn reboot(&self) {
+        self.boots.fetch_add(1, Ordering::SeqCst);
+        self.millis.store(0, Ordering::SeqCst);
+    }
+
+    fn read(&self) -> LeaseTime {
+        let era = format!("boot {}", self.boots.load(Ordering::SeqCst)).into();
+        LeaseTime { era, millis: self.millis.load(Ordering::SeqCst) }
+    }
+}
+
 /// A store to test.
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: TestClock,
+    pub(crate) lease_clock: TestLeaseClock,
     pub(crate) session: SessionId,
     drawn: AtomicU64,
     _folder: Option<tempfile::TempDir>,
 }
 
-fn run(make: impl FnOnce(TestClock) -> (Arc<dyn Store>, Option<tempfile::TempDir>), case: impl AsyncFnOnce(World)) {
+fn run(
+    make: impl FnOnce(TestClock, TestLeaseClock) -> (Arc<dyn Store>, Option<tempfile::TempDir>),
+    case: impl AsyncFnOnce(World),
+) {
     let clock = TestClock(Arc::new(AtomicI64::new(1_800_000_000_000)));
-    let (store, folder) = make(clock.clone());
+    let lease_clock = TestLeaseClock::default();
+    let (store, folder) = make(clock.clone(), lease_clock.clone());
     let session = "session-1".parse().expect("a session id");
-    let world = World { store, clock, session, drawn: AtomicU64::new(0), _folder: folder };
+    let world = World { store, clock, lease_clock, session, drawn: AtomicU64::new(0), _folder: folder };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
-    runtime.expect("a runtime").block_on(case(world));
+    runtime.expect("a runtime").block_on(async {
+        // Most cases are not about leases: the hosts that they claim for have them.
+        for number in 0..20 {
+            world.store.open_lease(&world.host(number), LeaseLength::default()).await.expect("a lease");
+        }
+        case(world).await;
+    });
 }
 
 pub(crate) fn memory(case: impl AsyncFnOnce(World)) {
-    run(|clock| (Arc::new(MemoryStore::with_clock(Arc::new(move || clock.read()))), None), case);
+    let make = |clock: TestClock, lease_clock: TestLeaseClock| -> (Arc<dyn Store>, _) {
+        (Arc::new(MemoryStore::with_clocks(Arc::new(move || clock.read()), Arc::new(move || lease_clock.read()))), None)
+    };
+    run(make, case);
 }
 
 pub(crate) fn sqlite(case: impl AsyncFnOnce(World)) {
-    let make = |clock: TestClock| -> (Arc<dyn Store>, _) {
+    let make = |clock: TestClock, lease_clock: TestLeaseClock| -> (Arc<dyn Store>, _) {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = SqliteOptions { clock: Arc::new(move || clock.read()), ..SqliteOptions::default() };
+        let (clock, lease_clock) = (Arc::new(move || clock.read()), Arc::new(move || lease_clock.read()));
+        let options = SqliteOptions { clock, lease_clock, ..SqliteOptions::default() };
         let store = SqliteStore::open(folder.path().join("tasks.db"), options).expect("a store");
         (Arc::new(store), Some(folder))
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use taskwright_registry::{HostId, HostRef, NewTask, TaskId, TaskUpdate};
+use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, TaskId, TaskUpdate};
 use taskwright_store::{Change, ClaimRequest, SqliteStore, Store, StoreError};
 
 use crate::room::{Room, append, check, session};
@@ -80,6 +80,9 @@ async fn two_stores_on_one_file_agree_on_names_and_claims() {
         limit: 10,
     };
     let (one, two) = (request(1), request(2));
+    for (store, request) in stores.iter().zip([&one, &two]) {
+        store.open_lease(&request.host, LeaseLength::default()).await.unwrap();
+    }
     let claims = futures::future::join(stores[0].claim(&one), stores[1].claim(&two)).await;
     assert_eq!(claims.0.unwrap().len() + claims.1.unwrap().len(), 1);
 }

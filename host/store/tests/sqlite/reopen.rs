@@ -65,3 +65,25 @@ async fn a_write_is_done_before_it_is_reported_and_even_if_nobody_waits() {
     let after = store.update(&session(), &task.id, append(&task, "waited for")).await.unwrap();
     assert_eq!(after.artifacts.len(), 2);
 }
+
+// L36, L37: a file from before there were leases.
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let room = Room::new();
+    let store = room.open();
+    let (held, over) = (room.running(&store).await, room.running(&store).await);
+    let end = TaskUpdate { fence: Some(over.fence()), state: Some(State::Succeeded), ..TaskUpdate::default() };
+    let over = store.update(&session(), &over.id, end).await.unwrap();
+    drop(store);
+    let back = "DROP TABLE hosts; DROP INDEX tasks_finished; ALTER TABLE tasks DROP COLUMN finished_at;
+                PRAGMA user_version = 1;";
+    room.bare().execute_batch(back).expect("a file of the first version");
+    let store = room.open();
+    let lapsed = store.lapsed(0, 10).await.unwrap().tasks;
+    assert_eq!(lapsed, [(session(), held.id.clone())], "nobody can say that its host lives");
+    let at = over.finished_at.unwrap();
+    let just_after = at + chrono::TimeDelta::milliseconds(1);
+    assert_eq!(store.finished(at, None, 10).await.unwrap().tasks, []);
+    assert_eq!(store.finished(just_after, None, 10).await.unwrap().tasks, [(session(), over.id.clone())]);
+    check(&room, &store, &[held, over]).await;
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use taskwright_registry::{Artifact, HostId, HostRef, NewTask, SessionId, Task, TaskId, TaskUpdate};
+use taskwright_registry::{Artifact, HostId, HostRef, LeaseLength, NewTask, SessionId, Task, TaskId, TaskUpdate};
 use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store, StoreError};
 
 pub(crate) struct Room {
@@ -48,6 +48,7 @@ impl Room {
         let new = NewTask::new(TaskId::new(store.now(), random), session(), "probe", json!({"n": 1}));
         let task = store.create(new).await.expect("creation").task;
         let host = HostRef { id: HostId::new(store.now(), [1; 10]), epoch: 1 };
+        store.open_lease(&host, LeaseLength::default()).await.expect("a lease");
         let only = Some(task.id);
         let request = ClaimRequest { host, kinds: vec!["probe".to_owned()], only, limit: 1 };
         store.claim(&request).await.expect("a claim").pop().expect("a due task").task

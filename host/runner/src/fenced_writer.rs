@@ -1,0 +1,132 @@
+//! The only way by which an instance's writes reach the store: with its fence, while its host holds its lease, and in spite
+//! of a store that hiccups.
+//! Does not judge a write: the core does. It notices when the answer means that the instance has no say any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskwright_registry::{Fence, HostRef, MessageId, NewMessage, Rejection, SessionId, Task, TaskId, TaskUpdate};
+use taskwright_store::{RecordedMessage, Store, StoreError};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::lease::HostLease;
+
+/// How long a write is tried again before the guest is told that the store cannot be used.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Before the first repetition; each further one waits twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+/// Bound to one session, task, attempt and claim.
+pub(crate) struct FencedWriter {
+    pub(crate) store: Arc<dyn Store>,
+    lease: Arc<HostLease>,
+    /// Whose lease the claim was made under.
+    host: HostRef,
+    pub(crate) session: SessionId,
+    pub(crate) id: TaskId,
+    pub(crate) fence: Fence,
+    lost: watch::Sender<bool>,
+}
+
+impl FencedWriter {
+    /// For a task as it was claimed.
+    pub(crate) fn new(store: Arc<dyn Store>, lease: Arc<HostLease>, host: HostRef, task: &Task) -> Self {
+        let (session, id, fence) = (task.session_id.clone(), task.id.clone(), task.fence());
+        Self { store, lease, host, session, id, fence, lost: watch::channel(false).0 }
+    }
+
+    /// Becomes true when a write was refused because the instance has no say any more.
+    pub(crate) fn lost(&self) -> watch::Receiver<bool> {
+        self.lost.subscribe()
+    }
+
+    /// An update that changes nothing yet.
+    pub(crate) fn blank(&self) -> TaskUpdate {
+        TaskUpdate { fence: Some(self.fence), ..TaskUpdate::default() }
+    }
+
+    /// Refuses if the instance is known to have no say any more. `write` names the write for the metric.
+    pub(crate) fn check(&self, write: &'static str) -> Result<(), StoreError> {
+        if *self.lost.borrow() || !self.lease.holds(&self.host) {
+            self.refused(write);
+            return Err(StoreError::LeaseLost { host: self.host.clone() });
+        }
+        Ok(())
+    }
+
+    fn refused(&self, write: &'static str) {
+        self.lost.send_replace(true);
+        metrics::counter!("taskwright_writes_refused_total", "write" => write).increment(1);
+    }
+
+    /// Changes the task. `landed` tells from a record whether the update is in it already; it is asked when the reply to an
+    /// earlier try was lost. Updates that may be repeated say no.
+    pub(crate) async fn update(
+        &self,
+        write: &'static str,
+        update: TaskUpdate,
+        landed: impl Fn(&Task) -> bool + Sync,
+    ) -> Result<Task, StoreError> {
+        let (update, landed) = (&update, &landed);
+        self.persist(write, move |uncertain| async move {
+            if uncertain {
+                let found = self.store.get(&self.session, &self.id).await?;
+                if found.fence() == self.fence && landed(&found) {
+                    return Ok(found);
+                }
+            }
+            self.store.update(&self.session, &self.id, update.clone()).await
+        })
+        .await
+    }
+
+    /// Records a message. Its id makes a repetition harmless.
+    pub(crate) async fn message(&self, message: NewMessage) -> Result<RecordedMessage, StoreError> {
+        let message = &message;
+        self.persist("message", move |_| self.store.record_message(&self.session, &self.id, message.clone())).await
+    }
+
+    /// Notes that the instance has taken a message.
+    pub(crate) async fn delivered(&self, message: &MessageId) -> Result<(), StoreError> {
+        self.persist("delivery", move |_| self.store.mark_delivered(&self.session, &self.id, self.fence, message)).await
+    }
+
+    async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        write: &'static str,
+        mut once: impl FnMut(bool) -> F,
+    ) -> Result<T, StoreError> {
+        let give_up = Instant::now() + PATIENCE;
+        let (mut wait, mut uncertain) = (FIRST_WAIT, false);
+        loop {
+            self.check(write)?;
+            match once(uncertain).await {
+                Err(error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. }))
+                    if Instant::now() + wait < give_up =>
+                {
+                    tracing::warn!(task = %self.id, write, %error, "a write is tried again");
+                    uncertain |= matches!(error, StoreError::Unknown { .. });
+                    sleep(wait).await;
+                    wait *= 2;
+                }
+                Err(error) => {
+                    if no_say_any_more(&error) {
+                        self.refused(write);
+                    }
+                    return Err(error);
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Whether a refusal holds for everything that the instance could still write.
+fn no_say_any_more(error: &StoreError) -> bool {
+    let refused = |rejection: &Rejection| {
+        matches!(rejection, Rejection::Superseded { .. } | Rejection::Terminal { .. } | Rejection::OutOfPhase { .. })
+    };
+    matches!(error, StoreError::NotFound { .. })
+        || matches!(error, StoreError::Rejected(rejection) if refused(rejection))
+}

@@ -1,0 +1,51 @@
+//! Forgetting what has been over for long enough.
+//! Does not touch a live task, one with children that are still known, or the middle of a log.
+
+use taskwright_registry::{SessionId, TaskId, Timestamp};
+
+use super::find_own;
+use crate::rows::{Rows, Transaction};
+use crate::{FinishedPage, FinishedPlace, StoreError};
+
+/// The most tasks in one page, and the most events that one call takes away.
+const MAX_PAGE: usize = 1_000;
+
+pub(crate) async fn finished<R: Rows>(
+    rows: &mut R,
+    before: Timestamp,
+    after: Option<FinishedPlace>,
+    limit: usize,
+) -> Result<FinishedPage, StoreError> {
+    let limit = limit.clamp(1, MAX_PAGE);
+    let mut found = rows.finished_before(before, after, limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(place, _)| *place);
+    Ok(FinishedPage { tasks: found.into_iter().map(|(_, task)| task).collect(), next })
+}
+
+pub(crate) async fn forget<T: Transaction>(
+    rows: &mut T,
+    session: &SessionId,
+    id: &TaskId,
+    before: Timestamp,
+) -> Result<bool, StoreError> {
+    let task = match find_own(rows, session, id).await {
+        Err(StoreError::NotFound { .. }) => return Ok(false),
+        found => found?,
+    };
+    let old = task.state.is_terminal() && task.finished_at.is_some_and(|at| at < before);
+    if !old || rows.has_children(session, id).await? {
+        return Ok(false);
+    }
+    rows.delete_task(&task).await?;
+    Ok(true)
+}
+
+pub(crate) async fn trim_log<T: Transaction>(
+    rows: &mut T,
+    before: Timestamp,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    rows.delete_oldest_events(before, limit.clamp(1, MAX_PAGE)).await
+}
