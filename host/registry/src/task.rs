@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Backoff, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Schema, SessionId, State, TaskId, Timestamp,
-    Usage, Visibility, WakePolicy,
+    Backoff, CancelMode, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Schema, SessionId, State, TaskId,
+    Timestamp, Usage, Visibility, WakePolicy,
 };
 
 /// How far the work has come.
@@ -289,6 +289,20 @@ impl Task {
     #[must_use]
     pub fn fence(&self) -> Fence {
         Fence { attempt: self.attempt, claim: self.dispatch.claim }
+    }
+
+    /// When a wanted cancel stops being a wish: at the end of its grace, or at once where the policy is to abort. `None` where
+    /// nobody wants the task to end, where only the owner of the work elsewhere can end it, and where the grace is longer
+    /// than time can be counted.
+    #[must_use]
+    pub fn cancel_forced_at(&self) -> Option<Timestamp> {
+        let cancel = self.cancel.as_ref()?;
+        let grace_ms = match self.cancel_policy.mode {
+            CancelMode::Abort => 0,
+            CancelMode::Cooperative => i64::try_from(self.cancel_policy.grace_ms).ok()?,
+            CancelMode::External => return None,
+        };
+        cancel.requested_at.checked_add_signed(chrono::TimeDelta::try_milliseconds(grace_ms)?)
     }
 
     /// The folder of the task in its session's files.
