@@ -34,6 +34,7 @@ pub use plain_text::{clean_line, clean_text};
 pub use policy::{CancelMode, CancelPolicy, ClosePolicy, Visibility, WakePolicy};
 pub use retry::{Backoff, Failure, Retry, settle_failure};
 pub use schema::{Schema, SchemaError, SchemaViolation};
+pub use size::check_progress;
 pub use state::{State, UnknownState};
 pub use task::{
     Artifact, Cancel, CheckpointInfo, Dispatch, HostRef, InputRequest, Lineage, Links, Phase, Progress, Task, TaskError,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use taskwright_registry::{
     Artifact, Cancel, Direction, Fence, Links, MessageId, NewInputRequest, NewMessage, Part, Progress, Rejection,
-    Schema, SessionId, Task, TaskId, TaskUpdate, Timestamp, clean_text, limit,
+    Schema, SessionId, Task, TaskId, TaskUpdate, Timestamp, check_progress, clean_text,
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
 use taskwright_store::{Store, StoreError};
@@ -187,16 +187,8 @@ impl AttemptHost for Reporter {
     }
 
     async fn progress(&self, progress: Progress) -> Result<(), Refusal> {
-        let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        for (field, actual, allowed) in [
-            ("progress.unit", len(&progress.unit), limit::PROGRESS_UNIT_BYTES),
-            ("progress.label", len(&progress.label), limit::PROGRESS_LABEL_BYTES),
-        ] {
-            if actual > allowed {
-                let (allowed, wanted) = (allowed as u64, actual as u64);
-                return Err(Refusal::LimitExceeded { dimension: field.to_owned(), allowed, wanted });
-            }
-        }
+        // Now, because whoever stores it later has nobody to tell.
+        check_progress(&progress).map_err(|rejection| self.refuse(StoreError::Rejected(rejection)))?;
         if *self.lost.borrow() {
             return Err(Refusal::Superseded);
         }
