@@ -36,10 +36,9 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
                 only: only.clone(),
                 limit: permits.len(),
             };
-            let wanted = permits.len();
             match inner.store.claim(&request).await {
                 Ok(claimed) => {
-                    let full = claimed.len() == wanted;
+                    let full = claimed.len() == request.limit;
                     for (claimed, permit) in claimed.into_iter().zip(permits) {
                         spawn(&inner, claimed, permit);
                     }

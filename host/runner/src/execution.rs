@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{CancelMode, Message, MessageId, Phase, State, Task, TaskId, TaskUpdate, Timestamp};
+use taskwright_registry::{Message, MessageId, Phase, State, Task, TaskId, TaskUpdate};
 use taskwright_sandbox::{AttemptError, Instance, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -96,7 +96,8 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
 
 impl Execution {
     async fn run(&mut self, unread: Vec<Message>) -> End {
-        if let Some(end) = self.over_before_it_began() {
+        // Where there is nothing left to run, the instance ends before it is called.
+        if let Some(end) = self.time_is_up() {
             return end;
         }
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
@@ -152,35 +153,15 @@ impl Execution {
         }
     }
 
-    /// Decides without an instance where there is nothing left to run.
-    fn over_before_it_began(&self) -> Option<End> {
-        let now = self.inner.store.now();
-        if self.task.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(End::DeadlineReached);
-        }
-        self.grace_ends().filter(|ends| *ends <= now).map(|_| End::CancelForced)
-    }
-
-    /// When a cancel is forced.
-    fn grace_ends(&self) -> Option<Timestamp> {
-        let cancel = self.task.cancel.as_ref()?;
-        let grace = match self.task.cancel_policy.mode {
-            CancelMode::Abort => 0,
-            CancelMode::Cooperative => i64::try_from(self.task.cancel_policy.grace_ms).ok()?,
-            CancelMode::External => return None,
-        };
-        cancel.requested_at.checked_add_signed(chrono::TimeDelta::try_milliseconds(grace)?)
-    }
-
     fn next_timer(&self) -> Option<Instant> {
-        let at = [self.grace_ends(), self.task.deadline].into_iter().flatten().min()?;
+        let at = [self.task.cancel_forced_at(), self.task.deadline].into_iter().flatten().min()?;
         let wait = (at - self.inner.store.now()).to_std().unwrap_or(Duration::ZERO);
         Some(Instant::now() + wait)
     }
 
     fn time_is_up(&self) -> Option<End> {
         let now = self.inner.store.now();
-        if self.grace_ends().is_some_and(|ends| ends <= now) {
+        if self.task.cancel_forced_at().is_some_and(|ends| ends <= now) {
             self.instance.stop(StopReason::Canceled);
             return Some(End::CancelForced);
         }
@@ -341,7 +322,7 @@ impl Execution {
         };
         match tokio::time::timeout(self.inner.config.drain_grace, call).await {
             Ok(Ok(step)) => End::Step(step),
-            Ok(Err(error)) => End::Error(error),
+            Ok(Err(error)) => self.error(error),
             Err(_) => {
                 self.instance.stop(StopReason::Drain);
                 End::Interrupted
@@ -367,6 +348,8 @@ impl Execution {
         let Some(mut update) = settle(&task, end, usage, inner.store.now(), rand::random()) else { return };
         update.progress = reporter.take_progress().await;
         let Some(after) = write_down(inner.store.as_ref(), &task, update).await else { return };
+        // The copy below may take its time; nobody waits for a place because of it.
+        reporter.slot.release();
         if after.state == State::Succeeded
             && let Some(path) = &after.result_path
         {
