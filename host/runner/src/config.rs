@@ -16,13 +16,19 @@ pub struct RunnerConfig {
     pub output_log_bytes: u64,
     /// How long a drain waits for tasks that cannot be taken up again elsewhere.
     pub drain_grace: Duration,
-    /// The sandbox.
+    /// The sandbox. It is set up when the first component is added; where one was given to the runner, these settings are
+    /// not used.
     pub sandbox: SandboxConfig,
+    /// Makes ids and the jitter of retries repeatable: the same seed gives the same ones in the same order, with the same
+    /// version of this crate. For simulations and tests alone: whoever knows the seed knows the ids. `None` draws them from
+    /// the operating system's randomness.
+    pub seed: Option<u64>,
 }
 
 impl Default for RunnerConfig {
     /// 64 slots: guests wait far more than they compute. Progress every 100 ms, as fast as a person can see. Logs of 4 MiB,
     /// which a terminal can still show. Ten seconds to drain, as a cancel gets.
+    /// Ids from the operating system.
     fn default() -> Self {
         Self {
             slots: 64,
@@ -30,6 +36,7 @@ impl Default for RunnerConfig {
             output_log_bytes: 4 * 1024 * 1024,
             drain_grace: Duration::from_secs(10),
             sandbox: SandboxConfig::default(),
+            seed: None,
         }
     }
 }

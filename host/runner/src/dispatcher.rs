@@ -56,6 +56,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
         }
     };
     tokio::select! {
+        biased;
         _ = drain.wait_for(|drain| *drain) => {}
         () = work => {}
     }
@@ -79,6 +80,7 @@ async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
     let mut deadline = tokio::time::Instant::now() + wait;
     loop {
         tokio::select! {
+            biased;
             () = tokio::time::sleep_until(deadline) => return,
             at = inner.hub.due.next() => {
                 let wait = until(at);

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use taskwright_registry::{Message, MessageId, Phase, State, Task, TaskId, TaskUpdate};
-use taskwright_sandbox::{AttemptError, Instance, Step, StopReason, TaskContext};
+use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
-use crate::catalog::Entry;
-use crate::output_log::OutputLog;
-use crate::reporter::{Reporter, Slot};
+use crate::instance::Instance;
+use crate::kind::Kind;
+use crate::reporter::Reporter;
 use crate::runner::Inner;
 use crate::settlement::{End, settle, write_down};
 
@@ -38,10 +38,10 @@ enum Side {
 
 struct Execution {
     inner: Arc<Inner>,
-    entry: Entry,
+    kind: Kind,
     task: Task,
     reporter: Arc<Reporter>,
-    instance: Instance,
+    instance: Arc<dyn Instance>,
     changes: watch::Receiver<u64>,
     sides: FuturesUnordered<Call<Side>>,
     /// Messages that this instance has been given.
@@ -56,8 +56,8 @@ struct Execution {
 /// Runs a claimed task until its instance is gone and its end written down.
 pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSemaphorePermit) {
     let Claimed { task, resumed, checkpoint, unread } = claimed;
-    let entry = match inner.catalog.get(&task.kind) {
-        Ok(entry) => entry,
+    let kind = match inner.catalog.get(&task.kind) {
+        Ok(kind) => kind,
         Err(error) => {
             // The kind was taken away between the claim and now: whoever has it may go on.
             tracing::warn!(task = %task.id, %error, "giving a task back");
@@ -69,17 +69,12 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
         }
     };
     let changes = inner.hub.task(&task.id);
-    let slot = Slot::new(inner.slots.clone(), permit);
-    let output = OutputLog::new(inner.files.output_log(&task.id), inner.config.output_log_bytes);
-    let interval = inner.config.progress_interval;
-    let (store, files) = (inner.store.clone(), inner.files.clone());
-    let reporter = Reporter::new(store, files, &task, checkpoint, slot, output, interval);
-    let budget = entry.settings.budget.unwrap_or_else(|| *entry.kind.default_budget());
-    let instance = entry.kind.instantiate(reporter.clone(), budget, entry.settings.grants.clone());
+    let reporter = Reporter::new(&inner, &task, checkpoint, permit);
+    let instance = kind.instantiate(reporter.clone());
     let cancel_told = task.dispatch.cancel_delivered;
     let mut execution = Execution {
         inner,
-        entry,
+        kind,
         task,
         reporter,
         instance,
@@ -312,7 +307,7 @@ impl Execution {
 
     /// The host is going down. A kind that can be taken up again is given back at once; another gets the grace to end.
     async fn drained(&mut self, main: &mut Option<Call<Result<Step, AttemptError>>>) -> End {
-        if self.entry.kind.description().can_reattach {
+        if self.kind.description().can_reattach {
             self.instance.stop(StopReason::Drain);
             return End::Drained;
         }
@@ -345,11 +340,17 @@ impl Execution {
             // Whoever has room takes it; without a pause this host would claim it again at once.
             tokio::time::sleep(NO_ROOM_PAUSE).await;
         }
-        let Some(mut update) = settle(&task, end, usage, inner.store.now(), rand::random()) else { return };
-        update.progress = reporter.take_progress().await;
-        let Some(after) = write_down(inner.store.as_ref(), &task, update).await else { return };
-        // The copy below may take its time; nobody waits for a place because of it.
+        let jitter = inner.chance.share();
+        let after = match settle(&task, end, usage, inner.store.now(), jitter) {
+            Some(mut update) => {
+                update.progress = reporter.take_progress().await;
+                write_down(inner.store.as_ref(), &task, update).await
+            }
+            None => None,
+        };
+        // The copy below may take its time, and code that outlives its instance may keep the reporter: neither is work.
         reporter.slot.release();
+        let Some(after) = after else { return };
         if after.state == State::Succeeded
             && let Some(path) = &after.result_path
         {

@@ -1,7 +1,7 @@
-//! The host's end of a guest's sink: turns what one instance reports into fenced writes.
-//! Does not count or limit: the sandbox has done that before it calls here.
+//! The host's end of an instance's reports: turns them into fenced writes.
+//! Does not count: whoever runs the instance has done that before it calls here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +14,10 @@ use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream
 use taskwright_store::{Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::chance::Chance;
 use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
+use crate::runner::Inner;
 use crate::session_files::Draft;
 use crate::{FilesError, SessionFiles};
 
@@ -26,7 +28,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(slots: Arc<Semaphore>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(slots: Arc<Semaphore>, permit: OwnedSemaphorePermit) -> Self {
         Self { slots, held: Mutex::new(Some(permit)) }
     }
 
@@ -57,6 +59,7 @@ pub(crate) struct Reporter {
     output: OutputLog,
     progress: Arc<ProgressFlush>,
     progress_interval: Duration,
+    chance: Arc<Chance>,
     folder: String,
     cancel: Mutex<Option<Cancel>>,
     checkpoint: Mutex<Option<Vec<u8>>>,
@@ -66,30 +69,30 @@ pub(crate) struct Reporter {
 
 #[derive(Default)]
 struct Drafts {
-    open: HashMap<String, Draft>,
+    open: BTreeMap<String, Draft>,
     finished: HashSet<String>,
 }
 
 impl Reporter {
+    /// For the claim that `task` holds, with the checkpoint it left and the place it takes.
     pub(crate) fn new(
-        store: Arc<dyn Store>,
-        files: SessionFiles,
+        inner: &Inner,
         task: &Task,
         checkpoint: Option<Vec<u8>>,
-        slot: Slot,
-        output: OutputLog,
-        progress_interval: Duration,
+        permit: OwnedSemaphorePermit,
     ) -> Arc<Self> {
+        let config = &inner.config;
         Arc::new(Self {
-            store,
-            files,
+            store: inner.store.clone(),
+            files: inner.files.clone(),
             session: task.session_id.clone(),
             id: task.id.clone(),
             fence: task.fence(),
-            slot,
-            output,
+            slot: Slot::new(inner.slots.clone(), permit),
+            output: OutputLog::new(inner.files.output_log(&task.id), config.output_log_bytes),
             progress: Arc::default(),
-            progress_interval,
+            progress_interval: config.progress_interval,
+            chance: inner.chance.clone(),
             folder: task.folder(),
             cancel: Mutex::new(task.cancel.clone()),
             checkpoint: Mutex::new(checkpoint),
@@ -128,7 +131,7 @@ impl Reporter {
 
     /// Removes the drafts that did not become artifacts.
     pub(crate) async fn discard_drafts(&self) {
-        let open: Vec<Draft> = self.drafts.lock().await.open.drain().map(|(_, draft)| draft).collect();
+        let open: Vec<Draft> = std::mem::take(&mut self.drafts.lock().await.open).into_values().collect();
         for draft in open {
             draft.discard().await;
         }
@@ -176,10 +179,6 @@ impl Reporter {
     }
 }
 
-pub(crate) fn random_bits() -> [u8; 10] {
-    rand::random()
-}
-
 #[async_trait]
 impl AttemptHost for Reporter {
     async fn state(&self, detail: Option<String>) -> Result<(), Refusal> {
@@ -222,7 +221,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn post(&self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<String, Refusal> {
-        let id = MessageId::new(self.store.now(), random_bits());
+        let id = MessageId::new(self.store.now(), self.chance.bits());
         let message =
             NewMessage { id: id.clone(), fence: Some(self.fence), direction: Direction::Outbound, parts, in_reply_to };
         let recorded = self.store.record_message(&self.session, &self.id, message).await;
@@ -231,7 +230,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
-        let request = NewInputRequest { prompt, expected, random: random_bits() };
+        let request = NewInputRequest { prompt, expected, random: self.chance.bits() };
         let task = self.write(TaskUpdate { input_request: Some(request), ..self.update() }).await?;
         self.slot.release();
         match task.dispatch.last_input_request {
