@@ -38,6 +38,7 @@ pub use policy::{CancelMode, CancelPolicy, ClosePolicy, Visibility, WakePolicy};
 pub use recovery::{ORPHANED, Recovery, settle_loss};
 pub use retry::{Backoff, Failure, Retry, settle_failure};
 pub use schema::{Schema, SchemaError, SchemaViolation};
+pub use size::check_progress;
 pub use state::{State, UnknownState};
 pub use task::{
     Artifact, Cancel, CheckpointInfo, Dispatch, HostRef, InputRequest, Lineage, Links, Phase, Progress, Task, TaskError,

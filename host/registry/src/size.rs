@@ -1,10 +1,20 @@
 //! Refuses what is larger than `limit` allows (L31).
 //! Does not cut anything: a text that is too long is its writer's mistake, and is told to it.
 
-use crate::{Rejection, TaskUpdate, limit};
+use crate::{Progress, Rejection, TaskUpdate, limit};
 
 pub(crate) fn check_len(field: &'static str, actual: usize, allowed: usize) -> Result<(), Rejection> {
     if actual > allowed { Err(Rejection::TooLarge { field, allowed, actual }) } else { Ok(()) }
+}
+
+/// Refuses progress with a text that is too long, for whoever keeps progress back before it stores it.
+///
+/// # Errors
+/// `TooLarge`.
+pub fn check_progress(progress: &Progress) -> Result<(), Rejection> {
+    let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    check_len("progress.unit", len(&progress.unit), limit::PROGRESS_UNIT_BYTES)?;
+    check_len("progress.label", len(&progress.label), limit::PROGRESS_LABEL_BYTES)
 }
 
 /// Refuses an update with a part that is too large.
@@ -14,8 +24,7 @@ pub(crate) fn check_sizes(update: &TaskUpdate) -> Result<(), Rejection> {
         check_len("state_detail", detail.len(), limit::STATE_DETAIL_BYTES)?;
     }
     if let Some(progress) = &update.progress {
-        check_len("progress.unit", len(&progress.unit), limit::PROGRESS_UNIT_BYTES)?;
-        check_len("progress.label", len(&progress.label), limit::PROGRESS_LABEL_BYTES)?;
+        check_progress(progress)?;
     }
     if let Some(request) = &update.input_request {
         check_len("input_request.prompt", request.prompt.len(), limit::PROMPT_BYTES)?;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Backoff, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Recovery, Schema, SessionId, State, TaskId,
-    Timestamp, Usage, Visibility, WakePolicy,
+    Backoff, CancelMode, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Recovery, Schema, SessionId, State,
+    TaskId, Timestamp, Usage, Visibility, WakePolicy,
 };
 
 /// How far the work has come.
@@ -306,6 +306,20 @@ impl Task {
     pub fn attempt_ends_at(&self) -> Option<Timestamp> {
         let timeout = chrono::TimeDelta::try_milliseconds(i64::try_from(self.attempt_timeout_ms?).ok()?)?;
         self.dispatch.attempt_started_at?.checked_add_signed(timeout)
+    }
+
+    /// When a wanted cancel stops being a wish: at the end of its grace, or at once where the policy is to abort. `None` where
+    /// nobody wants the task to end, where only the owner of the work elsewhere can end it, and where the grace is longer
+    /// than time can be counted.
+    #[must_use]
+    pub fn cancel_forced_at(&self) -> Option<Timestamp> {
+        let cancel = self.cancel.as_ref()?;
+        let grace_ms = match self.cancel_policy.mode {
+            CancelMode::Abort => 0,
+            CancelMode::Cooperative => i64::try_from(self.cancel_policy.grace_ms).ok()?,
+            CancelMode::External => return None,
+        };
+        cancel.requested_at.checked_add_signed(chrono::TimeDelta::try_milliseconds(grace_ms)?)
     }
 
     /// The folder of the task in its session's files.

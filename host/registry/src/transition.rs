@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::size::{check_len, check_sizes};
 use crate::wake::causes_of_change;
 use crate::{
-    CancelMode, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State,
-    Supersede, Task, TaskUpdate, Timestamp, WakeCause, check_fence, clean_line, clean_text, limit,
+    CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State, Supersede,
+    Task, TaskUpdate, Timestamp, WakeCause, check_fence, clean_line, clean_text, limit,
 };
 
 /// Why the core did not do what was asked. Nothing has changed, `updated_at` included (L3).
@@ -366,10 +366,5 @@ fn earliest_look(task: &Task, until: Option<Timestamp>, now: Timestamp) -> Optio
     if task.dispatch.unread > 0 || unheard {
         return Some(now);
     }
-    let grace_ends =
-        task.cancel.as_ref().filter(|_| task.cancel_policy.mode != CancelMode::External).and_then(|cancel| {
-            let grace = chrono::TimeDelta::try_milliseconds(i64::try_from(task.cancel_policy.grace_ms).ok()?)?;
-            cancel.requested_at.checked_add_signed(grace)
-        });
-    [until, task.deadline, task.attempt_ends_at(), grace_ends].into_iter().flatten().min()
+    [until, task.deadline, task.attempt_ends_at(), task.cancel_forced_at()].into_iter().flatten().min()
 }

@@ -68,7 +68,8 @@ fn a_sleeper_is_looked_at_in_time_for_its_deadline_and_for_the_end_of_a_cancels_
     let task = running(NewTask { deadline: at(50), ..new() });
     assert_eq!(sleep(&task, at(10)), at(10));
     assert_eq!(sleep(&task, None), at(50));
-    for (mode, due_at) in [(CancelMode::Cooperative, at(20)), (CancelMode::External, None)] {
+    for (mode, due_at) in [(CancelMode::Cooperative, at(20)), (CancelMode::Abort, at(0)), (CancelMode::External, None)]
+    {
         let cancel_policy = CancelPolicy { mode, grace_ms: 20_000 };
         let task = running(NewTask { cancel_policy, ..new() });
         let (asked, _) = request_cancel(&task, None, now()).unwrap();

@@ -1,15 +1,17 @@
-//! The kinds a runner knows, and what the operator allows each of them.
+//! The kinds a runner knows, and what the operator allows those that are components.
 //! Does not load components: the sandbox does.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
-use taskwright_sandbox::{Budget, FolderGrant, Grants, Kind};
+use taskwright_registry::Description;
+use taskwright_sandbox::{Budget, FolderGrant, Grants};
 
 use crate::RunnerError;
+use crate::kind::Kind;
 
-/// What the operator allows a kind. The default is nothing beyond the clock and the default budget.
+/// What the operator allows a component. The default is nothing beyond the clock and the default budget.
 #[derive(Debug, Clone, Default)]
 pub struct KindSettings {
     /// What its instances may touch.
@@ -34,48 +36,38 @@ impl KindSettings {
     }
 }
 
-/// A kind with its settings.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    pub(crate) kind: Arc<Kind>,
-    pub(crate) settings: KindSettings,
-}
-
 /// All kinds, by name.
 #[derive(Default)]
 pub(crate) struct Catalog {
-    entries: RwLock<BTreeMap<String, Entry>>,
+    kinds: RwLock<BTreeMap<String, Kind>>,
 }
 
 impl Catalog {
-    /// Adds a kind. The same component again replaces its settings; another one of the same name is refused.
-    pub(crate) fn add(&self, kind: Arc<Kind>, settings: KindSettings) -> Result<(), RunnerError> {
+    /// Adds a kind. The same component again replaces its settings; anything else of the same name is refused.
+    pub(crate) fn add(&self, kind: Kind) -> Result<(), RunnerError> {
         let name = kind.description().kind.clone();
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(present) = entries.get(&name).filter(|present| present.kind.digest() != kind.digest()) {
-            return Err(RunnerError::DuplicateKind {
-                kind: name,
-                present: present.kind.digest().to_owned(),
-                given: kind.digest().to_owned(),
-            });
+        let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(present) = kinds.get(&name).filter(|present| !present.is_same_code(&kind)) {
+            return Err(RunnerError::DuplicateKind { kind: name, present: present.origin(), given: kind.origin() });
         }
-        entries.insert(name, Entry { kind, settings });
+        kinds.insert(name, kind);
         Ok(())
     }
 
-    pub(crate) fn get(&self, name: &str) -> Result<Entry, RunnerError> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        entries.get(name).cloned().ok_or_else(|| RunnerError::UnknownKind {
+    pub(crate) fn get(&self, name: &str) -> Result<Kind, RunnerError> {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(name).cloned().ok_or_else(|| RunnerError::UnknownKind {
             kind: taskwright_registry::clean_line(name, 80),
-            known: entries.keys().cloned().collect(),
+            known: kinds.keys().cloned().collect(),
         })
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.kinds.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    pub(crate) fn all(&self) -> Vec<Entry> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub(crate) fn descriptions(&self) -> Vec<Description> {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.values().map(|kind| kind.description().clone()).collect()
     }
 }

@@ -23,14 +23,20 @@ pub struct RunnerConfig {
     pub retention: Option<Duration>,
     /// How long a drain waits for tasks that cannot be taken up again elsewhere.
     pub drain_grace: Duration,
-    /// The sandbox.
+    /// The sandbox. It is set up when the first component is added; where one was given to the runner, these settings are
+    /// not used.
     pub sandbox: SandboxConfig,
+    /// Makes ids and the jitter of retries repeatable: the same seed gives the same ones in the same order, with the same
+    /// version of this crate. For simulations and tests alone: whoever knows the seed knows the ids. `None` draws them from
+    /// the operating system's randomness.
+    pub seed: Option<u64>,
 }
 
 impl Default for RunnerConfig {
     /// 64 slots: guests wait far more than they compute. Progress every 100 ms, as fast as a person can see. Logs of 4 MiB,
     /// which a terminal can still show. Ten seconds to drain, as a cancel gets. A lease of ten seconds. Twenty crashes: more
     /// than a bad day of updates gives, fewer than a task that kills its host is worth. Thirty days to look back.
+    /// Ids from the operating system.
     fn default() -> Self {
         Self {
             slots: 64,
@@ -41,6 +47,7 @@ impl Default for RunnerConfig {
             retention: Some(Duration::from_secs(30 * 86_400)),
             drain_grace: Duration::from_secs(10),
             sandbox: SandboxConfig::default(),
+            seed: None,
         }
     }
 }

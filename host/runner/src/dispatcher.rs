@@ -32,10 +32,9 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
                 permits.push(more);
             }
             let request = ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len() };
-            let wanted = permits.len();
             match inner.store.claim(&request).await {
                 Ok(claimed) => {
-                    let full = claimed.len() == wanted;
+                    let full = claimed.len() == request.limit;
                     for (claimed, permit) in claimed.into_iter().zip(permits) {
                         spawn(&inner, claimed, permit);
                     }
@@ -53,6 +52,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
         }
     };
     tokio::select! {
+        biased;
         _ = drain.wait_for(|drain| *drain) => {}
         () = work => {}
     }
@@ -76,6 +76,7 @@ async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
     let mut deadline = tokio::time::Instant::now() + wait;
     loop {
         tokio::select! {
+            biased;
             () = tokio::time::sleep_until(deadline) => return,
             at = inner.hub.due.next() => {
                 let wait = until(at);

@@ -13,7 +13,7 @@ pub enum RunnerError {
     /// The store's reason.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The component was refused.
+    /// The component was refused; or what a native kind says of itself was.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The sandbox cannot be set up.
@@ -30,14 +30,14 @@ pub enum RunnerError {
         /// What there is.
         known: Vec<String>,
     },
-    /// Two components claim one name.
-    #[error("the kind `{kind}` is already there as {present}; this component is {given}. Remove one of them")]
+    /// Two kinds claim one name.
+    #[error("the kind `{kind}` is already there as {present}; this one is {given}. Remove one of them")]
     DuplicateKind {
         /// The name.
         kind: String,
-        /// The digest of the one that is there.
+        /// What is there: the digest of a component, or native code.
         present: String,
-        /// The digest of the one that was refused.
+        /// What was refused.
         given: String,
     },
     /// The specification is not what the kind takes. No task was created.

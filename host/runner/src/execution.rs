@@ -9,16 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{CancelMode, HostRef, Message, MessageId, Phase, State, Task, TaskId, TaskUpdate, Timestamp};
-use taskwright_sandbox::{AttemptError, Instance, Step, StopReason, TaskContext};
+use taskwright_registry::{HostRef, Message, MessageId, Phase, State, Task, TaskId, TaskUpdate};
+use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
-use crate::catalog::Entry;
-use crate::fenced_writer::FencedWriter;
-use crate::output_log::OutputLog;
-use crate::reporter::{Reporter, Slot};
+use crate::instance::Instance;
+use crate::kind::Kind;
+use crate::reporter::Reporter;
 use crate::runner::Inner;
 use crate::settlement::{End, settle, write_down};
 
@@ -39,12 +38,12 @@ enum Side {
 
 struct Execution {
     inner: Arc<Inner>,
-    entry: Entry,
+    kind: Kind,
     task: Task,
     /// Whose lease the claim was made under.
     host: HostRef,
     reporter: Arc<Reporter>,
-    instance: Instance,
+    instance: Arc<dyn Instance>,
     changes: watch::Receiver<u64>,
     sides: FuturesUnordered<Call<Side>>,
     /// Messages that this instance has been given.
@@ -59,8 +58,8 @@ struct Execution {
 /// Runs a claimed task until its instance is gone and its end written down.
 pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSemaphorePermit) {
     let Claimed { task, resumed, checkpoint, unread } = claimed;
-    let entry = match inner.catalog.get(&task.kind) {
-        Ok(entry) => entry,
+    let kind = match inner.catalog.get(&task.kind) {
+        Ok(kind) => kind,
         Err(error) => {
             // The kind was taken away between the claim and now: whoever has it may go on.
             tracing::warn!(task = %task.id, %error, "giving a task back");
@@ -72,19 +71,14 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
         }
     };
     let changes = inner.hub.task(&task.id);
-    let slot = Slot::new(inner.slots.clone(), permit);
-    let output = OutputLog::new(inner.files.output_log(&task.id), inner.config.output_log_bytes);
-    let interval = inner.config.progress_interval;
     // A claim names its host.
     let Some(host) = task.dispatch.host.clone() else { return };
-    let writer = FencedWriter::new(inner.store.clone(), inner.lease.clone(), host.clone(), &task);
-    let reporter = Reporter::new(writer, inner.files.clone(), &task, checkpoint, slot, output, interval);
-    let budget = entry.settings.budget.unwrap_or_else(|| *entry.kind.default_budget());
-    let instance = entry.kind.instantiate(reporter.clone(), budget, entry.settings.grants.clone());
+    let reporter = Reporter::new(&inner, host.clone(), &task, checkpoint, permit);
+    let instance = kind.instantiate(reporter.clone());
     let cancel_told = task.dispatch.cancel_delivered;
     let mut execution = Execution {
         inner,
-        entry,
+        kind,
         task,
         host,
         reporter,
@@ -102,7 +96,8 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
 
 impl Execution {
     async fn run(&mut self, unread: Vec<Message>) -> End {
-        if let Some(end) = self.over_before_it_began() {
+        // Where there is nothing left to run, the instance ends before it is called.
+        if let Some(end) = self.time_is_up() {
             return end;
         }
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
@@ -165,35 +160,15 @@ impl Execution {
         }
     }
 
-    /// Decides without an instance where there is nothing left to run.
-    fn over_before_it_began(&self) -> Option<End> {
-        let now = self.inner.store.now();
-        if self.task.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(End::DeadlineReached);
-        }
-        self.grace_ends().filter(|ends| *ends <= now).map(|_| End::CancelForced)
-    }
-
-    /// When a cancel is forced.
-    fn grace_ends(&self) -> Option<Timestamp> {
-        let cancel = self.task.cancel.as_ref()?;
-        let grace = match self.task.cancel_policy.mode {
-            CancelMode::Abort => 0,
-            CancelMode::Cooperative => i64::try_from(self.task.cancel_policy.grace_ms).ok()?,
-            CancelMode::External => return None,
-        };
-        cancel.requested_at.checked_add_signed(chrono::TimeDelta::try_milliseconds(grace)?)
-    }
-
     fn next_timer(&self) -> Option<Instant> {
-        let at = [self.grace_ends(), self.task.deadline].into_iter().flatten().min()?;
+        let at = [self.task.cancel_forced_at(), self.task.deadline].into_iter().flatten().min()?;
         let wait = (at - self.inner.store.now()).to_std().unwrap_or(Duration::ZERO);
         Some(Instant::now() + wait)
     }
 
     fn time_is_up(&self) -> Option<End> {
         let now = self.inner.store.now();
-        if self.grace_ends().is_some_and(|ends| ends <= now) {
+        if self.task.cancel_forced_at().is_some_and(|ends| ends <= now) {
             self.instance.stop(StopReason::Canceled);
             return Some(End::CancelForced);
         }
@@ -342,7 +317,7 @@ impl Execution {
 
     /// The host is going down. A kind that can be taken up again is given back at once; another gets the grace to end.
     async fn drained(&mut self, main: &mut Option<Call<Result<Step, AttemptError>>>) -> End {
-        if self.entry.kind.description().can_reattach {
+        if self.kind.description().can_reattach {
             self.instance.stop(StopReason::Drain);
             return End::Drained;
         }
@@ -352,7 +327,7 @@ impl Execution {
         };
         match tokio::time::timeout(self.inner.config.drain_grace, call).await {
             Ok(Ok(step)) => End::Step(step),
-            Ok(Err(error)) => End::Error(error),
+            Ok(Err(error)) => self.error(error),
             Err(_) => {
                 self.instance.stop(StopReason::Drain);
                 End::Interrupted
@@ -375,9 +350,17 @@ impl Execution {
             // Whoever has room takes it; without a pause this host would claim it again at once.
             tokio::time::sleep(NO_ROOM_PAUSE).await;
         }
-        let Some(mut update) = settle(&task, end, usage, inner.store.now(), rand::random()) else { return };
-        update.progress = reporter.take_progress().await;
-        let Some(after) = write_down(inner.store.as_ref(), &task, update).await else { return };
+        let jitter = inner.chance.share();
+        let after = match settle(&task, end, usage, inner.store.now(), jitter) {
+            Some(mut update) => {
+                update.progress = reporter.take_progress().await;
+                write_down(inner.store.as_ref(), &task, update).await
+            }
+            None => None,
+        };
+        // The copy below may take its time, and code that outlives its instance may keep the reporter: neither is work.
+        reporter.slot.release();
+        let Some(after) = after else { return };
         if after.state == State::Succeeded
             && let Some(path) = &after.result_path
         {

@@ -1,8 +1,7 @@
 //! Passes the store's changes on to whoever waits for one task, one session, or for work.
 //! Carries no content: who is woken reads the store, so nothing is lost to a slow reader.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use taskwright_registry::{SessionId, TaskId, Timestamp};
@@ -11,25 +10,37 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast, watch};
 
 /// Waiters by key. A key nobody waits for costs nothing.
-struct Waiters<K>(Mutex<HashMap<K, watch::Sender<u64>>>);
+struct Waiters<K>(Mutex<Waiting<K>>);
 
-/// From how many keys on those that nobody waits for any more are looked for, each time the map would have to grow.
+/// Ordered by key, so that all of them are woken in the same order each time.
+struct Waiting<K> {
+    by_key: BTreeMap<K, watch::Sender<u64>>,
+    /// At how many keys those that nobody waits for any more are looked for.
+    sweep_at: usize,
+}
+
+/// From how many keys on those that nobody waits for any more are looked for, each time their number has doubled.
 const SWEEP_FROM: usize = 1_024;
 
-impl<K: Eq + Hash + Clone> Waiters<K> {
+impl<K: Ord + Clone> Waiters<K> {
+    fn new() -> Self {
+        Self(Mutex::new(Waiting { by_key: BTreeMap::new(), sweep_at: SWEEP_FROM }))
+    }
+
     fn subscribe(&self, key: &K) -> watch::Receiver<u64> {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if map.len() >= SWEEP_FROM && map.len() == map.capacity() {
-            map.retain(|_, sender| sender.receiver_count() > 0);
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.by_key.len() >= waiting.sweep_at {
+            waiting.by_key.retain(|_, sender| sender.receiver_count() > 0);
+            waiting.sweep_at = SWEEP_FROM.max(waiting.by_key.len() * 2);
         }
-        map.entry(key.clone()).or_insert_with(|| watch::channel(0).0).subscribe()
+        waiting.by_key.entry(key.clone()).or_insert_with(|| watch::channel(0).0).subscribe()
     }
 
     fn wake(&self, key: &K) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = map.get(key) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = waiting.by_key.get(key) {
             if sender.receiver_count() == 0 {
-                map.remove(key);
+                waiting.by_key.remove(key);
             } else {
                 sender.send_modify(|n| *n += 1);
             }
@@ -37,8 +48,8 @@ impl<K: Eq + Hash + Clone> Waiters<K> {
     }
 
     fn wake_all(&self) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.retain(|_, sender| {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.by_key.retain(|_, sender| {
             sender.send_modify(|n| *n += 1);
             sender.receiver_count() > 0
         });
@@ -80,7 +91,7 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { tasks: Waiters(Mutex::default()), sessions: Waiters(Mutex::default()), due: Due::default() })
+        Arc::new(Self { tasks: Waiters::new(), sessions: Waiters::new(), due: Due::default() })
     }
 
     /// Hears of changes of one task from now on.

@@ -1,4 +1,4 @@
-//! Claims session tasks from a store, runs their kinds in the sandbox and writes down what they report.
+//! Claims session tasks from a store, runs their kinds and writes down what they report.
 //! Does not decide what a change means (`taskwright-registry`), keep it (`taskwright-store`) or confine a guest
 //! (`taskwright-sandbox`): it is the only crate that sees both of the latter.
 //!
@@ -23,6 +23,7 @@
 
 mod at_work;
 mod catalog;
+mod chance;
 mod config;
 mod dispatcher;
 mod error;
@@ -30,7 +31,12 @@ mod event_stream;
 mod execution;
 mod fenced_writer;
 mod hub;
+mod instance;
+mod kind;
 mod lease;
+mod native_host;
+mod native_instance;
+mod native_kind;
 mod output_log;
 mod progress_flush;
 mod reaper;
@@ -38,14 +44,17 @@ mod reporter;
 mod request;
 mod retention;
 mod runner;
+mod sandbox_on_demand;
 mod session;
 mod session_files;
 mod settlement;
 
+pub use async_trait::async_trait;
 pub use catalog::KindSettings;
 pub use config::RunnerConfig;
 pub use error::RunnerError;
 pub use event_stream::EventStream;
+pub use native_kind::{NativeExecutor, NativeKind};
 pub use output_log::OutputTail;
 pub use request::TaskRequest;
 pub use retention::Forgotten;

@@ -1,22 +1,24 @@
-//! The host's end of a guest's sink: turns what one instance reports into fenced writes.
-//! Does not count or limit: the sandbox has done that before it calls here.
+//! The host's end of an instance's reports: turns them into fenced writes.
+//! Does not count: whoever runs the instance has done that before it calls here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use taskwright_registry::{
-    Artifact, Cancel, Direction, Fence, Links, MessageId, NewInputRequest, NewMessage, Part, Progress, Rejection,
-    Schema, Task, TaskUpdate, Timestamp, clean_text, limit,
+    Artifact, Cancel, Direction, Fence, HostRef, Links, MessageId, NewInputRequest, NewMessage, Part, Progress,
+    Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text,
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
 use taskwright_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::chance::Chance;
 use crate::fenced_writer::FencedWriter;
 use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
+use crate::runner::Inner;
 use crate::session_files::Draft;
 use crate::{FilesError, SessionFiles};
 
@@ -27,7 +29,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(slots: Arc<Semaphore>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(slots: Arc<Semaphore>, permit: OwnedSemaphorePermit) -> Self {
         Self { slots, held: Mutex::new(Some(permit)) }
     }
 
@@ -55,6 +57,7 @@ pub(crate) struct Reporter {
     output: OutputLog,
     progress: Arc<ProgressFlush>,
     progress_interval: Duration,
+    chance: Arc<Chance>,
     folder: String,
     cancel: Mutex<Option<Cancel>>,
     checkpoint: Mutex<Option<Vec<u8>>>,
@@ -63,27 +66,28 @@ pub(crate) struct Reporter {
 
 #[derive(Default)]
 struct Drafts {
-    open: HashMap<String, Draft>,
+    open: BTreeMap<String, Draft>,
     finished: HashSet<String>,
 }
 
 impl Reporter {
+    /// For the claim that `task` holds, with the checkpoint it left and the place it takes.
     pub(crate) fn new(
-        writer: FencedWriter,
-        files: SessionFiles,
+        inner: &Inner,
+        host: HostRef,
         task: &Task,
         checkpoint: Option<Vec<u8>>,
-        slot: Slot,
-        output: OutputLog,
-        progress_interval: Duration,
+        permit: OwnedSemaphorePermit,
     ) -> Arc<Self> {
+        let config = &inner.config;
         Arc::new(Self {
-            writer: Arc::new(writer),
-            files,
-            slot,
-            output,
+            writer: Arc::new(FencedWriter::new(inner.store.clone(), inner.lease.clone(), host, task)),
+            files: inner.files.clone(),
+            slot: Slot::new(inner.slots.clone(), permit),
+            output: OutputLog::new(inner.files.output_log(&task.id), config.output_log_bytes),
             progress: Arc::default(),
-            progress_interval,
+            progress_interval: config.progress_interval,
+            chance: inner.chance.clone(),
             folder: task.folder(),
             cancel: Mutex::new(task.cancel.clone()),
             checkpoint: Mutex::new(checkpoint),
@@ -116,7 +120,7 @@ impl Reporter {
 
     /// Removes the drafts that did not become artifacts.
     pub(crate) async fn discard_drafts(&self) {
-        let open: Vec<Draft> = self.drafts.lock().await.open.drain().map(|(_, draft)| draft).collect();
+        let open: Vec<Draft> = std::mem::take(&mut self.drafts.lock().await.open).into_values().collect();
         for draft in open {
             draft.discard().await;
         }
@@ -157,10 +161,6 @@ impl Reporter {
     }
 }
 
-pub(crate) fn random_bits() -> [u8; 10] {
-    rand::random()
-}
-
 #[async_trait]
 impl AttemptHost for Reporter {
     async fn state(&self, detail: Option<String>) -> Result<(), Refusal> {
@@ -168,16 +168,8 @@ impl AttemptHost for Reporter {
     }
 
     async fn progress(&self, progress: Progress) -> Result<(), Refusal> {
-        let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        for (field, actual, allowed) in [
-            ("progress.unit", len(&progress.unit), limit::PROGRESS_UNIT_BYTES),
-            ("progress.label", len(&progress.label), limit::PROGRESS_LABEL_BYTES),
-        ] {
-            if actual > allowed {
-                let (allowed, wanted) = (allowed as u64, actual as u64);
-                return Err(Refusal::LimitExceeded { dimension: field.to_owned(), allowed, wanted });
-            }
-        }
+        // Now, because whoever stores it later has nobody to tell.
+        check_progress(&progress).map_err(|rejection| Self::refuse(StoreError::Rejected(rejection)))?;
         self.writer.check("progress").map_err(Self::refuse)?;
         let Some(due) = self.progress.note(progress, self.progress_interval) else { return Ok(()) };
         let (flush, writer) = (self.progress.clone(), self.writer.clone());
@@ -202,7 +194,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn post(&self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<String, Refusal> {
-        let id = MessageId::new(self.now(), random_bits());
+        let id = MessageId::new(self.now(), self.chance.bits());
         let message = NewMessage {
             id: id.clone(),
             fence: Some(self.writer.fence),
@@ -215,7 +207,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
-        let request = NewInputRequest { prompt, expected, random: random_bits() };
+        let request = NewInputRequest { prompt, expected, random: self.chance.bits() };
         // Asked twice, it would be two questions, and only the second one open.
         let asked = |task: &Task| {
             let open = task.input_request.as_ref();

@@ -9,7 +9,6 @@ use taskwright_registry::{
 };
 use taskwright_store::Created;
 
-use crate::reporter::random_bits;
 use crate::{RunnerError, Session};
 
 /// Made by [`Session::task`].
@@ -22,7 +21,7 @@ pub struct TaskRequest<'a> {
 
 impl<'a> TaskRequest<'a> {
     pub(crate) fn new(session: &'a Session, kind: String, spec: Value) -> Self {
-        let id = TaskId::new(session.inner.store.now(), random_bits());
+        let id = TaskId::new(session.inner.store.now(), session.inner.chance.bits());
         Self { session, new: NewTask::new(id, session.id.clone(), kind, spec), deadline_in: None }
     }
 
@@ -131,10 +130,8 @@ impl<'a> TaskRequest<'a> {
     /// As `create`.
     pub async fn create_or_find(mut self) -> Result<Created, RunnerError> {
         let inner = &self.session.inner;
-        let entry = inner.catalog.get(&self.new.kind)?;
-        entry
-            .kind
-            .check_spec(&self.new.spec)
+        let kind = inner.catalog.get(&self.new.kind)?;
+        kind.check_spec(&self.new.spec)
             .map_err(|violation| RunnerError::Spec { kind: self.new.kind.clone(), violation })?;
         if let Some(time) = self.deadline_in
             && let Ok(time) = chrono::TimeDelta::from_std(time)

@@ -1,4 +1,4 @@
-//! The runner: a store, a sandbox, a catalog of kinds, and what is at work.
+//! The runner: a store, a catalog of kinds, a sandbox once one of them needs it, and what is at work.
 //! Does not talk to guests or decide about tasks itself: executions do the one, the core the other.
 
 use std::collections::HashSet;
@@ -7,19 +7,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use taskwright_registry::{Description, HostId, SessionId, Task, TaskId};
-use taskwright_sandbox::{Kind, Sandbox};
+use taskwright_sandbox::Sandbox;
 use taskwright_store::{HostStatus, Store};
 use tokio::sync::{Semaphore, watch};
 
 use crate::at_work::AtWork;
 use crate::catalog::Catalog;
+use crate::chance::Chance;
 use crate::dispatcher::dispatch;
 use crate::hub::Hub;
+use crate::kind::Kind;
 use crate::lease::HostLease;
 use crate::reaper::reap;
-use crate::reporter::random_bits;
 use crate::retention::{self, retain};
-use crate::{Forgotten, KindSettings, RunnerConfig, RunnerError, Session, SessionFiles};
+use crate::sandbox_on_demand::SandboxOnDemand;
+use crate::{Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, Session, SessionFiles};
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
@@ -34,7 +36,8 @@ pub(crate) struct Inner {
     pub(crate) aborts: watch::Sender<HashSet<TaskId>>,
     pub(crate) at_work: AtWork,
     pub(crate) executions: tokio_util::task::TaskTracker,
-    sandbox: Sandbox,
+    pub(crate) chance: Arc<Chance>,
+    sandbox: SandboxOnDemand,
     pump: tokio::task::AbortHandle,
     /// Whether the lease is kept and dead hosts are looked for.
     upkeep: OnceLock<()>,
@@ -74,7 +77,7 @@ impl Runner {
     /// A runner over a store and a folder for the session's files. It claims nothing before `serve` or `run_only`.
     ///
     /// # Errors
-    /// `Files`, `Sandbox`.
+    /// `Files`.
     pub fn open(store: impl Store, files: impl AsRef<Path>, config: RunnerConfig) -> Result<Self, RunnerError> {
         Self::open_shared(Arc::new(store), files, config)
     }
@@ -82,17 +85,41 @@ impl Runner {
     /// As `open`, with a store that others hold too.
     ///
     /// # Errors
-    /// `Files`, `Sandbox`.
+    /// `Files`.
     pub fn open_shared(
         store: Arc<dyn Store>,
         files: impl AsRef<Path>,
         config: RunnerConfig,
     ) -> Result<Self, RunnerError> {
+        let sandbox = SandboxOnDemand::own(config.sandbox.clone());
+        Self::with_sandbox(sandbox, store, files.as_ref(), config)
+    }
+
+    /// As `open_shared`, with a sandbox that other runners of this process have too: one engine, one cache of compiled code,
+    /// and one number of instances that all of them share.
+    ///
+    /// # Errors
+    /// `Files`.
+    pub fn open_in(
+        sandbox: &Sandbox,
+        store: Arc<dyn Store>,
+        files: impl AsRef<Path>,
+        config: RunnerConfig,
+    ) -> Result<Self, RunnerError> {
+        Self::with_sandbox(SandboxOnDemand::Given(sandbox.clone()), store, files.as_ref(), config)
+    }
+
+    fn with_sandbox(
+        sandbox: SandboxOnDemand,
+        store: Arc<dyn Store>,
+        files: &Path,
+        config: RunnerConfig,
+    ) -> Result<Self, RunnerError> {
         let files = SessionFiles::folder(files)?;
-        let sandbox = Sandbox::new(config.sandbox.clone())?;
+        let chance = Arc::new(Chance::new(config.seed));
         let hub = Hub::new();
         let pump = tokio::spawn(hub.clone().pump(store.changes())).abort_handle();
-        let lease = Arc::new(HostLease::new(HostId::new(store.now(), random_bits()), config.lease));
+        let lease = Arc::new(HostLease::new(HostId::new(store.now(), chance.bits()), config.lease));
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -106,6 +133,7 @@ impl Runner {
                 aborts: watch::channel(HashSet::new()).0,
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
+                chance,
                 sandbox,
                 pump,
                 upkeep: OnceLock::new(),
@@ -113,21 +141,33 @@ impl Runner {
         })
     }
 
-    /// Checks, compiles and adds a kind. Nothing of it runs but `describe`.
+    /// Checks, compiles and adds a component. Nothing of it runs but `describe`. The first one sets up the sandbox.
     ///
     /// # Errors
-    /// `Load`; `DuplicateKind` for another component of the same name.
+    /// `Load`; `Sandbox`; `DuplicateKind` for another kind of the same name.
     pub async fn add_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
-        let kind = self.inner.sandbox.load(wasm).await?;
+        let kind = self.inner.sandbox.get()?.load(wasm).await?;
         let description = kind.description().clone();
-        self.inner.catalog.add(kind, settings)?;
+        self.inner.catalog.add(Kind::component(kind, settings))?;
         Ok(description)
     }
 
-    /// The kinds that were added, by name.
+    /// Adds a kind that is code of this process. It is trusted: no sandbox, no budget, no grants.
+    ///
+    /// # Errors
+    /// `Load` if what it says of itself breaks a rule that components keep too; `DuplicateKind` for any other kind of the
+    /// same name, the same one included.
+    pub fn add_native_kind(&self, kind: impl NativeKind) -> Result<Description, RunnerError> {
+        let kind = Kind::native(Arc::new(kind))?;
+        let description = kind.description().clone();
+        self.inner.catalog.add(kind)?;
+        Ok(description)
+    }
+
+    /// What the kinds that were added say of themselves, by name.
     #[must_use]
-    pub fn kinds(&self) -> Vec<Arc<Kind>> {
-        self.inner.catalog.all().into_iter().map(|entry| entry.kind).collect()
+    pub fn kinds(&self) -> Vec<Description> {
+        self.inner.catalog.descriptions()
     }
 
     /// A session's view.

@@ -11,7 +11,6 @@ use taskwright_registry::{
 };
 use taskwright_store::{MessagePage, TaskPage, TaskQuery};
 
-use crate::reporter::random_bits;
 use crate::runner::Inner;
 use crate::{EventStream, OutputTail, RunnerError, TaskRequest};
 
@@ -74,7 +73,7 @@ impl Session {
     /// `Store(NotFound)`; `Store(Rejected)` with `Terminal`, `TooLarge`, or `Invalid` for an answer that is not as expected.
     pub async fn send(&self, id: &TaskId, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<Sent, RunnerError> {
         let message = NewMessage {
-            id: MessageId::new(self.inner.store.now(), random_bits()),
+            id: MessageId::new(self.inner.store.now(), self.inner.chance.bits()),
             fence: None,
             direction: Direction::Inbound,
             parts,

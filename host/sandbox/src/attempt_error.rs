@@ -78,6 +78,16 @@ pub const HOST_ERROR_KINDS: [&str; 12] = [
 ];
 
 impl AttemptError {
+    /// A failure in the kind's own words, made fit for the record: its word does not clash with the host's, its text is
+    /// clean and not too long.
+    #[must_use]
+    pub fn guest(failure: Failure) -> Self {
+        let TaskError { kind, message } = failure.error;
+        let error =
+            TaskError { kind: guest_error_kind(&kind), message: clean_text(&message, limit::ERROR_MESSAGE_BYTES) };
+        AttemptError::Guest(Failure { error, ..failure })
+    }
+
     /// What the record says: a word, a message for a person, and whether another attempt may help.
     ///
     /// A trap, a panic and a fault of the host may be gone next time. A guest that used up its budget or its time, or
@@ -102,7 +112,7 @@ impl AttemptError {
 }
 
 /// The kind of a guest's own failure, made fit for the record: `a-z`, `0-9` and `_` alone, and no word of the host's.
-pub(crate) fn guest_error_kind(given: &str) -> String {
+fn guest_error_kind(given: &str) -> String {
     let mut kind: String = given
         .chars()
         .take(limit::ERROR_KIND_BYTES)

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp};
 
-use crate::Refusal;
+use crate::{NewArtifact, Refusal};
 
 /// Where a piece of output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,28 +15,6 @@ pub enum OutputStream {
     Stdout,
     /// The guest's standard error.
     Stderr,
-}
-
-/// What an artifact consists of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArtifactContent {
-    /// What was drafted under the artifact's name.
-    Draft,
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// It lies elsewhere.
-    Url(String),
-}
-
-/// An artifact that a guest wants to leave behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewArtifact {
-    /// A file name that was checked against the contract's rules.
-    pub name: String,
-    /// Media type.
-    pub media_type: String,
-    /// What it consists of.
-    pub content: ArtifactContent,
 }
 
 /// What a guest's reports lead to. One is made for each session, task, attempt and claim, and bound to them.

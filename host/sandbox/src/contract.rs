@@ -6,6 +6,7 @@ use std::sync::Arc;
 use taskwright_registry::limit;
 use wasmtime::component::{Accessor, HasData};
 
+use crate::artifact::check_artifact_name;
 use crate::attempt::Attempt;
 use crate::bindings::taskwright::task::{clock, control, sink, types};
 use crate::meter::{Meter, at_most};
@@ -111,7 +112,7 @@ impl<S: Send> sink::HostWithStore<S> for Contract {
 
     async fn draft(accessor: &Accessor<S, Self>, name: String, chunk: Vec<u8>) -> Answer<()> {
         report(accessor, name.len() + chunk.len(), async |host, meter| {
-            convert::check_artifact_name(&name)?;
+            check_artifact_name(&name)?;
             meter.artifact(chunk.len())?;
             host.draft(name, chunk).await
         })
@@ -121,7 +122,8 @@ impl<S: Send> sink::HostWithStore<S> for Contract {
     async fn artifact(accessor: &Accessor<S, Self>, entry: sink::ArtifactEntry) -> Answer<()> {
         let content = convert::content_bytes(&entry.content);
         report(accessor, entry.name.len() + entry.media_type.len() + content, async |host, meter| {
-            let artifact = convert::artifact(entry)?;
+            let artifact = convert::artifact(entry);
+            artifact.check()?;
             if let crate::ArtifactContent::Bytes(bytes) = &artifact.content {
                 meter.artifact(bytes.len())?;
             }

@@ -7,10 +7,8 @@ use serde_json::Value;
 use taskwright_registry as registry;
 use taskwright_registry::{Description, Failure, Part, Schema, TaskError, Want, clean_line, clean_text, limit};
 
-use crate::attempt_error::guest_error_kind;
 use crate::bindings::exports::taskwright::task::executor;
 use crate::bindings::taskwright::task::{sink, types};
-use crate::meter::at_most;
 use crate::{ArtifactContent, AttemptError, Budget, NewArtifact, Refusal, Step, TaskContext};
 
 /// Milliseconds since 1970; times before that are 1970.
@@ -76,40 +74,13 @@ pub(crate) fn content_bytes(content: &sink::ArtifactContent) -> usize {
     }
 }
 
-/// The contract's rules for the name of an artifact.
-pub(crate) fn check_artifact_name(name: &str) -> Result<(), Refusal> {
-    let refuse = |problem: &str| Err(Refusal::Invalid(format!("name: {problem}: `{}`", clean_line(name, 200))));
-    at_most("artifact_name_bytes", name.len() as u64, limit::ARTIFACT_NAME_BYTES as u64)?;
-    if name.is_empty() {
-        return refuse("must not be empty");
-    }
-    if name.starts_with('.') {
-        return refuse("must not begin with a dot");
-    }
-    if name.contains(['/', '\\']) {
-        return refuse("must not hold `/` or `\\`");
-    }
-    if clean_line(name, name.len()) != name {
-        return refuse("must not hold control characters");
-    }
-    Ok(())
-}
-
-pub(crate) fn artifact(entry: sink::ArtifactEntry) -> Result<NewArtifact, Refusal> {
-    check_artifact_name(&entry.name)?;
-    at_most("artifact_type_bytes", entry.media_type.len() as u64, limit::ARTIFACT_TYPE_BYTES as u64)?;
-    if entry.media_type.is_empty() || clean_line(&entry.media_type, entry.media_type.len()) != entry.media_type {
-        return Err(Refusal::Invalid("media-type: must be a text without control characters".to_owned()));
-    }
+pub(crate) fn artifact(entry: sink::ArtifactEntry) -> NewArtifact {
     let content = match entry.content {
         sink::ArtifactContent::Draft => ArtifactContent::Draft,
         sink::ArtifactContent::Bytes(bytes) => ArtifactContent::Bytes(bytes),
-        sink::ArtifactContent::Url(url) => {
-            at_most("artifact_url_bytes", url.len() as u64, limit::ARTIFACT_URL_BYTES as u64)?;
-            ArtifactContent::Url(url)
-        }
+        sink::ArtifactContent::Url(url) => ArtifactContent::Url(url),
     };
-    Ok(NewArtifact { name: entry.name, media_type: entry.media_type, content })
+    NewArtifact { name: entry.name, media_type: entry.media_type, content }
 }
 
 pub(crate) fn task(context: TaskContext) -> types::Task {
@@ -178,10 +149,7 @@ fn result(text: &str) -> Result<Value, AttemptError> {
 
 pub(crate) fn failure(failure: types::Failure) -> Failure {
     Failure {
-        error: TaskError {
-            kind: guest_error_kind(&failure.kind),
-            message: clean_text(&failure.message, limit::ERROR_MESSAGE_BYTES),
-        },
+        error: TaskError { kind: failure.kind, message: failure.message },
         retry: match failure.retry {
             types::Retry::Never => registry::Retry::Never,
             types::Retry::Backoff => registry::Retry::Backoff,
@@ -231,16 +199,6 @@ pub(crate) fn description(given: types::Description, spec_schema: Value) -> Desc
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_that_could_leave_its_folder_is_refused() {
-        for name in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\u{0}b", "a\nb", &"x".repeat(129)] {
-            assert!(check_artifact_name(name).is_err(), "{name:?}");
-        }
-        for name in ["a", "report.json", "Übersicht 1.txt", &"x".repeat(128)] {
-            assert!(check_artifact_name(name).is_ok(), "{name:?}");
-        }
-    }
 
     #[test]
     fn data_that_is_no_json_is_refused_with_its_place() {

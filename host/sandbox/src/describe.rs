@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use taskwright_registry::{
-    Cancel, Description, Links, Part, Progress, Schema, SchemaError, Timestamp, clean_line, limit,
-};
+use taskwright_registry::{Cancel, Description, Links, Part, Progress, Schema, Timestamp, clean_line, limit};
 use wasmtime::Engine;
 
 use crate::attempt::{self, Attempt};
@@ -61,25 +59,37 @@ async fn call(engine: &Engine, kind: &KindPre<Attempt>, most: &Budget) -> Result
 }
 
 fn check(given: types::Description) -> Result<Described, LoadError> {
+    check_parts(&given.kind, &given.version, given.spec_schema.len())?;
+    let schema = Schema::from_json(&given.spec_schema).map_err(LoadError::BadSchema)?;
+    let wishes = convert::wishes(&given.budget);
+    let description = convert::description(given, schema.as_value().clone());
+    Ok(Described { description, schema, wishes })
+}
+
+/// The rules for what a kind says of itself, for kinds that are no components. Returns the schema of their specifications.
+///
+/// # Errors
+/// `BadDescription` and `BadSchema`, as for a component.
+pub fn check_description(given: &Description) -> Result<Schema, LoadError> {
+    check_parts(&given.kind, &given.version, given.spec_schema.to_string().len())?;
+    Schema::new(given.spec_schema.clone()).map_err(LoadError::BadSchema)
+}
+
+fn check_parts(kind: &str, version: &str, schema_bytes: usize) -> Result<(), LoadError> {
     let bad = |what, expected: &str, actual: &str| {
         let (expected, actual) = (expected.to_owned(), format!("`{}`", clean_line(actual, 120)));
         Err(LoadError::BadDescription { what, expected, actual })
     };
-    if !is_kind_name(&given.kind) {
-        return bad("kind", "1 to 64 of `a-z`, `0-9` and `-`, beginning with a letter", &given.kind);
+    if !is_kind_name(kind) {
+        return bad("kind", "1 to 64 of `a-z`, `0-9` and `-`, beginning with a letter", kind);
     }
-    if semver::Version::parse(&given.version).is_err() {
-        return bad("version", "a semantic version such as `1.0.0`", &given.version);
+    if semver::Version::parse(version).is_err() {
+        return bad("version", "a semantic version such as `1.0.0`", version);
     }
-    if given.spec_schema.len() > SCHEMA_BYTES {
-        let actual = format!("{} bytes", given.spec_schema.len());
-        return bad("spec-schema", &format!("at most {SCHEMA_BYTES} bytes"), &actual);
+    if schema_bytes > SCHEMA_BYTES {
+        return bad("spec-schema", &format!("at most {SCHEMA_BYTES} bytes"), &format!("{schema_bytes} bytes"));
     }
-    let schema = Schema::from_json(&given.spec_schema)
-        .map_err(|SchemaError(problem)| LoadError::BadSchema(SchemaError(problem)))?;
-    let wishes = convert::wishes(&given.budget);
-    let description = convert::description(given, schema.as_value().clone());
-    Ok(Described { description, schema, wishes })
+    Ok(())
 }
 
 fn is_kind_name(name: &str) -> bool {

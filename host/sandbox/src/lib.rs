@@ -1,6 +1,7 @@
 //! Runs one attempt of an untrusted task kind in wasmtime: load, verify, link, budget, call.
 //! Knows no store, no session and no policy beyond what it is handed: the runner does.
 
+mod artifact;
 mod attempt;
 mod attempt_error;
 mod attempt_host;
@@ -29,10 +30,12 @@ mod turn;
 mod verify;
 mod world;
 
+pub use artifact::{ArtifactContent, NewArtifact, check_artifact_name};
 pub use attempt_error::{AttemptError, HOST_ERROR_KINDS};
-pub use attempt_host::{ArtifactContent, AttemptHost, NewArtifact, OutputStream};
+pub use attempt_host::{AttemptHost, OutputStream};
 pub use budget::Budget;
 pub use config::{Allocation, SandboxConfig};
+pub use describe::check_description;
 pub use grant::{FolderGrant, Grants};
 pub use instance::Instance;
 pub use kind::Kind;

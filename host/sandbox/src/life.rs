@@ -194,7 +194,7 @@ async fn serve(
 /// Makes one call. What a guest returns is an answer; what makes it trap is the end of the instance.
 async fn answer(accessor: &Accessor<Attempt>, kind: &Bound, call: Call, stdio: &Stdio) -> wasmtime::Result<()> {
     let guest = kind.taskwright_task_executor();
-    let failed = |failure| AttemptError::Guest(convert::failure(failure));
+    let failed = |failure| AttemptError::guest(convert::failure(failure));
     let step = |returned: Result<_, _>| returned.map_err(failed).and_then(convert::step).map(Some);
     let reply = match *call.request {
         Request::Start(task) => step(guest.call_start(accessor, convert::task(task)).await?),

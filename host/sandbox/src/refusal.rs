@@ -1,6 +1,8 @@
 //! Why the host did not do what a guest asked for.
 //! Does not end an attempt: what does that is `AttemptError`.
 
+use taskwright_registry::{Failure, Retry, TaskError};
+
 /// A typed answer to a guest. Nothing has been changed when one is returned, except for `Unavailable`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -32,4 +34,30 @@ pub enum Refusal {
     /// Anything else.
     #[error("{0}")]
     Other(String),
+}
+
+impl Refusal {
+    /// The contract's word for it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Refusal::Superseded => "superseded",
+            Refusal::Terminal => "terminal",
+            Refusal::Invalid(_) => "invalid",
+            Refusal::Denied(_) => "denied",
+            Refusal::LimitExceeded { .. } => "limit_exceeded",
+            Refusal::Unavailable => "unavailable",
+            Refusal::Other(_) => "refused",
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    /// What a kind says that cannot go on without what it was refused. Only a host that cannot be reached is worth another
+    /// attempt.
+    fn from(refusal: Refusal) -> Self {
+        let retry = if refusal == Refusal::Unavailable { Retry::Backoff } else { Retry::Never };
+        let error = TaskError { kind: refusal.word().to_owned(), message: refusal.to_string() };
+        Failure { error, retry }
+    }
 }

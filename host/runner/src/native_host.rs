@@ -1,0 +1,165 @@
+//! What a native instance reports through: the claim's own host, behind a count and a gate that closes when the instance is
+//! stopped.
+//! Does not limit anything: the core's limits on a record hold, and a trusted kind has no budget.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp, Usage};
+use taskwright_sandbox::{
+    ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal, StopReason, check_artifact_name,
+};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// The host of one native instance. The instance may hand it to code that outlives it.
+pub(crate) struct NativeHost {
+    reports: Arc<dyn AttemptHost>,
+    stop: watch::Sender<Option<StopReason>>,
+    /// The instance's calls, and its reports that are on their way.
+    pub(crate) at_work: TaskTracker,
+    host_calls: AtomicU64,
+    output_bytes: AtomicU64,
+    artifact_bytes: AtomicU64,
+    messages: AtomicU64,
+}
+
+impl NativeHost {
+    pub(crate) fn new(reports: Arc<dyn AttemptHost>) -> Self {
+        Self {
+            reports,
+            stop: watch::Sender::new(None),
+            at_work: TaskTracker::new(),
+            host_calls: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            artifact_bytes: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+        }
+    }
+
+    /// Closes the gate. The first reason stands.
+    pub(crate) fn stop(&self, why: StopReason) {
+        self.stop.send_if_modified(|stop| {
+            let first = stop.is_none();
+            if first {
+                *stop = Some(why);
+            }
+            first
+        });
+        self.at_work.close();
+    }
+
+    /// Waits until the gate is closed.
+    pub(crate) async fn stopped(&self) -> StopReason {
+        let mut stop = self.stop.subscribe();
+        let why = stop.wait_for(Option::is_some).await.map(|why| *why);
+        why.ok().flatten().unwrap_or(StopReason::Dropped)
+    }
+
+    /// What the instance has reported so far. What was refused is not counted, except for the call.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            host_calls: self.host_calls.load(Relaxed),
+            output_bytes: self.output_bytes.load(Relaxed),
+            artifact_bytes: self.artifact_bytes.load(Relaxed),
+            messages: self.messages.load(Relaxed),
+            instances: 1,
+            ..Usage::default()
+        }
+    }
+
+    /// Counts a call and lets it in. A stop waits for those that are in.
+    ///
+    /// The fence alone would not do: it lets the newest claim write, also after its instance has lain down.
+    fn enter(&self) -> Result<TaskTrackerToken, Refusal> {
+        self.host_calls.fetch_add(1, Relaxed);
+        let token = self.at_work.token();
+        match *self.stop.borrow() {
+            None => Ok(token),
+            Some(StopReason::Superseded) => Err(Refusal::Superseded),
+            Some(why) => Err(Refusal::Other(format!("the instance was stopped: {why}"))),
+        }
+    }
+}
+
+fn add(counter: &AtomicU64, amount: usize) {
+    counter.fetch_add(amount as u64, Relaxed);
+}
+
+#[async_trait]
+impl AttemptHost for NativeHost {
+    async fn state(&self, detail: Option<String>) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        self.reports.state(detail).await
+    }
+
+    async fn progress(&self, progress: Progress) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        self.reports.progress(progress).await
+    }
+
+    async fn output(&self, stream: OutputStream, text: String) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        let bytes = text.len();
+        self.reports.output(stream, text).await?;
+        add(&self.output_bytes, bytes);
+        Ok(())
+    }
+
+    async fn post(&self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<String, Refusal> {
+        let _in = self.enter()?;
+        let id = self.reports.post(parts, in_reply_to).await?;
+        add(&self.messages, 1);
+        Ok(id)
+    }
+
+    async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
+        let _in = self.enter()?;
+        let id = self.reports.request_input(prompt, expected).await?;
+        add(&self.messages, 1);
+        Ok(id)
+    }
+
+    async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        check_artifact_name(&name)?;
+        let bytes = chunk.len();
+        self.reports.draft(name, chunk).await?;
+        add(&self.artifact_bytes, bytes);
+        Ok(())
+    }
+
+    async fn artifact(&self, artifact: NewArtifact) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        artifact.check()?;
+        let bytes = match &artifact.content {
+            ArtifactContent::Bytes(bytes) => bytes.len(),
+            ArtifactContent::Draft | ArtifactContent::Url(_) => 0,
+        };
+        self.reports.artifact(artifact).await?;
+        add(&self.artifact_bytes, bytes);
+        Ok(())
+    }
+
+    async fn link(&self, links: Links) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        self.reports.link(links).await
+    }
+
+    async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        self.reports.checkpoint(state).await
+    }
+
+    fn cancel_requested(&self) -> Option<Cancel> {
+        add(&self.host_calls, 1);
+        self.reports.cancel_requested()
+    }
+
+    fn now(&self) -> Timestamp {
+        add(&self.host_calls, 1);
+        self.reports.now()
+    }
+}
