@@ -50,6 +50,22 @@ pub enum RunnerError {
         /// Where and what.
         violation: SchemaViolation,
     },
+    /// A task was to survive the loss of its host, which its kind does not allow. No task was created.
+    #[error(
+        "a task of the kind `{kind}` with this specification cannot be started again elsewhere: its description does not say so. No task was created; leave `recovery` out"
+    )]
+    CannotReattach {
+        /// The kind.
+        kind: String,
+    },
+    /// The log's beginning was taken away by retention, and the cursor points there.
+    #[error("the events {} to {} are no longer kept; the log goes on at {first}", after + 1, first - 1)]
+    EventsForgotten {
+        /// The cursor.
+        after: u64,
+        /// The first event that is still there.
+        first: u64,
+    },
     /// The task asks nothing at the moment.
     #[error("task {id} asks nothing at the moment: it is {state}. Use `send` for a message that answers nothing")]
     NothingAsked {

@@ -38,7 +38,7 @@ impl EventStream {
     /// The next event that is there already, if one is.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store; `EventsForgotten`, once, if retention has taken away what would have come next.
     pub async fn try_next(&mut self) -> Result<Option<Event>, RunnerError> {
         loop {
             while let Some(event) = self.ready.pop_front() {
@@ -47,6 +47,11 @@ impl EventStream {
                 }
             }
             let page = self.inner.store.events(&self.session, self.cursor, PAGE).await?;
+            if self.cursor > 0 && page.first > self.cursor + 1 {
+                let forgotten = RunnerError::EventsForgotten { after: self.cursor, first: page.first };
+                self.cursor = page.first - 1;
+                return Err(forgotten);
+            }
             let Some(last) = page.events.last() else { return Ok(None) };
             self.cursor = last.seq;
             self.ready.extend(page.events);
@@ -56,7 +61,7 @@ impl EventStream {
     /// Waits for the next event. Cancel-safe: a dropped wait loses nothing.
     ///
     /// # Errors
-    /// Those of the store.
+    /// As `try_next`.
     pub async fn next(&mut self) -> Result<Event, RunnerError> {
         loop {
             self.changes.borrow_and_update();

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{HostRef, Message, MessageId, Phase, State, Task, TaskId, TaskUpdate};
+use taskwright_registry::{HostRef, Message, MessageId, Phase, Recovery, State, Task, TaskId, TaskUpdate};
 use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::instance::Instance;
-use crate::kind::Kind;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
 use crate::settlement::{End, settle, write_down};
@@ -25,6 +24,8 @@ use crate::settlement::{End, settle, write_down};
 const LAST_CALLS: Duration = Duration::from_secs(1);
 /// How long a host without room keeps a task back before it gives it away again.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(250);
+/// How long to wait after the store could not be read.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Messages handed to an instance at one time.
 const DELIVERIES: usize = 16;
 
@@ -38,7 +39,6 @@ enum Side {
 
 struct Execution {
     inner: Arc<Inner>,
-    kind: Kind,
     task: Task,
     /// Whose lease the claim was made under.
     host: HostRef,
@@ -53,6 +53,10 @@ struct Execution {
     cancel_told: bool,
     /// Whether the task was hibernating, so that `reconcile` is due and not `start`.
     resumed: bool,
+    /// When the record is to be read again, after that did not work.
+    look_again: Option<Instant>,
+    /// Until when the instance may go on, once the host is going down.
+    drain_ends: Option<Instant>,
 }
 
 /// Runs a claimed task until its instance is gone and its end written down.
@@ -78,7 +82,6 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
     let cancel_told = task.dispatch.cancel_delivered;
     let mut execution = Execution {
         inner,
-        kind,
         task,
         host,
         reporter,
@@ -89,6 +92,8 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
         in_flight: 0,
         cancel_told,
         resumed,
+        look_again: None,
+        drain_ends: None,
     };
     let end = execution.run(unread).await;
     execution.finish(end).await;
@@ -100,6 +105,11 @@ impl Execution {
         if let Some(end) = self.time_is_up() {
             return end;
         }
+        let mut drain = self.inner.drain.subscribe();
+        if *drain.borrow_and_update() {
+            // Nothing has run: whoever comes next takes it up as it is.
+            return End::NotBegun { resumed: self.resumed };
+        }
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
         self.deliver_all(unread);
         self.tell_cancel();
@@ -107,7 +117,7 @@ impl Execution {
         let lease = self.inner.lease.clone();
         let host = self.host.clone();
         let mut lease_lost = std::pin::pin!(lease.lost(&host));
-        let mut drain = self.inner.drain.subscribe();
+        let mut checkpoints = self.reporter.checkpoints();
         let mut abort = self.inner.aborts.subscribe();
         let mut look = true;
         loop {
@@ -115,6 +125,9 @@ impl Execution {
                 match self.look().await {
                     Ok(()) => {}
                     Err(end) => return end,
+                }
+                if self.drain_ends.is_some() && self.may_be_given_back() && self.rests() {
+                    return self.give_back();
                 }
             }
             // A fresh instance hears what has come in before it begins: an answer that came while no instance was there
@@ -150,20 +163,34 @@ impl Execution {
                     if let Some(end) = self.time_is_up() {
                         return end;
                     }
+                    look = self.look_again.take_if(|at| *at <= Instant::now()).is_some();
                 }
                 () = listed(&mut abort, &self.task.id) => {
                     self.instance.stop(StopReason::Canceled);
                     return End::CancelForced;
                 }
-                () = raised(&mut drain) => return self.drained(&mut main).await,
+                () = raised(&mut drain), if self.drain_ends.is_none() => {
+                    self.drain_ends = Some(Instant::now() + self.inner.config.drain_grace);
+                    checkpoints.mark_unchanged();
+                    look = true;
+                }
+                kept = checkpoints.changed(), if self.drain_ends.is_some() && self.may_be_given_back() => {
+                    // What is done since then would be done again.
+                    if kept.is_ok() {
+                        return self.give_back();
+                    }
+                }
             }
         }
     }
 
     fn next_timer(&self) -> Option<Instant> {
-        let at = [self.task.cancel_forced_at(), self.task.deadline].into_iter().flatten().min()?;
-        let wait = (at - self.inner.store.now()).to_std().unwrap_or(Duration::ZERO);
-        Some(Instant::now() + wait)
+        let times = [self.task.cancel_forced_at(), self.task.deadline, self.task.attempt_ends_at()];
+        let at = times.into_iter().flatten().min().map(|at| {
+            let wait = (at - self.inner.store.now()).to_std().unwrap_or(Duration::ZERO);
+            Instant::now() + wait
+        });
+        [at, self.look_again, self.drain_ends].into_iter().flatten().min()
     }
 
     fn time_is_up(&self) -> Option<End> {
@@ -176,7 +203,34 @@ impl Execution {
             self.instance.stop(StopReason::Deadline);
             return Some(End::DeadlineReached);
         }
+        if self.task.attempt_ends_at().is_some_and(|ends| ends <= now) {
+            self.instance.stop(StopReason::Deadline);
+            return Some(End::AttemptTimedOut);
+        }
+        if self.drain_ends.is_some_and(|ends| ends <= Instant::now()) {
+            return Some(if self.may_be_given_back() {
+                self.give_back()
+            } else {
+                self.instance.stop(StopReason::Drain);
+                End::Interrupted
+            });
+        }
         None
+    }
+
+    /// Whether another host may start the task again within the same attempt.
+    fn may_be_given_back(&self) -> bool {
+        self.task.recovery == Recovery::Reattach
+    }
+
+    /// Whether the instance does nothing but wait for the session.
+    fn rests(&self) -> bool {
+        self.task.state == State::AwaitingInput && self.in_flight == 0
+    }
+
+    fn give_back(&self) -> End {
+        self.instance.stop(StopReason::Drain);
+        End::Drained
     }
 
     fn context(&self) -> TaskContext {
@@ -197,8 +251,8 @@ impl Execution {
                 return Err(End::Superseded);
             }
             Err(error) => {
-                // The next change or write brings us back here.
                 tracing::warn!(task = %self.task.id, %error, "a task cannot be read now");
+                self.look_again = Some(Instant::now() + LOOK_AGAIN);
                 return Ok(());
             }
         };
@@ -215,7 +269,10 @@ impl Execution {
         if self.task.dispatch.unread as usize > self.in_flight && self.in_flight < DELIVERIES {
             match self.inner.store.unread(&self.task.session_id, &self.task.id, DELIVERIES).await {
                 Ok(unread) => self.deliver_all(unread),
-                Err(error) => tracing::warn!(task = %self.task.id, %error, "messages cannot be read now"),
+                Err(error) => {
+                    tracing::warn!(task = %self.task.id, %error, "messages cannot be read now");
+                    self.look_again = Some(Instant::now() + LOOK_AGAIN);
+                }
             }
         }
         Ok(())
@@ -312,26 +369,6 @@ impl Execution {
         match result {
             Ok(step) => End::Step(step),
             Err(error) => self.error(error),
-        }
-    }
-
-    /// The host is going down. A kind that can be taken up again is given back at once; another gets the grace to end.
-    async fn drained(&mut self, main: &mut Option<Call<Result<Step, AttemptError>>>) -> End {
-        if self.kind.description().can_reattach {
-            self.instance.stop(StopReason::Drain);
-            return End::Drained;
-        }
-        let Some(call) = main.as_mut() else {
-            self.instance.stop(StopReason::Drain);
-            return End::Interrupted;
-        };
-        match tokio::time::timeout(self.inner.config.drain_grace, call).await {
-            Ok(Ok(step)) => End::Step(step),
-            Ok(Err(error)) => self.error(error),
-            Err(_) => {
-                self.instance.stop(StopReason::Drain);
-                End::Interrupted
-            }
         }
     }
 

@@ -3,14 +3,38 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Written once where a log has reached its cap.
 const CAPPED: &str = "[further output is not kept]\n";
 
+/// The log of one attempt. Each has a file of its own, so that what a straggler still writes never lands in its successor's.
+fn file_of(folder: &Path, attempt: u32) -> PathBuf {
+    folder.join(format!("output.{attempt}.log"))
+}
+
+/// The attempts that have left output, in order.
+fn attempts(folder: &Path) -> std::io::Result<Vec<u32>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut attempts = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let number: Option<u32> =
+            name.to_str().and_then(|name| name.strip_prefix("output.")?.strip_suffix(".log")?.parse().ok());
+        attempts.extend(number);
+    }
+    attempts.sort_unstable();
+    Ok(attempts)
+}
+
 struct Log {
     file: Option<File>,
+    /// By this attempt and all before it.
     written: u64,
     capped: bool,
 }
@@ -18,16 +42,17 @@ struct Log {
 /// The writing end. Clones share the file.
 #[derive(Clone)]
 pub(crate) struct OutputLog {
-    path: Arc<PathBuf>,
+    folder: Arc<PathBuf>,
+    attempt: u32,
     cap: u64,
     log: Arc<Mutex<Log>>,
 }
 
 impl OutputLog {
-    /// Opens nothing yet: a task without output has no log.
-    pub(crate) fn new(path: PathBuf, cap: u64) -> Self {
+    /// Opens nothing yet: an attempt without output has no log. The cap is for all attempts together.
+    pub(crate) fn new(folder: PathBuf, attempt: u32, cap: u64) -> Self {
         let log = Log { file: None, written: 0, capped: false };
-        Self { path: Arc::new(path), cap, log: Arc::new(Mutex::new(log)) }
+        Self { folder: Arc::new(folder), attempt, cap, log: Arc::new(Mutex::new(log)) }
     }
 
     /// Appends text, at most up to the cap. The write ends in the page cache, which takes microseconds, so it is made
@@ -38,11 +63,11 @@ impl OutputLog {
             return Ok(());
         }
         if log.file.is_none() {
-            if let Some(folder) = self.path.parent() {
-                std::fs::create_dir_all(folder)?;
+            std::fs::create_dir_all(self.folder.as_path())?;
+            let file = OpenOptions::new().create(true).append(true).open(file_of(&self.folder, self.attempt))?;
+            for attempt in attempts(&self.folder)? {
+                log.written += std::fs::metadata(file_of(&self.folder, attempt))?.len();
             }
-            let file = OpenOptions::new().create(true).append(true).open(self.path.as_path())?;
-            log.written = file.metadata()?.len();
             log.file = Some(file);
         }
         let room = self.cap.saturating_sub(log.written);
@@ -66,17 +91,18 @@ impl OutputLog {
     }
 }
 
-/// The reading end: gives what has been appended since it was last asked.
+/// The reading end: gives what has been appended since it was last asked, attempt after attempt.
 #[derive(Debug)]
 pub struct OutputTail {
-    path: PathBuf,
+    folder: PathBuf,
+    attempt: u32,
     offset: u64,
     pending: Vec<u8>,
 }
 
 impl OutputTail {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, offset: 0, pending: Vec::new() }
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, attempt: 0, offset: 0, pending: Vec::new() }
     }
 
     /// What has come since the last call; empty if nothing has. Reads at most 1 MiB at a time, whole characters only.
@@ -84,11 +110,26 @@ impl OutputTail {
     /// # Errors
     /// Those of reading the file; a file that is not there yet is no error.
     pub fn read(&mut self) -> std::io::Result<String> {
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
-            Err(error) => return Err(error),
-        };
+        loop {
+            let next = attempts(&self.folder)?.into_iter().find(|attempt| *attempt > self.attempt);
+            let text = self.read_attempt()?;
+            match next {
+                // The attempt before had ended by the time its successor's log was seen.
+                Some(next) if text.is_empty() => {
+                    self.attempt = next;
+                    self.offset = 0;
+                    self.pending.clear();
+                }
+                _ => return Ok(text),
+            }
+        }
+    }
+
+    fn read_attempt(&mut self) -> std::io::Result<String> {
+        if self.attempt == 0 {
+            return Ok(String::new());
+        }
+        let mut file = File::open(file_of(&self.folder, self.attempt))?;
         file.seek(SeekFrom::Start(self.offset))?;
         let read = file.take(1024 * 1024).read_to_end(&mut self.pending)?;
         self.offset += read as u64;
@@ -111,8 +152,8 @@ mod tests {
     #[test]
     fn a_log_is_capped_and_says_so_once() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t/output.log");
-        let log = OutputLog::new(path.clone(), 10);
+        let path = folder.path().join("t");
+        let log = OutputLog::new(path.clone(), 1, 10);
         let mut tail = OutputTail::new(path);
         assert_eq!(tail.read().unwrap(), "");
         log.append("12345\n").unwrap();
@@ -126,11 +167,30 @@ mod tests {
     #[test]
     fn a_reader_never_sees_half_a_character() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("output.log");
+        let path = file_of(folder.path(), 1);
         std::fs::write(&path, &"€".as_bytes()[..2]).unwrap();
-        let mut tail = OutputTail::new(path.clone());
+        let mut tail = OutputTail::new(folder.path().to_owned());
         assert_eq!(tail.read().unwrap(), "");
         std::fs::write(&path, "€").unwrap();
         assert_eq!(tail.read().unwrap(), "€");
+    }
+
+    // L5
+    #[test]
+    fn what_a_straggler_writes_does_not_land_in_its_successors_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let straggler = OutputLog::new(folder.path().to_owned(), 1, 100);
+        straggler.append("one\n").unwrap();
+        let mut tail = OutputTail::new(folder.path().to_owned());
+        let successor = OutputLog::new(folder.path().to_owned(), 3, 100);
+        successor.append("two\n").unwrap();
+        assert_eq!(tail.read().unwrap(), "one\n");
+        assert_eq!(tail.read().unwrap(), "two\n");
+        straggler.append("late\n").unwrap();
+        successor.append("three\n").unwrap();
+        assert_eq!(tail.read().unwrap(), "three\n");
+        let capped = OutputLog::new(folder.path().to_owned(), 4, 20);
+        capped.append("four and more\n").unwrap();
+        assert_eq!(tail.read().unwrap(), format!("f\n{CAPPED}"), "one cap for all attempts");
     }
 }

@@ -12,7 +12,7 @@ use taskwright_registry::{
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
 use taskwright_store::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::chance::Chance;
 use crate::fenced_writer::FencedWriter;
@@ -60,7 +60,7 @@ pub(crate) struct Reporter {
     chance: Arc<Chance>,
     folder: String,
     cancel: Mutex<Option<Cancel>>,
-    checkpoint: Mutex<Option<Vec<u8>>>,
+    checkpoint: watch::Sender<Option<Vec<u8>>>,
     drafts: tokio::sync::Mutex<Drafts>,
 }
 
@@ -84,13 +84,13 @@ impl Reporter {
             writer: Arc::new(FencedWriter::new(inner.store.clone(), inner.lease.clone(), host, task)),
             files: inner.files.clone(),
             slot: Slot::new(inner.slots.clone(), permit),
-            output: OutputLog::new(inner.files.output_log(&task.id), config.output_log_bytes),
+            output: OutputLog::new(inner.files.task_folder(&task.id), task.attempt, config.output_log_bytes),
             progress: Arc::default(),
             progress_interval: config.progress_interval,
             chance: inner.chance.clone(),
             folder: task.folder(),
             cancel: Mutex::new(task.cancel.clone()),
-            checkpoint: Mutex::new(checkpoint),
+            checkpoint: watch::channel(checkpoint).0,
             drafts: tokio::sync::Mutex::default(),
         })
     }
@@ -101,7 +101,12 @@ impl Reporter {
     }
 
     pub(crate) fn checkpoint(&self) -> Option<Vec<u8>> {
-        self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.checkpoint.borrow().clone()
+    }
+
+    /// Hears of each checkpoint that is accepted from now on.
+    pub(crate) fn checkpoints(&self) -> watch::Receiver<Option<Vec<u8>>> {
+        self.checkpoint.subscribe()
     }
 
     /// Writes a line of the host's own into the task's output.
@@ -271,7 +276,7 @@ impl AttemptHost for Reporter {
 
     async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal> {
         self.write("checkpoint", TaskUpdate { checkpoint: Some(state.clone()), ..self.writer.blank() }).await?;
-        *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+        self.checkpoint.send_replace(Some(state));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Backoff, CancelPolicy, ClosePolicy, Lineage, NewTask, Task, TaskId, Timestamp, Visibility, WakePolicy,
+    Backoff, CancelPolicy, ClosePolicy, Lineage, NewTask, Recovery, Task, TaskId, Timestamp, Visibility, WakePolicy,
 };
 use taskwright_store::Created;
 
@@ -17,12 +17,13 @@ pub struct TaskRequest<'a> {
     session: &'a Session,
     new: NewTask,
     deadline_in: Option<Duration>,
+    recovery: Option<Recovery>,
 }
 
 impl<'a> TaskRequest<'a> {
     pub(crate) fn new(session: &'a Session, kind: String, spec: Value) -> Self {
         let id = TaskId::new(session.inner.store.now(), session.inner.chance.bits());
-        Self { session, new: NewTask::new(id, session.id.clone(), kind, spec), deadline_in: None }
+        Self { session, new: NewTask::new(id, session.id.clone(), kind, spec), deadline_in: None, recovery: None }
     }
 
     /// The id, for a caller that wants to be able to repeat the creation. A new one otherwise.
@@ -109,6 +110,20 @@ impl<'a> TaskRequest<'a> {
         self
     }
 
+    /// How long one attempt may take from its first instance on, hibernation included, in whole milliseconds. One that takes
+    /// longer has failed with `timeout` and is tried again if there are attempts left.
+    pub fn attempt_timeout(mut self, time: Duration) -> Self {
+        self.new.attempt_timeout_ms = Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// What follows the loss of the host; what the kind's description allows unless said. A task of a kind that can be
+    /// started again may be bound to its host all the same, and not the other way round.
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = Some(recovery);
+        self
+    }
+
     /// Not to be started before.
     pub fn not_before(mut self, at: Timestamp) -> Self {
         self.new.not_before = Some(at);
@@ -118,7 +133,7 @@ impl<'a> TaskRequest<'a> {
     /// Creates the task. It is durable when this returns, and the record is returned as it is stored.
     ///
     /// # Errors
-    /// `UnknownKind`; `Spec` with a JSON pointer; `Store(Conflict)`, `Store(NameTaken)`, `Store(Rejected)`. Nothing has been
+    /// `UnknownKind`; `Spec` with a JSON pointer; `CannotReattach`; `Store(Conflict)`, `Store(NameTaken)`, `Store(Rejected)`. Nothing has been
     /// created then.
     pub async fn create(self) -> Result<Task, RunnerError> {
         self.create_or_find().await.map(|created| created.task)
@@ -133,6 +148,11 @@ impl<'a> TaskRequest<'a> {
         let kind = inner.catalog.get(&self.new.kind)?;
         kind.check_spec(&self.new.spec)
             .map_err(|violation| RunnerError::Spec { kind: self.new.kind.clone(), violation })?;
+        let allows = if kind.description().can_reattach { Recovery::Reattach } else { Recovery::HostBound };
+        self.new.recovery = self.recovery.unwrap_or(allows);
+        if self.new.recovery == Recovery::Reattach && allows == Recovery::HostBound {
+            return Err(RunnerError::CannotReattach { kind: self.new.kind.clone() });
+        }
         if let Some(time) = self.deadline_in
             && let Ok(time) = chrono::TimeDelta::from_std(time)
         {

@@ -110,7 +110,7 @@ impl SessionFiles {
     /// # Errors
     /// `Unusable`; some of the files may be gone then.
     pub(crate) async fn remove_task(&self, task: &TaskId) -> Result<(), FilesError> {
-        let folder = self.root.join(".tasks").join(task.as_str());
+        let folder = self.task_folder(task);
         match tokio::fs::remove_dir_all(&folder).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(FilesError::Unusable { root: folder, reason: error.to_string() })
@@ -119,9 +119,9 @@ impl SessionFiles {
         }
     }
 
-    /// Where the log of a task's output lies.
-    pub(crate) fn output_log(&self, task: &TaskId) -> PathBuf {
-        self.root.join(".tasks").join(task.as_str()).join("output.log")
+    /// Where the files of a task lie.
+    pub(crate) fn task_folder(&self, task: &TaskId) -> PathBuf {
+        self.root.join(".tasks").join(task.as_str())
     }
 }
 

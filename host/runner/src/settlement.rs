@@ -25,6 +25,13 @@ pub(crate) enum End {
     Drained,
     /// The host is going down; the task cannot be taken up again.
     Interrupted,
+    /// The attempt has taken as long as it may.
+    AttemptTimedOut,
+    /// The host was going down before anything ran.
+    NotBegun {
+        /// Whether the task was hibernating.
+        resumed: bool,
+    },
     /// The host had no room for another instance; nothing ran.
     NoRoom {
         /// Whether the task was hibernating.
@@ -81,10 +88,17 @@ pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter
             TaskUpdate { state: Some(State::Canceled), summary: Some(summary), ..base }
         }
         End::DeadlineReached => fail(failed("timeout", "the task's deadline was reached".to_owned())),
-        End::NoRoom { resumed: true } => {
+        End::AttemptTimedOut => {
+            let allowed = task.attempt_timeout_ms.unwrap_or_default();
+            let message = format!("the attempt took longer than the {allowed} ms that it may take");
+            fail(Failure { retry: Retry::Backoff, ..failed("timeout", message) })
+        }
+        End::NoRoom { resumed: true } | End::NotBegun { resumed: true } => {
             TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now) }), ..base }
         }
-        End::Drained | End::NoRoom { resumed: false } => TaskUpdate { dispatch: Some(DispatchChange::Release), ..base },
+        End::Drained | End::NoRoom { resumed: false } | End::NotBegun { resumed: false } => {
+            TaskUpdate { dispatch: Some(DispatchChange::Release), ..base }
+        }
         End::Interrupted => fail(failed(
             "interrupted",
             "its host was shut down, and the kind cannot be taken up again by another".to_owned(),
