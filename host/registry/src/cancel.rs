@@ -3,7 +3,7 @@
 
 use crate::size::check_len;
 use crate::transition::{Payloads, enter, finish};
-use crate::{Applied, Cancel, Phase, Rejection, State, Task, Timestamp, clean_text, limit};
+use crate::{Applied, Cancel, Held, Phase, Rejection, State, Task, Timestamp, clean_text, limit};
 
 /// What a cancel did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub fn request_cancel(task: &Task, reason: Option<&str>, now: Timestamp) -> Resu
             events: Vec::new(),
             wakes: Vec::new(),
             payloads: Payloads::default(),
+            held: Held::AsBefore,
         };
         Ok((applied, effect))
     };

@@ -168,6 +168,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
             host: None,
             attempt_started_at: None,
             unread: 0,
+            held: 0,
             cancel_delivered: false,
             resumed: false,
             last_input_request: None,

@@ -43,7 +43,7 @@ pub use state::{State, UnknownState};
 pub use task::{
     Artifact, Cancel, CheckpointInfo, Dispatch, HostRef, InputRequest, Lineage, Links, Phase, Progress, Task, TaskError,
 };
-pub use transition::{Applied, Payloads, Rejection, apply};
+pub use transition::{Applied, Held, Payloads, Rejection, apply};
 pub use update::{DispatchChange, NewInputRequest, Supersede, TaskUpdate};
 pub use usage::Usage;
 pub use wake::{Wake, WakeCause, wake_text};

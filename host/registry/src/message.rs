@@ -175,8 +175,9 @@ pub fn same_message(stored: &Message, task_id: &TaskId, new: &NewMessage) -> boo
     *stored == as_stored(task_id, new.clone(), stored.created_at)
 }
 
-/// Notes that the instance behind `fence` has taken one message (L29). Also accepted from the instance of a task that has
-/// ended meanwhile: what was taken stays taken.
+/// Notes that the instance behind `fence` has taken one message (L29). Until its next checkpoint the message is held: an
+/// instance that is lost before gives it back (L39). Also accepted from the instance of a task that has ended or lain down
+/// meanwhile: what was taken stays taken.
 ///
 /// # Errors
 /// `Superseded`.
@@ -184,5 +185,6 @@ pub fn acknowledge(task: &Task, fence: Fence, now: Timestamp) -> Result<Applied,
     check_fence(task, Some(fence))?;
     let mut next = task.clone();
     next.dispatch.unread = next.dispatch.unread.saturating_sub(1);
+    next.dispatch.held += u32::from(task.dispatch.phase == Phase::Resident);
     Ok(finish(task, next, &[], Payloads::default(), now))
 }

@@ -173,6 +173,10 @@ pub struct Dispatch {
     pub attempt_started_at: Option<Timestamp>,
     /// Messages to the task that no instance has taken yet.
     pub unread: u32,
+    /// Messages that the instance has taken since its newest checkpoint. They exist in its memory alone, and come back if it
+    /// is lost.
+    #[serde(default)]
+    pub held: u32,
     /// Whether an instance has been told of the cancel.
     pub cancel_delivered: bool,
     /// Whether the newest claim woke a hibernating task, so that its instance owes `reconcile` and not `start`.

@@ -72,6 +72,18 @@ pub struct Payloads {
     pub checkpoint: Option<Vec<u8>>,
 }
 
+/// What becomes of the messages that an instance holds (L39).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Held {
+    /// They are still held, or there are none.
+    #[default]
+    AsBefore,
+    /// They are taken for good: what they told is in a checkpoint, or the instance has left by itself.
+    Settled,
+    /// They are unread again.
+    GivenBack,
+}
+
 /// An accepted change. A store writes all of it in one transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
@@ -85,6 +97,8 @@ pub struct Applied {
     pub wakes: Vec<WakeCause>,
     /// What is written beside the record.
     pub payloads: Payloads,
+    /// What becomes of the messages that the instance holds.
+    pub held: Held,
 }
 
 /// Decides one update.
@@ -122,6 +136,12 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
         payloads.checkpoint = Some(bytes);
     }
     let ends = update.state.is_some_and(State::is_terminal);
+    let leaves = Leaves {
+        something: ends
+            || payloads.checkpoint.is_some()
+            || matches!(update.dispatch, Some(DispatchChange::Hibernate { .. })),
+        nothing: update.supersede.is_some() || matches!(update.dispatch, Some(DispatchChange::Release)),
+    };
     // L14: an outcome beats a question in the same update.
     if let (Some(request), false) = (update.input_request, ends) {
         let id = InputRequestId::after(task.dispatch.last_input_request.as_ref(), now, request.random);
@@ -151,6 +171,7 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
     if let (Some(change), false) = (update.dispatch, ends) {
         change_dispatch(&mut task, change, now)?;
     }
+    let held = settle_held(&mut task, &leaves);
     task.usage = task.usage.plus(update.usage);
     if before.state != task.state {
         changes.push("state");
@@ -158,7 +179,31 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
             changes.push("input_request");
         }
     }
-    Ok(finish(before, task, &changes, payloads, now))
+    Ok(Applied { held, ..finish(before, task, &changes, payloads, now) })
+}
+
+/// What an update says about the memory of the instance.
+struct Leaves {
+    /// What it knew is kept, or it left by itself and knew what it did.
+    something: bool,
+    /// It is gone, and the next one begins at the checkpoint.
+    nothing: bool,
+}
+
+/// L39: what the lost memory of an instance knew of messages is given again.
+fn settle_held(task: &mut Task, leaves: &Leaves) -> Held {
+    if task.dispatch.held == 0 {
+        return Held::AsBefore;
+    }
+    if leaves.something {
+        task.dispatch.held = 0;
+        return Held::Settled;
+    }
+    if leaves.nothing {
+        task.dispatch.unread += std::mem::take(&mut task.dispatch.held);
+        return Held::GivenBack;
+    }
+    Held::AsBefore
 }
 
 /// Compares, stamps and derives events and wakes. `changes` are those that a session can see.
@@ -185,7 +230,7 @@ pub(crate) fn finish(
         }
     }
     let wakes = causes_of_change(before, &task);
-    Applied { task, changed, events, wakes, payloads }
+    Applied { task, changed, events, wakes, payloads, held: Held::AsBefore }
 }
 
 /// L1, L2: what a finished task still takes.

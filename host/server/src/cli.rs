@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
-use taskwright_registry::{SessionId, State, WakePolicy};
+use taskwright_registry::{LeaseLength, SessionId, State, WakePolicy};
 
-use crate::duration::{Deadline, deadline, span};
+use crate::duration::{Deadline, Keep, deadline, keep, lease, span};
 use crate::exit_code::{self, refused};
 use crate::grant::Grant;
 
@@ -69,6 +69,10 @@ pub(crate) enum Command {
     Kinds(KindsCommand),
     /// Work off the store until told to stop.
     Serve(ServeArgs),
+    /// List the processes that hold tasks, and those that were lost while they did.
+    Hosts,
+    /// Forget tasks that have been over for long enough, with their files, and the beginning of the log.
+    Prune(PruneArgs),
 }
 
 /// What a new task is.
@@ -98,6 +102,12 @@ pub(crate) struct CreateArgs {
     /// When the task must be over: a span such as 10m, or a time such as 2026-01-31T12:00:00Z.
     #[arg(long, value_name = "WHEN", value_parser = deadline)]
     pub(crate) deadline: Option<Deadline>,
+    /// How long one attempt may take, such as 10m, hibernation included; one that takes longer has failed.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) attempt_timeout: Option<Duration>,
+    /// Never start the task again after the loss of its process, even if its kind allows that.
+    #[arg(long)]
+    pub(crate) host_bound: bool,
 }
 
 impl CreateArgs {
@@ -295,4 +305,27 @@ pub(crate) struct ServeArgs {
     /// How many tasks are at work at one time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) slots: Option<u32>,
+    /// How long this process may be silent before others take its tasks over, from 1s to 10m.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = lease)]
+    pub(crate) lease: LeaseLength,
+    /// How long tasks are kept after their end: a span such as 30d, or `forever`.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = keep)]
+    pub(crate) keep: Keep,
+    /// How long tasks may go on when this process is told to stop.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub(crate) drain_grace: Duration,
+    /// How many lost processes one task may have before it is not started again.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) max_crashes: u32,
+}
+
+/// `prune`.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    /// How long ago a task must have ended.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = span)]
+    pub(crate) older_than: Duration,
+    /// Say how many it would be, and forget nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

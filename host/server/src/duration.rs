@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use taskwright_registry::Timestamp;
+use taskwright_registry::{LeaseLength, Timestamp};
 
 /// Reads `500ms`, `30s`, `5m`, `2h`, `7d`, or a number of seconds.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
@@ -41,6 +41,25 @@ pub(crate) fn deadline(text: &str) -> Result<Deadline, String> {
     }
 }
 
+/// Reads how long a lease lasts.
+pub(crate) fn lease(text: &str) -> Result<LeaseLength, String> {
+    LeaseLength::new(span(text)?).map_err(|error| error.to_string())
+}
+
+/// How long tasks are kept after their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// So long.
+    For(Duration),
+    /// Nothing is forgotten.
+    Forever,
+}
+
+/// Reads a span, or `forever`.
+pub(crate) fn keep(text: &str) -> Result<Keep, String> {
+    if text == "forever" { Ok(Keep::Forever) } else { span(text).map(Keep::For) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +72,14 @@ mod tests {
         for wrong in ["", "s", "-1s", "1.5s", "3 s", "1w", "99999999999999999999s", "18446744073709551615d"] {
             assert!(span(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_lease_has_bounds_and_keeping_may_have_none() {
+        assert!(lease("500ms").is_err_and(|error| error.contains("1s")));
+        assert!(lease("2s").is_ok());
+        assert_eq!((keep("forever"), keep("1d")), (Ok(Keep::Forever), Ok(Keep::For(Duration::from_secs(86_400)))));
+        assert!(keep("never").is_err());
     }
 
     #[test]

@@ -67,10 +67,8 @@ impl Home {
     }
 
     /// A runner over the store, with the cache of compiled code.
-    pub(crate) fn runner(&self, store: Arc<dyn Store>, slots: Option<usize>) -> Result<Runner> {
-        let mut config = RunnerConfig::default();
+    pub(crate) fn runner(&self, store: Arc<dyn Store>, mut config: RunnerConfig) -> Result<Runner> {
         config.sandbox.cache_dir = Some(self.dir.join("cache"));
-        config.slots = slots.unwrap_or(config.slots);
         Ok(Runner::open_shared(store, self.files(), config)?)
     }
 

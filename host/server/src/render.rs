@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Direction, Event, EventBody, Message, Part, State, Task, Timestamp, Usage, clean_line, clean_text,
+    Direction, Event, EventBody, Message, Part, Recovery, State, Task, Timestamp, Usage, clean_line, clean_text,
 };
 
 use crate::home::Home;
@@ -202,6 +202,7 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         (phase, Some(due)) => format!("{}, due {}", phase.as_str(), time(due)),
         (phase, None) => phase.as_str().to_owned(),
     };
+    let host = task.dispatch.host.as_ref().map(|host| format!("{}, epoch {}", host.id, host.epoch)).unwrap_or_default();
     let unread = if task.dispatch.unread == 0 { String::new() } else { task.dispatch.unread.to_string() };
     fields(&[
         ("task", task.id.to_string()),
@@ -228,18 +229,31 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ("spec", line(&task.spec.to_string())),
         ("attempt", tries),
         ("retry at", at(task.retry_at)),
+        ("if its host is lost", recovery(task)),
         ("phase", phase),
+        ("host", host),
         ("unread", unread),
         ("links", links.join("\n")),
         ("parent", parent.join(", ")),
         ("wake", serde_word(&task.wake_policy)),
         ("deadline", at(task.deadline)),
+        ("attempt ends", at(task.attempt_ends_at().filter(|_| task.state.is_live()))),
         ("checkpoint", checkpoint.unwrap_or_default()),
         ("usage", usage_more),
         ("created", format!("{} ({} ago)", time(task.created_at), age(task.created_at, now))),
         ("started", at(task.started_at)),
         ("finished", at(task.finished_at)),
     ])
+}
+
+/// What becomes of a live task when its host is lost.
+fn recovery(task: &Task) -> String {
+    let text = match task.recovery {
+        _ if task.state.is_terminal() => "",
+        Recovery::HostBound => "it ends as orphaned",
+        Recovery::Reattach => "it starts again from its checkpoint",
+    };
+    text.to_owned()
 }
 
 /// The word that a policy is stored as.

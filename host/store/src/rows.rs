@@ -11,13 +11,24 @@ use taskwright_registry::{
 
 use crate::{Change, FinishedPlace, LeaseTime, Order, StoreError, TaskFilter};
 
+/// Whether an instance has taken a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Not yet, or it came back.
+    No,
+    /// It is in the memory of the instance alone.
+    Held,
+    /// For good.
+    Settled,
+}
+
 /// A message with what the store knows about it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredMessage {
     /// The message.
     pub(crate) message: Message,
     /// Whether an instance has taken it.
-    pub(crate) taken: bool,
+    pub(crate) taken: Taken,
     /// Whether it answered a question.
     pub(crate) answered: bool,
 }
@@ -153,8 +164,10 @@ pub(crate) trait Transaction: Rows {
     async fn put_checkpoint(&mut self, id: &TaskId, checkpoint: Vec<u8>) -> Result<(), StoreError>;
     /// Writes a message that no instance has taken.
     async fn insert_message(&mut self, message: &Message, answered: bool) -> Result<(), StoreError>;
-    /// Notes that an instance has taken a message.
-    async fn take_message(&mut self, id: &MessageId) -> Result<(), StoreError>;
+    /// Notes whether an instance has taken a message.
+    async fn take_message(&mut self, id: &MessageId, taken: Taken) -> Result<(), StoreError>;
+    /// Notes what has become of the messages of a task that are held.
+    async fn release_held(&mut self, task: &TaskId, into: Taken) -> Result<(), StoreError>;
     /// Gives an event the next number of its session.
     async fn append_event(
         &mut self,

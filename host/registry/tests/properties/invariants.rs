@@ -47,6 +47,7 @@ all![
     invariant_34_updated_at_never_goes_back,
     invariant_36_what_a_lost_host_held_goes_on_or_ends_in_one_write,
     invariant_38_an_attempt_is_timed_from_its_first_instance,
+    invariant_39_what_a_lost_instance_held_comes_back,
 ];
 
 fn hold(condition: bool, broken: &str) -> Result<(), String> {
@@ -365,9 +366,9 @@ fn invariant_36_what_a_lost_host_held_goes_on_or_ends_in_one_write(step: &Step, 
     hold(after.crashes == before.crashes + 1, "a loss was not counted")?;
     hold(after.dispatch.phase == Phase::Ready, "a task that is to start again is not ready")?;
     hold(after.dispatch.due_at.is_some_and(|due_at| due_at <= step.now), "it waits although nothing failed")?;
-    let kept = |task: &Task| {
-        (task.state, task.input_request.clone(), task.checkpoint.clone(), task.dispatch.unread, task.cancel.clone())
-    };
+    let kept = |task: &Task| (task.state, task.input_request.clone(), task.checkpoint.clone(), task.cancel.clone());
+    let inbox = |task: &Task| task.dispatch.unread + task.dispatch.held;
+    hold(inbox(after) == inbox(before), "the next attempt lacks messages")?;
     hold(kept(after) == kept(before), "the next attempt lacks what the lost one had")
 }
 
@@ -387,4 +388,15 @@ fn invariant_38_an_attempt_is_timed_from_its_first_instance(step: &Step, _: &Lif
         (None, _) => true,
     };
     hold(!(sleeps && step.outcome.is_ok()) || in_time, "a task sleeps beyond the end of its attempt")
+}
+
+// L39
+fn invariant_39_what_a_lost_instance_held_comes_back(step: &Step, life: &Life) -> Result<(), String> {
+    let (before, after) = (&step.before.dispatch, &step.after().dispatch);
+    hold(after.held == life.held, "held is not what was taken since the checkpoint")?;
+    hold(after.held == 0 || after.phase == Phase::Resident, "something is held by nobody")?;
+    let gone = before.phase == Phase::Resident && after.phase == Phase::Ready && step.outcome.is_ok();
+    let kept = step.command.update().is_some_and(|update| update.checkpoint.is_some());
+    let back = after.unread == before.unread + before.held;
+    hold(!gone || kept || back, "a message went with the instance that had taken it")
 }

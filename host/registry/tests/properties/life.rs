@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 use taskwright_registry::{
     Applied, Artifact, CancelPolicy, Direction, DispatchChange, EventBody, Failure, Fence, HostId, HostRef,
-    InputRequestId, Links, Message, MessageId, NewInputRequest, NewMessage, NewTask, Part, Progress, Rejection, Retry,
-    Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, acknowledge, apply, create,
-    record_message, request_cancel, settle_failure, settle_loss,
+    InputRequestId, Links, Message, MessageId, NewInputRequest, NewMessage, NewTask, Part, Phase, Progress, Rejection,
+    Retry, Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, acknowledge, apply,
+    create, record_message, request_cancel, settle_failure, settle_loss,
 };
 
 use crate::wish::{Ask, Birth, Leave, Reply, Wish, Writer};
@@ -83,6 +83,8 @@ pub(crate) struct Life {
     pub(crate) claims: u32,
     pub(crate) attempts: u32,
     pub(crate) unread: u32,
+    /// What the instance took since its newest checkpoint.
+    pub(crate) held: u32,
     pub(crate) artifacts: usize,
     pub(crate) links: BTreeSet<String>,
 }
@@ -111,6 +113,7 @@ impl Life {
             claims: 0,
             attempts: 1,
             unread: 0,
+            held: 0,
             artifacts: 0,
             links: BTreeSet::new(),
         }
@@ -164,12 +167,25 @@ impl Life {
                     self.fences.push(after.fence());
                 }
                 self.attempts += u32::from(update.supersede.is_some());
+                let leaves = matches!(update.dispatch, Some(DispatchChange::Hibernate { .. }));
+                if update.checkpoint.is_some() || leaves || after.state.is_terminal() {
+                    self.held = 0;
+                } else if update.supersede.is_some() || matches!(update.dispatch, Some(DispatchChange::Release)) {
+                    self.unread += std::mem::take(&mut self.held);
+                }
                 self.artifacts += update.artifacts.len();
                 self.links.extend(update.links.resource_ids.iter().cloned());
             }
             Command::Message(message) => self.unread += u32::from(message.direction == Direction::Inbound),
-            Command::Take(_) => self.unread = self.unread.saturating_sub(1),
-            Command::Loss(_) => self.attempts += u32::from(after.state.is_live()),
+            Command::Take(_) => {
+                self.unread = self.unread.saturating_sub(1);
+                self.held += u32::from(before.dispatch.phase == Phase::Resident);
+            }
+            Command::Loss(_) if after.state.is_live() => {
+                self.attempts += 1;
+                self.unread += std::mem::take(&mut self.held);
+            }
+            Command::Loss(_) => self.held = 0,
             Command::Cancel(_) => {}
         }
     }

@@ -3,8 +3,8 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use taskwright_registry::Task;
-use taskwright_runner::Session;
+use taskwright_registry::{Recovery, Task};
+use taskwright_runner::{RunnerConfig, Session};
 
 use super::Context;
 use crate::cli::CreateArgs;
@@ -16,7 +16,7 @@ use crate::kind_source;
 pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit> {
     let spec = args.spec()?;
     kind_source::check_name(&context.home, args.kind.as_deref(), args.kind_file.as_deref())?;
-    let runner = context.home.runner(context.home.open_or_create()?, None)?;
+    let runner = context.home.runner(context.home.open_or_create()?, RunnerConfig::default())?;
     let (name, file) = (args.kind.as_deref(), args.kind_file.as_deref());
     let added = kind_source::add_one(&runner, &context.home, name, file, Default::default(), context.out).await?;
     let task = create_task(&runner.session(context.session.clone()), args, added.kind, spec).await?;
@@ -43,6 +43,12 @@ pub(crate) async fn create_task(session: &Session, args: &CreateArgs, kind: Stri
     }
     if let Some(wake) = args.wake {
         request = request.wake(wake.into());
+    }
+    if let Some(time) = args.attempt_timeout {
+        request = request.attempt_timeout(time);
+    }
+    if args.host_bound {
+        request = request.recovery(Recovery::HostBound);
     }
     request = match args.deadline {
         Some(Deadline::In(time)) => request.deadline_in(time),

@@ -4,11 +4,13 @@
 mod answer;
 mod cancel;
 mod create;
+mod hosts;
 mod kinds_inspect;
 mod kinds_list;
 mod kinds_verify;
 mod list;
 mod messages;
+mod prune;
 mod result;
 mod run;
 mod send;
@@ -55,5 +57,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Kinds(KindsCommand::Inspect { kind }) => kinds_inspect::inspect(context, &kind).await,
         Command::Kinds(KindsCommand::Verify { files }) => kinds_verify::verify(context, &files).await,
         Command::Serve(args) => serve::serve(context, &args).await,
+        Command::Hosts => hosts::hosts(context).await,
+        Command::Prune(args) => prune::prune(context, &args).await,
     }
 }

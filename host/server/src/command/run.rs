@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::{Event, EventBody, Task};
-use taskwright_runner::{EventStream, OutputTail, Runner, Session};
+use taskwright_runner::{EventStream, OutputTail, Runner, RunnerConfig, Session};
 
 use super::Context;
 use super::create::create_task;
@@ -28,7 +28,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     let grants = grant::resolve(&args.grants)?;
     kind_source::check_name(&context.home, name, file)?;
     let store = context.home.open_or_create()?;
-    let runner = context.home.runner(store.clone(), None)?;
+    let runner = context.home.runner(store.clone(), RunnerConfig::default())?;
     let settings = grant::settings(&grants);
     let added = kind_source::add_one(&runner, &context.home, name, file, settings, context.out).await?;
     grant::check(&added, &grants)?;

@@ -3,12 +3,29 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use taskwright_runner::RunnerConfig;
 
 use super::Context;
 use crate::cli::ServeArgs;
+use crate::duration::Keep;
 use crate::exit_code::{Exit, refused};
 use crate::interrupt::Interrupts;
 use crate::{grant, kind_source};
+
+fn config(args: &ServeArgs) -> RunnerConfig {
+    let unless_said = RunnerConfig::default();
+    RunnerConfig {
+        slots: args.slots.map_or(unless_said.slots, |slots| slots as usize),
+        lease: args.lease,
+        crash_limit: args.max_crashes,
+        retention: match args.keep {
+            Keep::For(time) => Some(time),
+            Keep::Forever => None,
+        },
+        drain_grace: args.drain_grace,
+        ..unless_said
+    }
+}
 
 /// `serve`.
 pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
@@ -22,8 +39,7 @@ pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     let store = context.home.open_or_create()?;
     // A kind is looked at before it is added: what lacks a grant is left out, and its tasks stay queued rather than fail.
     let looking = context.home.sandbox()?;
-    let slots = args.slots.map(|slots| slots as usize);
-    let runner = context.home.runner(store, slots)?;
+    let runner = context.home.runner(store, config(args))?;
     let mut names = Vec::new();
     for component in components {
         let kind = looking.load(&component.wasm).await.with_context(|| component.origin.clone())?;

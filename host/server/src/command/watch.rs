@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
-use taskwright_registry::TaskId;
-use taskwright_runner::{OutputTail, Session};
+use taskwright_registry::{Event, TaskId};
+use taskwright_runner::{EventStream, OutputTail, RunnerError, Session};
 
 use super::Context;
 use crate::cli::WatchArgs;
@@ -28,7 +28,13 @@ pub(crate) async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit> {
     }
     let mut events = session.events(args.from);
     loop {
-        let event = events.next().await?;
+        let event = match events.next().await {
+            Err(error @ RunnerError::EventsForgotten { .. }) => {
+                context.out.notice(&error.to_string());
+                continue;
+            }
+            event => event?,
+        };
         match context.out.is_json() {
             true => context.out.json(&json!(event))?,
             false => context.out.line(&render::event(&event, true))?,
@@ -42,7 +48,7 @@ async fn watch_task(out: Output, session: &Session, id: &TaskId, from: u64) -> R
     let mut ticks = tokio::time::interval(OUTPUT_EVERY);
     loop {
         // Where the log is read to its end, the record says whether more can come.
-        while let Some(event) = events.try_next().await? {
+        while let Some(event) = next_there(out, &mut events).await? {
             match out.is_json() {
                 true => out.json(&json!(event))?,
                 false => out.line(&render::event(&event, false))?,
@@ -51,7 +57,7 @@ async fn watch_task(out: Output, session: &Session, id: &TaskId, from: u64) -> R
         show_output(out, id, &mut output)?;
         let task = session.get(id).await?;
         if task.state.is_terminal() {
-            if let Some(event) = events.try_next().await? {
+            if let Some(event) = next_there(out, &mut events).await? {
                 match out.is_json() {
                     true => out.json(&json!(event))?,
                     false => out.line(&render::event(&event, false))?,
@@ -62,6 +68,16 @@ async fn watch_task(out: Output, session: &Session, id: &TaskId, from: u64) -> R
             return Ok(Exit::of_state(task.state));
         }
         ticks.tick().await;
+    }
+}
+
+/// The next event that is there. What retention has taken away is said and passed over.
+async fn next_there(out: Output, events: &mut EventStream) -> Result<Option<Event>> {
+    loop {
+        match events.try_next().await {
+            Err(error @ RunnerError::EventsForgotten { .. }) => out.notice(&error.to_string()),
+            event => return Ok(event?),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use taskwright_registry::{
 };
 
 use super::tables::{SessionRow, Tables, TaskRow};
-use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Transaction};
+use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Taken, Transaction};
 use crate::{Change, Claimed, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// The tables, for the length of one verb.
@@ -189,7 +189,8 @@ impl Rows for MemoryRows<'_> {
     }
 
     async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let waiting = |stored: &&StoredMessage| !stored.taken && stored.message.direction == Direction::Inbound;
+        let waiting =
+            |stored: &&StoredMessage| stored.taken == Taken::No && stored.message.direction == Direction::Inbound;
         Ok(self.messages_of(task).filter(waiting).take(limit).map(|s| s.message.clone()).collect())
     }
 
@@ -267,14 +268,24 @@ impl Transaction for MemoryRows<'_> {
         let row = self.row(&message.task_id)?;
         let place = row.messages.len();
         row.messages.push(message.id.clone());
-        let stored = StoredMessage { message: message.clone(), taken: false, answered };
+        let stored = StoredMessage { message: message.clone(), taken: Taken::No, answered };
         self.tables.messages.insert(message.id.clone(), (place, stored));
         Ok(())
     }
 
-    async fn take_message(&mut self, id: &MessageId) -> Result<(), StoreError> {
+    async fn take_message(&mut self, id: &MessageId, taken: Taken) -> Result<(), StoreError> {
         if let Some((_, stored)) = self.tables.messages.get_mut(id) {
-            stored.taken = true;
+            stored.taken = taken;
+        }
+        Ok(())
+    }
+
+    async fn release_held(&mut self, task: &TaskId, into: Taken) -> Result<(), StoreError> {
+        let Tables { tasks, messages, .. } = &mut *self.tables;
+        for id in tasks.get(task).map_or(&[][..], |row| &row.messages) {
+            if let Some((_, stored)) = messages.get_mut(id).filter(|(_, stored)| stored.taken == Taken::Held) {
+                stored.taken = into;
+            }
         }
         Ok(())
     }

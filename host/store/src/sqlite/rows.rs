@@ -11,7 +11,7 @@ use taskwright_registry::{
 
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, encode, millis, time};
-use crate::rows::{LeaseRow, Rows, StoredMessage};
+use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::{Change, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
@@ -73,6 +73,28 @@ fn message(row: &Row<'_>) -> Result<Message, StoreError> {
 
 fn task_id(row: &Row<'_>) -> Result<TaskId, StoreError> {
     row.get::<_, String>(0)?.parse().map_err(of_id)
+}
+
+/// How a message's `taken` is stored.
+const NOT_TAKEN: i64 = 0;
+const SETTLED: i64 = 1;
+const HELD: i64 = 2;
+
+pub(super) fn taken_number(taken: Taken) -> i64 {
+    match taken {
+        Taken::No => NOT_TAKEN,
+        Taken::Held => HELD,
+        Taken::Settled => SETTLED,
+    }
+}
+
+fn taken(number: i64) -> Result<Taken, StoreError> {
+    match number {
+        NOT_TAKEN => Ok(Taken::No),
+        HELD => Ok(Taken::Held),
+        SETTLED => Ok(Taken::Settled),
+        other => Err(of_row("a message", format!("`taken` is {other}"))),
+    }
 }
 
 /// What a lease is read from.
@@ -298,7 +320,8 @@ impl Rows for SqliteRows<'_> {
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
         let sql = "SELECT body, taken, answered FROM messages WHERE id = ?1";
         self.one(sql, [id.as_str()], |row| {
-            Ok(StoredMessage { message: message(row)?, taken: row.get(1)?, answered: row.get(2)? })
+            let taken = taken(row.get(1)?)?;
+            Ok(StoredMessage { message: message(row)?, taken, answered: row.get(2)? })
         })
     }
 

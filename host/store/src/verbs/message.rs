@@ -7,7 +7,7 @@ use taskwright_registry::{
 };
 
 use super::{find_own, owns, write};
-use crate::rows::{Rows, Transaction};
+use crate::rows::{Rows, Taken, Transaction};
 use crate::{MessagePage, RecordedMessage, StoreError};
 
 /// The largest page of messages.
@@ -77,11 +77,12 @@ pub(crate) async fn mark_delivered<T: Transaction>(
         return Err(Rejection::Invalid { field: "message".to_owned(), problem }.into());
     };
     let inbound = known.message.direction == taskwright_registry::Direction::Inbound;
-    if known.taken || !inbound {
+    if known.taken != Taken::No || !inbound {
         return Ok(());
     }
     let applied = acknowledge(&task, fence, now)?;
-    rows.take_message(message).await?;
+    let held = applied.task.dispatch.held > task.dispatch.held;
+    rows.take_message(message, if held { Taken::Held } else { Taken::Settled }).await?;
     write(rows, &task, applied, None, now).await?;
     Ok(())
 }

@@ -19,9 +19,9 @@ pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{acknowledge_wakes, checkpoint, events, get, list, next_due, result, wakes};
 pub(crate) use retain::{finished, forget, trim_log};
 
-use taskwright_registry::{Applied, Message, SessionId, Task, TaskId, Timestamp, wake_text};
+use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, wake_text};
 
-use crate::rows::{NewWake, Rows, Transaction};
+use crate::rows::{NewWake, Rows, Taken, Transaction};
 use crate::{Change, StoreError};
 
 /// The record of a task of this session; a foreign one is not found (L23).
@@ -49,7 +49,7 @@ async fn write<T: Transaction>(
     message: Option<&Message>,
     now: Timestamp,
 ) -> Result<Task, StoreError> {
-    let Applied { task, changed, events, wakes, payloads } = applied;
+    let Applied { task, changed, events, wakes, payloads, held } = applied;
     if changed {
         rows.put_task(before, &task).await?;
     }
@@ -58,6 +58,11 @@ async fn write<T: Transaction>(
     }
     if let Some(checkpoint) = payloads.checkpoint {
         rows.put_checkpoint(&task.id, checkpoint).await?;
+    }
+    match held {
+        Held::AsBefore => {}
+        Held::Settled => rows.release_held(&task.id, Taken::Settled).await?,
+        Held::GivenBack => rows.release_held(&task.id, Taken::No).await?,
     }
     let seen = changed || !events.is_empty();
     for body in events {

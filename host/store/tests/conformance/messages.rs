@@ -2,7 +2,9 @@
 //! Does not test answers: `questions` does.
 
 use serde_json::json;
-use taskwright_registry::{DispatchChange, MessageId, NewMessage, Part, Rejection, State, TaskUpdate};
+use taskwright_registry::{
+    DispatchChange, Message, MessageId, NewMessage, Part, Rejection, State, Supersede, TaskUpdate,
+};
 use taskwright_store::{MessagePage, StoreError};
 
 use crate::world::{World, stranger, to};
@@ -189,6 +191,35 @@ async fn an_inbox_has_an_end(world: World) {
     assert_eq!(listed.len(), 500, "a page has an end too");
 }
 
+// L39
+async fn what_a_lost_instance_had_taken_comes_back_unless_it_left_something(world: World) {
+    let now = world.store.now();
+    let lost = TaskUpdate { supersede: Some(Supersede::Reattach), ..TaskUpdate::default() };
+    let retried = TaskUpdate { supersede: Some(Supersede::Retry { at: now }), ..TaskUpdate::default() };
+    let drained = TaskUpdate { dispatch: Some(DispatchChange::Release), ..TaskUpdate::default() };
+    let asleep = TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now) }), ..TaskUpdate::default() };
+    for (leave, keeps) in [(lost, false), (retried, false), (drained, false), (asleep, true)] {
+        let task = world.running().await;
+        let mut sent = Vec::new();
+        for text in ["first", "second", "third"] {
+            let recorded = world.store.record_message(&world.session, &task.id, world.inbound(text)).await.unwrap();
+            sent.push(recorded.message);
+        }
+        let take = async |message: &Message| {
+            world.store.mark_delivered(&world.session, &task.id, task.fence(), &message.id).await.unwrap();
+        };
+        take(&sent[0]).await;
+        let kept = TaskUpdate { fence: Some(task.fence()), checkpoint: Some(vec![1]), ..TaskUpdate::default() };
+        world.update(&task, kept).await;
+        take(&sent[1]).await;
+        assert_eq!(world.get(&task).await.dispatch.held, 1);
+        let gone = world.update(&task, leave.clone()).await;
+        let expected = if keeps { &sent[2..] } else { &sent[1..] };
+        assert_eq!((gone.dispatch.held, gone.dispatch.unread as usize), (0, expected.len()), "{leave:?}");
+        assert_eq!(world.claim(&task).await.unread, expected, "{leave:?}");
+    }
+}
+
 for_every_store!(
     without_a_cursor_the_latest_are_listed_oldest_first,
     an_unknown_or_foreign_cursor_lists_nothing,
@@ -200,6 +231,7 @@ for_every_store!(
     a_message_makes_a_hibernating_task_due_at_once,
     a_message_that_came_first_keeps_the_task_from_lying_down,
     an_inbox_has_an_end,
+    what_a_lost_instance_had_taken_comes_back_unless_it_left_something,
 );
 
 mod in_every_state {

@@ -75,7 +75,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     let end = TaskUpdate { fence: Some(over.fence()), state: Some(State::Succeeded), ..TaskUpdate::default() };
     let over = store.update(&session(), &over.id, end).await.unwrap();
     drop(store);
-    let back = "DROP TABLE hosts; DROP INDEX tasks_finished; ALTER TABLE tasks DROP COLUMN finished_at;
+    let back = "DROP TABLE hosts; DROP INDEX tasks_finished; DROP INDEX messages_held; ALTER TABLE tasks DROP COLUMN finished_at;
                 PRAGMA user_version = 1;";
     room.bare().execute_batch(back).expect("a file of the first version");
     let store = room.open();

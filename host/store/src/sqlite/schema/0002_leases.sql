@@ -21,3 +21,6 @@ UPDATE tasks
 SET finished_at = CAST(round(unixepoch(json_extract(record, '$.finished_at'), 'subsec') * 1000) AS INTEGER)
 WHERE phase = 'over';
 CREATE INDEX tasks_finished ON tasks (finished_at) WHERE finished_at IS NOT NULL;
+
+-- `taken` of a message: 0 not, 1 for good, 2 held by an instance that has not left a checkpoint since.
+CREATE INDEX messages_held ON messages (task) WHERE taken = 2;
