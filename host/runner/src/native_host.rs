@@ -18,8 +18,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 pub(crate) struct NativeHost {
     reports: Arc<dyn AttemptHost>,
     stop: watch::Sender<Option<StopReason>>,
-    /// The instance's calls, and its reports that are on their way.
-    pub(crate) at_work: TaskTracker,
+    /// Reports on their way to the store.
+    on_their_way: TaskTracker,
     host_calls: AtomicU64,
     output_bytes: AtomicU64,
     artifact_bytes: AtomicU64,
@@ -31,7 +31,7 @@ impl NativeHost {
         Self {
             reports,
             stop: watch::Sender::new(None),
-            at_work: TaskTracker::new(),
+            on_their_way: TaskTracker::new(),
             host_calls: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             artifact_bytes: AtomicU64::new(0),
@@ -48,7 +48,12 @@ impl NativeHost {
             }
             first
         });
-        self.at_work.close();
+        self.on_their_way.close();
+    }
+
+    /// Waits, once the gate is closed, until no report is on its way any more.
+    pub(crate) async fn silent(&self) {
+        self.on_their_way.wait().await;
     }
 
     /// Waits until the gate is closed.
@@ -70,12 +75,12 @@ impl NativeHost {
         }
     }
 
-    /// Counts a call and lets it in. A stop waits for those that are in.
+    /// Counts a call and lets it in.
     ///
     /// The fence alone would not do: it lets the newest claim write, also after its instance has lain down.
     fn enter(&self) -> Result<TaskTrackerToken, Refusal> {
         self.host_calls.fetch_add(1, Relaxed);
-        let token = self.at_work.token();
+        let token = self.on_their_way.token();
         match *self.stop.borrow() {
             None => Ok(token),
             Some(StopReason::Superseded) => Err(Refusal::Superseded),
