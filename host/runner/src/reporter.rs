@@ -240,6 +240,9 @@ impl AttemptHost for Reporter {
     }
 
     async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {
+        if *self.lost.borrow() {
+            return Err(Refusal::Superseded);
+        }
         let mut drafts = self.drafts.lock().await;
         if drafts.finished.contains(&name) {
             return Err(Refusal::Invalid(format!("there is already an artifact `{name}` of this attempt")));
