@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{Message, MessageId, Phase, State, Task, TaskId, TaskUpdate};
+use taskwright_registry::{Message, MessageId, Phase, State, Task, TaskUpdate};
 use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::instance::Instance;
@@ -20,6 +20,7 @@ use crate::kind::Kind;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
 use crate::settlement::{End, settle, write_down};
+use crate::signal::Listener;
 
 /// How long calls beside the main one may still take when that has returned and the task lies down.
 const LAST_CALLS: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ struct Execution {
     task: Task,
     reporter: Arc<Reporter>,
     instance: Arc<dyn Instance>,
-    changes: watch::Receiver<u64>,
+    changes: Listener<()>,
     sides: FuturesUnordered<Call<Side>>,
     /// Messages that this instance has been given.
     given: HashSet<MessageId>,
@@ -98,9 +99,7 @@ impl Execution {
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
         self.deliver_all(unread);
         self.tell_cancel();
-        let mut lost = self.reporter.lost();
-        let mut drain = self.inner.drain.subscribe();
-        let mut abort = self.inner.aborts.subscribe();
+        let (inner, lost) = (self.inner.clone(), self.reporter.lost());
         let mut look = true;
         loop {
             if std::mem::take(&mut look) {
@@ -117,7 +116,7 @@ impl Execution {
             let timer = self.next_timer();
             tokio::select! {
                 biased;
-                () = raised(&mut lost) => {
+                () = lost.raised() => {
                     self.instance.stop(StopReason::Superseded);
                     return End::Superseded;
                 }
@@ -130,20 +129,17 @@ impl Execution {
                     }
                     look = true;
                 }
-                changed = self.changes.changed() => {
-                    // The hub lives as long as the runner.
-                    look = changed.is_ok();
-                }
+                () = self.changes.changed() => look = true,
                 () = tokio::time::sleep_until(timer.unwrap_or_else(far_away)), if timer.is_some() => {
                     if let Some(end) = self.time_is_up() {
                         return end;
                     }
                 }
-                () = listed(&mut abort, &self.task.id) => {
+                () = inner.aborts.wait_for(|ids| ids.contains(&self.task.id).then_some(())) => {
                     self.instance.stop(StopReason::Canceled);
                     return End::CancelForced;
                 }
-                () = raised(&mut drain) => return self.drained(&mut main).await,
+                () = inner.drain.raised() => return self.drained(&mut main).await,
             }
         }
     }
@@ -328,7 +324,7 @@ impl Execution {
     async fn finish(self, end: End) {
         let Self { inner, task, reporter, instance, sides, changes, .. } = self;
         drop((sides, changes));
-        inner.aborts.send_if_modified(|ids| ids.remove(&task.id));
+        inner.aborts.change(|ids| ids.remove(&task.id));
         let mut usage = instance.usage();
         usage.instances = 1;
         // What the guest wrote last is on its way to the sink until its store is gone.
@@ -356,20 +352,6 @@ impl Execution {
         {
             inner.project_result(&after, path).await;
         }
-    }
-}
-
-/// Waits until a task stands in a list; for ever if it no longer can.
-async fn listed(list: &mut watch::Receiver<HashSet<TaskId>>, id: &TaskId) {
-    if list.wait_for(|ids| ids.contains(id)).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Waits for a flag to be raised; for ever if it no longer can be.
-async fn raised(flag: &mut watch::Receiver<bool>) {
-    if flag.wait_for(|raised| *raised).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

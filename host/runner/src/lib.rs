@@ -45,6 +45,7 @@ mod sandbox_on_demand;
 mod session;
 mod session_files;
 mod settlement;
+mod signal;
 
 pub use async_trait::async_trait;
 pub use catalog::KindSettings;

@@ -10,14 +10,15 @@ use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp, Usag
 use taskwright_sandbox::{
     ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal, StopReason, check_artifact_name,
 };
-use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::signal::Signal;
 
 /// The host of one native instance. The instance may hand it to code that outlives it.
 pub(crate) struct NativeHost {
     reports: Arc<dyn AttemptHost>,
-    stop: watch::Sender<Option<StopReason>>,
+    stop: Signal<Option<StopReason>>,
     /// Reports on their way to the store.
     on_their_way: TaskTracker,
     host_calls: AtomicU64,
@@ -30,7 +31,7 @@ impl NativeHost {
     pub(crate) fn new(reports: Arc<dyn AttemptHost>) -> Self {
         Self {
             reports,
-            stop: watch::Sender::new(None),
+            stop: Signal::new(None),
             on_their_way: TaskTracker::new(),
             host_calls: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
@@ -41,7 +42,7 @@ impl NativeHost {
 
     /// Closes the gate. The first reason stands.
     pub(crate) fn stop(&self, why: StopReason) {
-        self.stop.send_if_modified(|stop| {
+        self.stop.change(|stop| {
             let first = stop.is_none();
             if first {
                 *stop = Some(why);
@@ -58,9 +59,7 @@ impl NativeHost {
 
     /// Waits until the gate is closed.
     pub(crate) async fn stopped(&self) -> StopReason {
-        let mut stop = self.stop.subscribe();
-        let why = stop.wait_for(Option::is_some).await.map(|why| *why);
-        why.ok().flatten().unwrap_or(StopReason::Dropped)
+        self.stop.wait_for(|stop| *stop).await
     }
 
     /// What the instance has reported so far. What was refused is not counted, except for the call.
@@ -81,7 +80,7 @@ impl NativeHost {
     fn enter(&self) -> Result<TaskTrackerToken, Refusal> {
         self.host_calls.fetch_add(1, Relaxed);
         let token = self.on_their_way.token();
-        match *self.stop.borrow() {
+        match self.stop.look(|stop| *stop) {
             None => Ok(token),
             Some(StopReason::Superseded) => Err(Refusal::Superseded),
             Some(why) => Err(Refusal::Other(format!("the instance was stopped: {why}"))),

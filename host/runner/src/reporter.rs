@@ -12,13 +12,14 @@ use taskwright_registry::{
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
 use taskwright_store::{Store, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::chance::Chance;
 use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
 use crate::runner::Inner;
 use crate::session_files::Draft;
+use crate::signal::Signal;
 use crate::{FilesError, SessionFiles};
 
 /// A place among the tasks at work. It is given back while the task awaits input.
@@ -64,7 +65,7 @@ pub(crate) struct Reporter {
     cancel: Mutex<Option<Cancel>>,
     checkpoint: Mutex<Option<Vec<u8>>>,
     drafts: tokio::sync::Mutex<Drafts>,
-    lost: watch::Sender<bool>,
+    lost: Signal<bool>,
 }
 
 #[derive(Default)]
@@ -97,7 +98,7 @@ impl Reporter {
             cancel: Mutex::new(task.cancel.clone()),
             checkpoint: Mutex::new(checkpoint),
             drafts: tokio::sync::Mutex::default(),
-            lost: watch::channel(false).0,
+            lost: Signal::new(false),
         })
     }
 
@@ -111,8 +112,8 @@ impl Reporter {
     }
 
     /// Becomes true when a write was refused because another instance has taken over.
-    pub(crate) fn lost(&self) -> watch::Receiver<bool> {
-        self.lost.subscribe()
+    pub(crate) fn lost(&self) -> Signal<bool> {
+        self.lost.clone()
     }
 
     /// Writes a line of the host's own into the task's output.
@@ -149,11 +150,11 @@ impl Reporter {
     fn refuse(&self, error: StoreError) -> Refusal {
         match error {
             StoreError::Rejected(Rejection::Superseded { .. }) => {
-                self.lost.send_replace(true);
+                self.lost.raise();
                 Refusal::Superseded
             }
             StoreError::Rejected(Rejection::Terminal { .. }) | StoreError::NotFound { .. } => {
-                self.lost.send_replace(true);
+                self.lost.raise();
                 Refusal::Terminal
             }
             StoreError::Rejected(Rejection::Invalid { field, problem }) => {
@@ -188,7 +189,7 @@ impl AttemptHost for Reporter {
     async fn progress(&self, progress: Progress) -> Result<(), Refusal> {
         // Now, because whoever stores it later has nobody to tell.
         check_progress(&progress).map_err(|rejection| self.refuse(StoreError::Rejected(rejection)))?;
-        if *self.lost.borrow() {
+        if self.lost.look(|lost| *lost) {
             return Err(Refusal::Superseded);
         }
         let Some(due) = self.progress.note(progress, self.progress_interval) else { return Ok(()) };
@@ -202,7 +203,7 @@ impl AttemptHost for Reporter {
             match store.update(&session, &id, update).await {
                 Ok(_) => {}
                 Err(StoreError::Rejected(Rejection::Superseded { .. })) => {
-                    lost.send_replace(true);
+                    lost.raise();
                 }
                 Err(error) => tracing::warn!(task = %id, %error, "progress was not stored"),
             }
@@ -211,7 +212,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn output(&self, _stream: OutputStream, text: String) -> Result<(), Refusal> {
-        if *self.lost.borrow() {
+        if self.lost.look(|lost| *lost) {
             return Err(Refusal::Superseded);
         }
         self.output.append(&clean_text(&text, text.len())).map_err(|error| {
@@ -240,7 +241,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {
-        if *self.lost.borrow() {
+        if self.lost.look(|lost| *lost) {
             return Err(Refusal::Superseded);
         }
         let mut drafts = self.drafts.lock().await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use taskwright_registry::{Description, HostId, HostRef, SessionId, Task, TaskId};
 use taskwright_sandbox::Sandbox;
 use taskwright_store::Store;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::at_work::AtWork;
 use crate::catalog::Catalog;
@@ -17,6 +17,7 @@ use crate::dispatcher::dispatch;
 use crate::hub::Hub;
 use crate::kind::Kind;
 use crate::sandbox_on_demand::SandboxOnDemand;
+use crate::signal::Signal;
 use crate::{KindSettings, NativeKind, RunnerConfig, RunnerError, Session, SessionFiles};
 
 pub(crate) struct Inner {
@@ -27,9 +28,9 @@ pub(crate) struct Inner {
     pub(crate) hub: Arc<Hub>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) host: HostRef,
-    pub(crate) drain: watch::Sender<bool>,
+    pub(crate) drain: Signal<bool>,
     /// Tasks whose instance is to be dropped without a grace.
-    pub(crate) aborts: watch::Sender<HashSet<TaskId>>,
+    pub(crate) aborts: Signal<HashSet<TaskId>>,
     pub(crate) at_work: AtWork,
     pub(crate) executions: tokio_util::task::TaskTracker,
     pub(crate) chance: Arc<Chance>,
@@ -123,8 +124,8 @@ impl Runner {
                 slots: Arc::new(Semaphore::new(config.slots.clamp(1, Semaphore::MAX_PERMITS))),
                 config,
                 host,
-                drain: watch::channel(false).0,
-                aborts: watch::channel(HashSet::new()).0,
+                drain: Signal::new(false),
+                aborts: Signal::new(HashSet::new()),
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
                 chance,
@@ -188,7 +189,7 @@ impl Runner {
     /// Claims nothing any more, gives tasks back that another host or a later start can take up, waits for the others up to
     /// `drain_grace`, and returns when no instance is left.
     pub async fn drain(&self) {
-        self.inner.drain.send_replace(true);
+        self.inner.drain.raise();
         self.inner.executions.close();
         self.inner.executions.wait().await;
     }
