@@ -20,7 +20,6 @@ const BATCH: usize = 64;
 
 /// Runs until the runner drains.
 pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
-    let mut drain = inner.drain.subscribe();
     let work = async {
         loop {
             let Ok(first) = inner.slots.clone().acquire_owned().await else { return };
@@ -53,7 +52,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
     };
     tokio::select! {
         biased;
-        _ = drain.wait_for(|drain| *drain) => {}
+        () = inner.drain.raised() => {}
         () = work => {}
     }
 }

@@ -4,11 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use taskwright_registry::{Event, SessionId, TaskId};
-use tokio::sync::watch;
-
 use crate::RunnerError;
 use crate::runner::Inner;
+use crate::signal::Listener;
+use taskwright_registry::{Event, SessionId, TaskId};
 
 /// How many events are read at a time.
 const PAGE: usize = 256;
@@ -20,7 +19,7 @@ pub struct EventStream {
     only: Option<TaskId>,
     cursor: u64,
     ready: VecDeque<Event>,
-    changes: watch::Receiver<u64>,
+    changes: Listener<()>,
 }
 
 impl EventStream {
@@ -64,12 +63,11 @@ impl EventStream {
     /// As `try_next`.
     pub async fn next(&mut self) -> Result<Event, RunnerError> {
         loop {
-            self.changes.borrow_and_update();
+            self.changes.catch_up();
             if let Some(event) = self.try_next().await? {
                 return Ok(event);
             }
-            // The hub lives as long as `inner`, so this only ends with a change.
-            let _ = self.changes.changed().await;
+            self.changes.changed().await;
         }
     }
 }

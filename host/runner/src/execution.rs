@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{HostRef, Message, MessageId, Phase, Recovery, State, Task, TaskId, TaskUpdate};
+use taskwright_registry::{HostRef, Message, MessageId, Phase, Recovery, State, Task, TaskUpdate};
 use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::instance::Instance;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
 use crate::settlement::{End, settle, write_down};
+use crate::signal::Listener;
 
 /// How long calls beside the main one may still take when that has returned and the task lies down.
 const LAST_CALLS: Duration = Duration::from_secs(1);
@@ -44,7 +45,7 @@ struct Execution {
     host: HostRef,
     reporter: Arc<Reporter>,
     instance: Arc<dyn Instance>,
-    changes: watch::Receiver<u64>,
+    changes: Listener<()>,
     sides: FuturesUnordered<Call<Side>>,
     /// Messages that this instance has been given.
     given: HashSet<MessageId>,
@@ -105,20 +106,17 @@ impl Execution {
         if let Some(end) = self.time_is_up() {
             return end;
         }
-        let mut drain = self.inner.drain.subscribe();
-        if *drain.borrow_and_update() {
+        if self.inner.drain.look(|drain| *drain) {
             // Nothing has run: whoever comes next takes it up as it is.
             return End::NotBegun { resumed: self.resumed };
         }
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
         self.deliver_all(unread);
         self.tell_cancel();
-        let mut lost = self.reporter.writer.lost();
-        let lease = self.inner.lease.clone();
-        let host = self.host.clone();
-        let mut lease_lost = std::pin::pin!(lease.lost(&host));
-        let mut checkpoints = self.reporter.checkpoints();
-        let mut abort = self.inner.aborts.subscribe();
+        let (inner, host) = (self.inner.clone(), self.host.clone());
+        let lost = self.reporter.writer.lost();
+        let checkpoint = self.reporter.checkpoint_signal();
+        let mut checkpoints = checkpoint.listen();
         let mut look = true;
         loop {
             if std::mem::take(&mut look) {
@@ -138,11 +136,11 @@ impl Execution {
             let timer = self.next_timer();
             tokio::select! {
                 biased;
-                () = &mut lease_lost => {
+                () = inner.lease.lost(&host) => {
                     self.instance.stop(StopReason::LeaseLost);
                     return End::Superseded;
                 }
-                () = raised(&mut lost) => {
+                () = lost.raised() => {
                     self.instance.stop(StopReason::Superseded);
                     return End::Superseded;
                 }
@@ -155,30 +153,25 @@ impl Execution {
                     }
                     look = true;
                 }
-                changed = self.changes.changed() => {
-                    // The hub lives as long as the runner.
-                    look = changed.is_ok();
-                }
+                () = self.changes.changed() => look = true,
                 () = tokio::time::sleep_until(timer.unwrap_or_else(far_away)), if timer.is_some() => {
                     if let Some(end) = self.time_is_up() {
                         return end;
                     }
                     look = self.look_again.take_if(|at| *at <= Instant::now()).is_some();
                 }
-                () = listed(&mut abort, &self.task.id) => {
+                () = inner.aborts.wait_for(|ids| ids.contains(&self.task.id).then_some(())) => {
                     self.instance.stop(StopReason::Canceled);
                     return End::CancelForced;
                 }
-                () = raised(&mut drain), if self.drain_ends.is_none() => {
+                () = inner.drain.raised(), if self.drain_ends.is_none() => {
                     self.drain_ends = Some(Instant::now() + self.inner.config.drain_grace);
-                    checkpoints.mark_unchanged();
+                    checkpoints.catch_up();
                     look = true;
                 }
-                kept = checkpoints.changed(), if self.drain_ends.is_some() && self.may_be_given_back() => {
+                () = checkpoints.changed(), if self.drain_ends.is_some() && self.may_be_given_back() => {
                     // What is done since then would be done again.
-                    if kept.is_ok() {
-                        return self.give_back();
-                    }
+                    return self.give_back();
                 }
             }
         }
@@ -375,7 +368,7 @@ impl Execution {
     async fn finish(self, end: End) {
         let Self { inner, task, reporter, instance, sides, changes, .. } = self;
         drop((sides, changes));
-        inner.aborts.send_if_modified(|ids| ids.remove(&task.id));
+        inner.aborts.change(|ids| ids.remove(&task.id));
         let mut usage = instance.usage();
         usage.instances = 1;
         // What the guest wrote last is on its way to the sink until its store is gone.
@@ -403,20 +396,6 @@ impl Execution {
         {
             inner.project_result(&after, path).await;
         }
-    }
-}
-
-/// Waits until a task stands in a list; for ever if it no longer can.
-async fn listed(list: &mut watch::Receiver<HashSet<TaskId>>, id: &TaskId) {
-    if list.wait_for(|ids| ids.contains(id)).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Waits for a flag to be raised; for ever if it no longer can be.
-async fn raised(flag: &mut watch::Receiver<bool>) {
-    if flag.wait_for(|raised| *raised).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

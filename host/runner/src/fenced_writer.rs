@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use taskwright_registry::{Fence, HostRef, MessageId, NewMessage, Rejection, SessionId, Task, TaskId, TaskUpdate};
 use taskwright_store::{RecordedMessage, Store, StoreError};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::lease::HostLease;
+use crate::signal::Signal;
 
 /// How long a write is tried again before the guest is told that the store cannot be used.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,19 +26,19 @@ pub(crate) struct FencedWriter {
     pub(crate) session: SessionId,
     pub(crate) id: TaskId,
     pub(crate) fence: Fence,
-    lost: watch::Sender<bool>,
+    lost: Signal<bool>,
 }
 
 impl FencedWriter {
     /// For a task as it was claimed.
     pub(crate) fn new(store: Arc<dyn Store>, lease: Arc<HostLease>, host: HostRef, task: &Task) -> Self {
         let (session, id, fence) = (task.session_id.clone(), task.id.clone(), task.fence());
-        Self { store, lease, host, session, id, fence, lost: watch::channel(false).0 }
+        Self { store, lease, host, session, id, fence, lost: Signal::new(false) }
     }
 
     /// Becomes true when a write was refused because the instance has no say any more.
-    pub(crate) fn lost(&self) -> watch::Receiver<bool> {
-        self.lost.subscribe()
+    pub(crate) fn lost(&self) -> Signal<bool> {
+        self.lost.clone()
     }
 
     /// An update that changes nothing yet.
@@ -48,7 +48,7 @@ impl FencedWriter {
 
     /// Refuses if the instance is known to have no say any more. `write` names the write for the metric.
     pub(crate) fn check(&self, write: &'static str) -> Result<(), StoreError> {
-        if *self.lost.borrow() || !self.lease.holds(&self.host) {
+        if self.lost.look(|lost| *lost) || !self.lease.holds(&self.host) {
             self.refused(write);
             return Err(StoreError::LeaseLost { host: self.host.clone() });
         }
@@ -56,7 +56,7 @@ impl FencedWriter {
     }
 
     fn refused(&self, write: &'static str) {
-        self.lost.send_replace(true);
+        self.lost.raise();
         metrics::counter!("taskwright_writes_refused_total", "write" => write).increment(1);
     }
 

@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use taskwright_registry::{SessionId, TaskId, Timestamp};
 use taskwright_store::Change;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, broadcast};
+
+use crate::signal::{Listener, Signal};
 
 /// Waiters by key. A key nobody waits for costs nothing.
 struct Waiters<K>(Mutex<Waiting<K>>);
 
 /// Ordered by key, so that all of them are woken in the same order each time.
 struct Waiting<K> {
-    by_key: BTreeMap<K, watch::Sender<u64>>,
+    by_key: BTreeMap<K, Signal<()>>,
     /// At how many keys those that nobody waits for any more are looked for.
     sweep_at: usize,
 }
@@ -27,31 +29,31 @@ impl<K: Ord + Clone> Waiters<K> {
         Self(Mutex::new(Waiting { by_key: BTreeMap::new(), sweep_at: SWEEP_FROM }))
     }
 
-    fn subscribe(&self, key: &K) -> watch::Receiver<u64> {
+    fn subscribe(&self, key: &K) -> Listener<()> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.by_key.len() >= waiting.sweep_at {
-            waiting.by_key.retain(|_, sender| sender.receiver_count() > 0);
+            waiting.by_key.retain(|_, signal| signal.is_heard());
             waiting.sweep_at = SWEEP_FROM.max(waiting.by_key.len() * 2);
         }
-        waiting.by_key.entry(key.clone()).or_insert_with(|| watch::channel(0).0).subscribe()
+        waiting.by_key.entry(key.clone()).or_insert_with(|| Signal::new(())).listen()
     }
 
     fn wake(&self, key: &K) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = waiting.by_key.get(key) {
-            if sender.receiver_count() == 0 {
-                waiting.by_key.remove(key);
+        if let Some(signal) = waiting.by_key.get(key) {
+            if signal.is_heard() {
+                signal.change(|()| true);
             } else {
-                sender.send_modify(|n| *n += 1);
+                waiting.by_key.remove(key);
             }
         }
     }
 
     fn wake_all(&self) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.by_key.retain(|_, sender| {
-            sender.send_modify(|n| *n += 1);
-            sender.receiver_count() > 0
+        waiting.by_key.retain(|_, signal| {
+            signal.change(|()| true);
+            signal.is_heard()
         });
     }
 }
@@ -95,12 +97,12 @@ impl Hub {
     }
 
     /// Hears of changes of one task from now on.
-    pub(crate) fn task(&self, id: &TaskId) -> watch::Receiver<u64> {
+    pub(crate) fn task(&self, id: &TaskId) -> Listener<()> {
         self.tasks.subscribe(id)
     }
 
     /// Hears of changes in one session from now on.
-    pub(crate) fn session(&self, id: &SessionId) -> watch::Receiver<u64> {
+    pub(crate) fn session(&self, id: &SessionId) -> Listener<()> {
         self.sessions.subscribe(id)
     }
 

@@ -73,7 +73,7 @@ impl Kind {
                 let budget = settings.budget.unwrap_or_else(|| *kind.default_budget());
                 Arc::new(kind.instantiate(host, budget, settings.grants.clone()))
             }
-            Code::Native { kind, .. } => Arc::new(NativeInstance::begin(kind.as_ref(), host)),
+            Code::Native { kind, .. } => Arc::new(NativeInstance::begin(kind.clone(), host)),
         }
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use taskwright_registry::{HostId, HostRef, LeaseLength};
 use taskwright_store::{Store, StoreError};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::at_work::AtWork;
+use crate::signal::Signal;
 
 /// How long to wait for a store that could not be asked, at most.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
@@ -20,11 +20,11 @@ pub(crate) struct HostLease {
     length: LeaseLength,
     /// The epoch that this host holds. It changes when a lease is taken or lost and not with each renewal, so that what the
     /// lease costs does not grow with the tasks that wait for its loss.
-    held: watch::Sender<Option<HostRef>>,
+    held: Signal<Option<HostRef>>,
     /// Until when this host may act, on a clock that nobody can set.
     stop_at: Mutex<Option<Instant>>,
-    closing: watch::Sender<bool>,
-    closed: watch::Sender<bool>,
+    closing: Signal<bool>,
+    closed: Signal<bool>,
 }
 
 impl HostLease {
@@ -32,48 +32,39 @@ impl HostLease {
         Self {
             id,
             length,
-            held: watch::channel(None).0,
+            held: Signal::new(None),
             stop_at: Mutex::default(),
-            closing: watch::channel(false).0,
-            closed: watch::channel(true).0,
+            closing: Signal::new(false),
+            closed: Signal::new(true),
         }
     }
 
     /// The epoch that is held; waits for one.
     pub(crate) async fn host(&self) -> HostRef {
-        let mut held = self.held.subscribe();
-        match held.wait_for(Option::is_some).await.map(|held| held.clone()) {
-            Ok(Some(host)) => host,
-            // The sender lives as long as this.
-            _ => std::future::pending().await,
-        }
+        self.held.wait_for(Option::clone).await
     }
 
     /// Whether an instance of this epoch may still write. Whoever asks needs no other task to have run in time.
     pub(crate) fn holds(&self, host: &HostRef) -> bool {
         let in_time = self.stop_at.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| Instant::now() < at);
-        in_time && self.held.borrow().as_ref() == Some(host)
+        in_time && self.held.look(|held| held.as_ref() == Some(host))
     }
 
     /// Waits until this epoch is lost; at once if it is.
     pub(crate) async fn lost(&self, host: &HostRef) {
-        let mut held = self.held.subscribe();
-        if held.wait_for(|held| held.as_ref() != Some(host)).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.held.wait_for(|held| (held.as_ref() != Some(host)).then_some(())).await;
     }
 
     /// Gives the lease up; returns when the store knows, or has refused to hear.
     pub(crate) async fn close(&self) {
-        self.closing.send_replace(true);
-        // The sender lives as long as this.
-        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+        self.closing.raise();
+        self.closed.raised().await;
     }
 
     fn set(&self, held: Option<(HostRef, Instant)>) {
         let (host, stop_at) = held.unzip();
         *self.stop_at.lock().unwrap_or_else(PoisonError::into_inner) = stop_at;
-        self.held.send_if_modified(|held| {
+        self.held.change(|held| {
             let changed = *held != host;
             *held = host;
             changed
@@ -82,12 +73,11 @@ impl HostLease {
 
     /// Holds a lease until it is to be closed, one epoch after the other. Ends with the lease.
     pub(crate) async fn keep(&self, store: Arc<dyn Store>, at_work: &AtWork) {
-        self.closed.send_replace(false);
-        let mut closing = self.closing.subscribe();
+        self.closed.change(|closed| std::mem::replace(closed, false));
         let mut host = HostRef { id: self.id.clone(), epoch: 0 };
         tokio::select! {
             biased;
-            _ = closing.wait_for(|closing| *closing) => {}
+            () = self.closing.raised() => {}
             () = async {
                 loop {
                     host.epoch += 1;
@@ -107,7 +97,7 @@ impl HostLease {
         {
             tracing::warn!(%error, "the lease was not given up; it will run out");
         }
-        self.closed.send_replace(true);
+        self.closed.raise();
     }
 
     /// Takes the lease of an epoch; nothing if the epoch is used up.

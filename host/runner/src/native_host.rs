@@ -10,16 +10,17 @@ use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp, Usag
 use taskwright_sandbox::{
     ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal, StopReason, check_artifact_name,
 };
-use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::signal::Signal;
 
 /// The host of one native instance. The instance may hand it to code that outlives it.
 pub(crate) struct NativeHost {
     reports: Arc<dyn AttemptHost>,
-    stop: watch::Sender<Option<StopReason>>,
-    /// The instance's calls, and its reports that are on their way.
-    pub(crate) at_work: TaskTracker,
+    stop: Signal<Option<StopReason>>,
+    /// Reports on their way to the store.
+    on_their_way: TaskTracker,
     host_calls: AtomicU64,
     output_bytes: AtomicU64,
     artifact_bytes: AtomicU64,
@@ -30,8 +31,8 @@ impl NativeHost {
     pub(crate) fn new(reports: Arc<dyn AttemptHost>) -> Self {
         Self {
             reports,
-            stop: watch::Sender::new(None),
-            at_work: TaskTracker::new(),
+            stop: Signal::new(None),
+            on_their_way: TaskTracker::new(),
             host_calls: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             artifact_bytes: AtomicU64::new(0),
@@ -41,21 +42,24 @@ impl NativeHost {
 
     /// Closes the gate. The first reason stands.
     pub(crate) fn stop(&self, why: StopReason) {
-        self.stop.send_if_modified(|stop| {
+        self.stop.change(|stop| {
             let first = stop.is_none();
             if first {
                 *stop = Some(why);
             }
             first
         });
-        self.at_work.close();
+        self.on_their_way.close();
+    }
+
+    /// Waits, once the gate is closed, until no report is on its way any more.
+    pub(crate) async fn silent(&self) {
+        self.on_their_way.wait().await;
     }
 
     /// Waits until the gate is closed.
     pub(crate) async fn stopped(&self) -> StopReason {
-        let mut stop = self.stop.subscribe();
-        let why = stop.wait_for(Option::is_some).await.map(|why| *why);
-        why.ok().flatten().unwrap_or(StopReason::Dropped)
+        self.stop.wait_for(|stop| *stop).await
     }
 
     /// What the instance has reported so far. What was refused is not counted, except for the call.
@@ -70,13 +74,13 @@ impl NativeHost {
         }
     }
 
-    /// Counts a call and lets it in. A stop waits for those that are in.
+    /// Counts a call and lets it in.
     ///
     /// The fence alone would not do: it lets the newest claim write, also after its instance has lain down.
     fn enter(&self) -> Result<TaskTrackerToken, Refusal> {
         self.host_calls.fetch_add(1, Relaxed);
-        let token = self.at_work.token();
-        match *self.stop.borrow() {
+        let token = self.on_their_way.token();
+        match self.stop.look(|stop| *stop) {
             None => Ok(token),
             Some(StopReason::Superseded) => Err(Refusal::Superseded),
             Some(why) => Err(Refusal::Other(format!("the instance was stopped: {why}"))),

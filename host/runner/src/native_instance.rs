@@ -1,14 +1,19 @@
-//! One instance of a native kind: its executor, and the tokio tasks that its calls run as.
+//! One instance of a native kind: a tokio task that makes its executor and runs its calls.
 //! Does not confine the code: a stop takes effect where it awaits.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use taskwright_registry::{Failure, Message, Usage};
 use taskwright_sandbox::{AttemptError, AttemptHost, Step, StopReason, TaskContext};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::instance::Instance;
@@ -19,46 +24,85 @@ use crate::{NativeExecutor, NativeKind};
 /// whoever has stopped it.
 const BURIAL: Duration = Duration::from_secs(1);
 
-type Executor = Result<Arc<dyn NativeExecutor>, AttemptError>;
+/// A call that is to be made; it sends its answer itself.
+type Call = Box<dyn FnOnce(Arc<dyn NativeExecutor>) -> BoxFuture<'static, ()> + Send>;
 
 /// An instance. Dropping it stops it.
 pub(crate) struct NativeInstance {
     host: Arc<NativeHost>,
-    /// How the instance ended, once it is gone or could not be made.
-    executor: Mutex<Executor>,
+    calls: mpsc::UnboundedSender<Call>,
+    /// How the instance ended, once it is gone.
+    end: watch::Receiver<Option<AttemptError>>,
     born: Instant,
 }
 
 impl NativeInstance {
-    /// Makes an instance. A panic of the kind is kept for the first call.
-    pub(crate) fn begin(kind: &dyn NativeKind, reports: Arc<dyn AttemptHost>) -> Self {
+    /// Lets an instance begin. Whether its executor could be made, the first call says.
+    pub(crate) fn begin(kind: Arc<dyn NativeKind>, reports: Arc<dyn AttemptHost>) -> Self {
         let host = Arc::new(NativeHost::new(reports));
-        let executor = match catch_unwind(AssertUnwindSafe(|| kind.executor(host.clone()))) {
-            Ok(executor) => Ok(Arc::from(executor)),
-            Err(panic) => Err(panicked(&*panic)),
-        };
-        Self { host, executor: Mutex::new(executor), born: Instant::now() }
+        let (calls, receiver) = mpsc::unbounded_channel();
+        let (ended, end) = watch::channel(None);
+        let life = AssertUnwindSafe(live(kind, host.clone(), receiver)).catch_unwind();
+        tokio::spawn(async move {
+            let error = match life.await {
+                Ok(why) => AttemptError::Stopped(why),
+                Err(panic) => panicked(&*panic),
+            };
+            ended.send_replace(Some(error));
+        });
+        Self { host, calls, end, born: Instant::now() }
     }
 
-    /// Makes a call in a task of its own. It ends by itself, or at the `await` where it is when the instance is stopped.
-    async fn call<T, W>(&self, call: impl FnOnce(Arc<dyn NativeExecutor>) -> W) -> Result<T, AttemptError>
+    async fn call<T, W>(
+        &self,
+        call: impl FnOnce(Arc<dyn NativeExecutor>) -> W + Send + 'static,
+    ) -> Result<T, AttemptError>
     where
         T: Send + 'static,
         W: Future<Output = Result<T, Failure>> + Send + 'static,
     {
-        let executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let (host, work) = (self.host.clone(), call(executor));
-        let task = self.host.at_work.spawn(async move {
-            tokio::select! {
-                biased;
-                why = host.stopped() => Err(AttemptError::Stopped(why)),
-                returned = work => returned.map_err(AttemptError::guest),
-            }
+        let (reply, answer) = oneshot::channel();
+        let call: Call = Box::new(move |executor| {
+            let work = call(executor);
+            Box::pin(async move { drop(reply.send(work.await.map_err(AttemptError::guest))) })
         });
-        match task.await.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok(returned) => returned,
-            Err(Ok(panic)) => Err(panicked(&*panic)),
-            Err(Err(_)) => Err(AttemptError::Internal("the host gave up the instance".to_owned())),
+        // Whoever ends the instance drops what has not been answered.
+        if self.calls.send(call).is_err() {
+            return Err(self.ended().await);
+        }
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.ended().await),
+        }
+    }
+
+    /// Waits until the instance is gone and says why.
+    async fn ended(&self) -> AttemptError {
+        let mut end = self.end.clone();
+        let ended = end.wait_for(Option::is_some).await.map(|end| end.clone());
+        ended.ok().flatten().unwrap_or_else(|| AttemptError::Internal("the host gave up the instance".to_owned()))
+    }
+}
+
+/// Runs an instance from its making to its end. All of its calls are in this one task, so they begin in the order in which
+/// they were made, as those of a component do.
+async fn live(
+    kind: Arc<dyn NativeKind>,
+    host: Arc<NativeHost>,
+    mut calls: mpsc::UnboundedReceiver<Call>,
+) -> StopReason {
+    let executor: Arc<dyn NativeExecutor> = Arc::from(kind.executor(host.clone()));
+    let mut running = FuturesUnordered::new();
+    let mut stopped = pin!(host.stopped());
+    loop {
+        tokio::select! {
+            biased;
+            why = &mut stopped => return why,
+            Some(()) = running.next(), if !running.is_empty() => {}
+            call = calls.recv() => match call {
+                Some(call) => running.push(call(executor.clone())),
+                None => return StopReason::Dropped,
+            },
         }
     }
 }
@@ -93,16 +137,15 @@ impl Instance for NativeInstance {
     }
 
     async fn stopped(&self) {
-        let why = self.host.stopped().await;
+        self.host.stopped().await;
+        let gone = async {
+            self.ended().await;
+            self.host.silent().await;
+        };
         tokio::select! {
             biased;
-            () = self.host.at_work.wait() => {}
+            () = gone => {}
             () = tokio::time::sleep(BURIAL) => {}
-        }
-        let gone = Err(AttemptError::Stopped(why));
-        let executor = std::mem::replace(&mut *self.executor.lock().unwrap_or_else(PoisonError::into_inner), gone);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(executor))) {
-            tracing::warn!(error = %panicked(&*panic), "an executor could not be dropped");
         }
     }
 }

@@ -18,16 +18,16 @@ pub trait NativeKind: Send + Sync + 'static {
     /// Makes an executor for one claim of one task. `host` takes its reports, and belongs to this claim alone: once the
     /// instance is stopped, or another attempt has taken over, it refuses everything.
     ///
-    /// Called within the tokio runtime, and must not block. A panic ends the attempt.
+    /// Called in the instance's own tokio task.
     fn executor(&self, host: Arc<dyn AttemptHost>) -> Box<dyn NativeExecutor>;
 }
 
 /// One instance of a native kind.
 ///
-/// Each call runs as a tokio task of its own, so calls overlap: `deliver` and `cancel` come while `start` is suspended.
-/// When the instance is stopped its calls are dropped at the `await` where they are; code that does not await is not
-/// stopped, and holds up a thread of the runtime. A call that panics ends the attempt with the error kind `panic`, which
-/// is tried again as the task allows. Time to wait is tokio's: `tokio::time::sleep`.
+/// An instance is one tokio task, in which its calls take turns: `deliver` and `cancel` come while `start` is in an `await`,
+/// and calls begin in their order. When the instance is stopped, its calls are dropped at the `await` where they are; code
+/// that does not await is not stopped, and holds up a thread of the runtime. A panic ends the instance, and the attempt with
+/// the error kind `panic`, which is tried again as the task allows. To wait, use tokio's time: `tokio::time::sleep`.
 ///
 /// What came in before the instance was made is delivered before `start` or `reconcile` is called.
 #[async_trait]

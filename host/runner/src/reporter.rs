@@ -12,7 +12,7 @@ use taskwright_registry::{
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
 use taskwright_store::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::chance::Chance;
 use crate::fenced_writer::FencedWriter;
@@ -20,6 +20,7 @@ use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
 use crate::runner::Inner;
 use crate::session_files::Draft;
+use crate::signal::Signal;
 use crate::{FilesError, SessionFiles};
 
 /// A place among the tasks at work. It is given back while the task awaits input.
@@ -60,7 +61,7 @@ pub(crate) struct Reporter {
     chance: Arc<Chance>,
     folder: String,
     cancel: Mutex<Option<Cancel>>,
-    checkpoint: watch::Sender<Option<Vec<u8>>>,
+    checkpoint: Signal<Option<Vec<u8>>>,
     drafts: tokio::sync::Mutex<Drafts>,
 }
 
@@ -90,7 +91,7 @@ impl Reporter {
             chance: inner.chance.clone(),
             folder: task.folder(),
             cancel: Mutex::new(task.cancel.clone()),
-            checkpoint: watch::channel(checkpoint).0,
+            checkpoint: Signal::new(checkpoint),
             drafts: tokio::sync::Mutex::default(),
         })
     }
@@ -101,12 +102,12 @@ impl Reporter {
     }
 
     pub(crate) fn checkpoint(&self) -> Option<Vec<u8>> {
-        self.checkpoint.borrow().clone()
+        self.checkpoint.look(Clone::clone)
     }
 
-    /// Hears of each checkpoint that is accepted from now on.
-    pub(crate) fn checkpoints(&self) -> watch::Receiver<Option<Vec<u8>>> {
-        self.checkpoint.subscribe()
+    /// The newest checkpoint, for whoever waits for the next one.
+    pub(crate) fn checkpoint_signal(&self) -> Signal<Option<Vec<u8>>> {
+        self.checkpoint.clone()
     }
 
     /// Writes a line of the host's own into the task's output.
@@ -276,7 +277,10 @@ impl AttemptHost for Reporter {
 
     async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal> {
         self.write("checkpoint", TaskUpdate { checkpoint: Some(state.clone()), ..self.writer.blank() }).await?;
-        self.checkpoint.send_replace(Some(state));
+        self.checkpoint.change(|newest| {
+            *newest = Some(state);
+            true
+        });
         Ok(())
     }
 

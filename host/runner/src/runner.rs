@@ -9,7 +9,7 @@ use std::time::Duration;
 use taskwright_registry::{Description, HostId, SessionId, Task, TaskId};
 use taskwright_sandbox::Sandbox;
 use taskwright_store::{HostStatus, Store};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::at_work::AtWork;
 use crate::catalog::Catalog;
@@ -21,6 +21,7 @@ use crate::lease::HostLease;
 use crate::reaper::reap;
 use crate::retention::{self, retain};
 use crate::sandbox_on_demand::SandboxOnDemand;
+use crate::signal::Signal;
 use crate::{Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, Session, SessionFiles};
 
 pub(crate) struct Inner {
@@ -31,9 +32,9 @@ pub(crate) struct Inner {
     pub(crate) hub: Arc<Hub>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) lease: Arc<HostLease>,
-    pub(crate) drain: watch::Sender<bool>,
+    pub(crate) drain: Signal<bool>,
     /// Tasks whose instance is to be dropped without a grace.
-    pub(crate) aborts: watch::Sender<HashSet<TaskId>>,
+    pub(crate) aborts: Signal<HashSet<TaskId>>,
     pub(crate) at_work: AtWork,
     pub(crate) executions: tokio_util::task::TaskTracker,
     pub(crate) chance: Arc<Chance>,
@@ -129,8 +130,8 @@ impl Runner {
                 slots: Arc::new(Semaphore::new(config.slots.clamp(1, Semaphore::MAX_PERMITS))),
                 config,
                 lease,
-                drain: watch::channel(false).0,
-                aborts: watch::channel(HashSet::new()).0,
+                drain: Signal::new(false),
+                aborts: Signal::new(HashSet::new()),
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
                 chance,
@@ -203,11 +204,11 @@ impl Runner {
 
     /// Does something in the background until the runner drains.
     fn until_drained<F: Future<Output = ()> + Send>(&self, work: impl FnOnce(Arc<Inner>) -> F + Send + 'static) {
-        let (inner, mut drain) = (self.inner.clone(), self.inner.drain.subscribe());
+        let (inner, drain) = (self.inner.clone(), self.inner.drain.clone());
         tokio::spawn(async move {
             tokio::select! {
                 biased;
-                _ = drain.wait_for(|drain| *drain) => {}
+                () = drain.raised() => {}
                 () = work(inner) => {}
             }
         });
@@ -222,7 +223,7 @@ impl Runner {
     /// Claims nothing any more, gives tasks back that another host or a later start can take up, waits for the others up to
     /// `drain_grace`, and returns when no instance is left.
     pub async fn drain(&self) {
-        self.inner.drain.send_replace(true);
+        self.inner.drain.raise();
         self.inner.executions.close();
         self.inner.executions.wait().await;
         self.inner.lease.close().await;

@@ -111,7 +111,7 @@ impl Session {
         let (task, _) = self.cancel(id, reason).await?;
         if task.state.is_live() {
             // The wish is durable by now. An instance that is being made reads the list before it does anything.
-            self.inner.aborts.send_if_modified(|ids| ids.insert(id.clone()));
+            self.inner.aborts.change(|ids| ids.insert(id.clone()));
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Session {
         let mut changes = self.inner.hub.task(id);
         loop {
             // Subscribed before it is read: a change in between is not missed.
-            changes.borrow_and_update();
+            changes.catch_up();
             let task = self.get(id).await?;
             if condition(&task) {
                 return Ok(Waited { task, timed_out: false });
@@ -157,9 +157,7 @@ impl Session {
                         return Ok(Waited { task: self.get(id).await?, timed_out: true });
                     }
                 }
-                None => {
-                    let _ = changes.changed().await;
-                }
+                None => changes.changed().await,
             }
         }
     }

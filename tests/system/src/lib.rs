@@ -1,2 +1,6 @@
-//! Whole-system tests: real components in a real sandbox over real stores.
-//! Holds no code of its own: see `tests/`.
+//! Whole-system tests: real components in a real sandbox, and native kinds, over real stores.
+//! Holds no tests of its own: see `tests/`.
+
+mod native_walkthrough;
+
+pub use native_walkthrough::NativeWalkthrough;

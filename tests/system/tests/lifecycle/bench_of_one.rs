@@ -10,10 +10,25 @@ use serde_json::{Value, json};
 use taskwright_runner::registry::{Event, State, Task};
 use taskwright_runner::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
 use taskwright_runner::{KindSettings, Runner, RunnerConfig, Session};
+use taskwright_system_tests::NativeWalkthrough;
 
 /// Ends a test that hangs. Generous: it is no measurement.
 pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), test).await.expect("the test hangs")
+}
+
+/// Which store there is.
+#[derive(Clone, Copy)]
+pub(crate) enum Data {
+    Memory,
+    Sqlite,
+}
+
+/// What the walkthrough is.
+#[derive(Clone, Copy)]
+pub(crate) enum Code {
+    Component,
+    Native,
 }
 
 pub(crate) struct Bench {
@@ -22,38 +37,45 @@ pub(crate) struct Bench {
     pub(crate) session: Session,
     pub(crate) folder: Arc<tempfile::TempDir>,
     database: Option<PathBuf>,
+    code: Code,
 }
 
 impl Bench {
-    pub(crate) async fn over_memory() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self::over(Arc::new(MemoryStore::new()), Arc::new(folder), None, RunnerConfig::default()).await
-    }
-
-    pub(crate) async fn over_sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("registry.db");
-        let store = SqliteStore::open(&path, SqliteOptions::default()).expect("a new store");
-        Self::over(Arc::new(store), Arc::new(folder), Some(path), RunnerConfig::default()).await
+    pub(crate) async fn new(data: Data, code: Code) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let config = RunnerConfig::default();
+        match data {
+            Data::Memory => Self::over(Arc::new(MemoryStore::new()), folder, None, code, config).await,
+            Data::Sqlite => {
+                let path = folder.path().join("registry.db");
+                let store = SqliteStore::open(&path, SqliteOptions::default()).expect("a new store");
+                Self::over(Arc::new(store), folder, Some(path), code, config).await
+            }
+        }
     }
 
     async fn over(
         store: Arc<dyn Store>,
         folder: Arc<tempfile::TempDir>,
         database: Option<PathBuf>,
+        code: Code,
         mut config: RunnerConfig,
     ) -> Self {
         // One cache for all tests of this process: every component is compiled once.
         config.sandbox.cache_dir = Some(std::env::temp_dir().join(format!("taskwright-tests-{}", std::process::id())));
         let runner = Runner::open_shared(store.clone(), folder.path().join("files"), config).expect("a runner");
-        runner.add_kind(taskwright_components::WALKTHROUGH, KindSettings::default()).await.expect("the walkthrough");
+        let added = match code {
+            Code::Component => runner.add_kind(taskwright_components::WALKTHROUGH, KindSettings::default()).await,
+            Code::Native => runner.add_native_kind(NativeWalkthrough),
+        };
+        added.expect("the walkthrough");
         let session = runner.session("here".parse().expect("a session id"));
-        Self { store, runner, session, folder, database }
+        Self { store, runner, session, folder, database, code }
     }
 
     /// The same store and files with a new runner of other settings.
     pub(crate) async fn with_config(&self, config: RunnerConfig) -> Self {
-        Self::over(self.store.clone(), self.folder.clone(), self.database.clone(), config).await
+        Self::over(self.store.clone(), self.folder.clone(), self.database.clone(), self.code, config).await
     }
 
     /// As after a restart of the process: the file is opened anew, if there is one.
@@ -62,7 +84,7 @@ impl Bench {
             Some(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default()).expect("the store of before")),
             None => self.store.clone(),
         };
-        Self::over(store, self.folder.clone(), self.database.clone(), RunnerConfig::default()).await
+        Self::over(store, self.folder.clone(), self.database.clone(), self.code, RunnerConfig::default()).await
     }
 
     /// Creates a walk.

@@ -67,11 +67,14 @@ async fn a_success_after_a_cancel_stays_a_success(bench: Bench) {
     assert_eq!((effect, &after), (CancelEffect::AlreadyOver, &task)); // L1, L17
 }
 
-crate::over_each_store!(
+crate::over_each_store_and_code!(
     a_resident_kind_hears_a_cancel_and_ends_by_itself,
     a_hibernating_task_is_brought_back_to_hear_a_cancel,
     a_task_that_never_started_is_canceled_at_once,
+    a_success_after_a_cancel_stays_a_success,
+);
+
+crate::over_each_store!(
     a_kind_that_ignores_a_cancel_is_stopped_when_its_grace_is_over,
     a_kind_that_spins_is_stopped_at_once_by_an_abort,
-    a_success_after_a_cancel_stays_a_success,
 );

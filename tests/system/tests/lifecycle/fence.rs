@@ -34,7 +34,7 @@ async fn a_task_ended_by_its_owner_takes_its_instance_along(bench: Bench) {
     assert_eq!(bench.session.get(&task.id).await.unwrap(), over); // L1
 }
 
-crate::over_each_store!(
+crate::over_each_store_and_code!(
     a_superseded_instance_is_dropped_and_the_next_attempt_ends_the_task,
     a_task_ended_by_its_owner_takes_its_instance_along,
 );

@@ -56,7 +56,7 @@ async fn a_deadline_ends_a_task_that_sleeps_past_it(bench: Bench) {
     assert!(done.finished_at.unwrap() >= done.deadline.unwrap());
 }
 
-crate::over_each_store!(
+crate::over_each_store_and_code!(
     a_sleeping_task_has_no_instance_and_comes_back_in_time,
     a_message_wakes_a_waiting_task_and_is_taken_once,
     messages_reach_a_resident_task_in_their_order,

@@ -69,7 +69,7 @@ async fn an_open_question_survives_a_drain(bench: Bench) {
     assert_eq!(next.session.result(&task.id).await.unwrap().unwrap()["answers"], json!(["yes"]));
 }
 
-crate::over_each_store!(
+crate::over_each_store_and_code!(
     an_answer_resumes_a_resident_task,
     an_answer_that_is_not_as_expected_is_refused_and_changes_nothing,
     a_question_can_be_answered_while_the_task_hibernates,

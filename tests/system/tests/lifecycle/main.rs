@@ -1,4 +1,4 @@
-//! The life of tasks, through the library: real components, a real sandbox, each store.
+//! The life of tasks, through the library: real components in a real sandbox, native kinds, each store.
 //! Does not test what a single part promises: each part has tests of its own.
 
 mod bench_of_one;
@@ -11,21 +11,37 @@ mod retry;
 mod run;
 mod wake;
 
+/// Runs cases over one store with one kind of walk.
+#[macro_export]
+macro_rules! cases {
+    ($module:ident, $data:ident, $code:ident, $($name:ident),*) => {
+        mod $module {
+            use $crate::bench_of_one::{Bench, Code, Data, within};
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                within(super::$name(Bench::new(Data::$data, Code::$code).await)).await;
+            })*
+        }
+    };
+}
+
 /// Runs each case over each store.
 #[macro_export]
 macro_rules! over_each_store {
-    ($($(#[$attr:meta])* $name:ident),* $(,)?) => {
-        mod memory {
-            $($(#[$attr])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $crate::bench_of_one::within(super::$name($crate::bench_of_one::Bench::over_memory().await)).await;
-            })*
-        }
-        mod sqlite {
-            $($(#[$attr])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $crate::bench_of_one::within(super::$name($crate::bench_of_one::Bench::over_sqlite().await)).await;
-            })*
-        }
+    ($($name:ident),* $(,)?) => {
+        $crate::cases!(memory, Memory, Component, $($name),*);
+        $crate::cases!(sqlite, Sqlite, Component, $($name),*);
+    };
+}
+
+/// Runs each case over each store, with the walkthrough as a component and as native code. For cases with no other kind.
+#[macro_export]
+macro_rules! over_each_store_and_code {
+    ($($name:ident),* $(,)?) => {
+        $crate::cases!(memory_component, Memory, Component, $($name),*);
+        $crate::cases!(sqlite_component, Sqlite, Component, $($name),*);
+        $crate::cases!(memory_native, Memory, Native, $($name),*);
+        $crate::cases!(sqlite_native, Sqlite, Native, $($name),*);
     };
 }

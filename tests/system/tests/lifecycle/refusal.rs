@@ -28,8 +28,9 @@ async fn a_second_component_of_the_same_name_is_refused_and_the_first_stays(benc
     assert_eq!(bench.runner.kinds().len(), 1);
 }
 
-crate::over_each_store!(
+crate::over_each_store_and_code!(
     a_spec_that_does_not_fit_is_refused_with_its_place_and_leaves_no_task,
     an_unknown_kind_is_refused_with_the_list_of_known_ones,
-    a_second_component_of_the_same_name_is_refused_and_the_first_stays,
 );
+
+crate::over_each_store!(a_second_component_of_the_same_name_is_refused_and_the_first_stays,);

@@ -63,10 +63,11 @@ async fn a_spinning_guest_exhausts_its_budget_and_its_neighbour_does_not_notice(
     assert!(error.message.contains("cpu"), "{}", error.message);
 }
 
-crate::over_each_store!(
+crate::over_each_store_and_code!(
     a_failed_attempt_is_tried_again_and_the_session_sees_a_live_task,
     a_failure_without_retry_ends_the_task_with_its_words,
     attempts_run_out,
     a_panic_ends_the_attempt_with_its_message_and_the_host_goes_on,
-    a_spinning_guest_exhausts_its_budget_and_its_neighbour_does_not_notice,
 );
+
+crate::over_each_store!(a_spinning_guest_exhausts_its_budget_and_its_neighbour_does_not_notice,);

@@ -95,7 +95,7 @@ async fn a_runner_for_one_task_leaves_the_others_alone(bench: Bench) {
     assert_eq!(bench.session.get(&other.id).await.unwrap().state, State::Queued);
 }
 
-crate::over_each_store!(
+crate::over_each_store_and_code!(
     a_task_leaves_what_its_kind_reported,
     the_log_tells_the_whole_life_without_a_gap,
     many_tasks_at_once_all_come_to_their_end,

@@ -27,4 +27,4 @@ async fn a_session_is_woken_as_the_policy_says(bench: Bench) {
     );
 }
 
-crate::over_each_store!(a_session_is_woken_as_the_policy_says,);
+crate::over_each_store_and_code!(a_session_is_woken_as_the_policy_says,);
