@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use taskwright_registry::{
-    Artifact, Cancel, Direction, Fence, HostRef, Links, MessageId, NewInputRequest, NewMessage, Part, Progress,
-    Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text,
+    Artifact, Cancel, Direction, Fence, HostRef, InputRequestId, Links, MessageId, NewInputRequest, NewMessage, Part,
+    Progress, Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text,
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
 use taskwright_store::StoreError;
@@ -63,6 +63,8 @@ pub(crate) struct Reporter {
     cancel: Mutex<Option<Cancel>>,
     checkpoint: Signal<Option<Vec<u8>>>,
     drafts: tokio::sync::Mutex<Drafts>,
+    /// The newest question that the task has asked, as far as this instance knows. Held while one is asked.
+    asked: tokio::sync::Mutex<Option<InputRequestId>>,
 }
 
 #[derive(Default)]
@@ -93,6 +95,7 @@ impl Reporter {
             cancel: Mutex::new(task.cancel.clone()),
             checkpoint: Signal::new(checkpoint),
             drafts: tokio::sync::Mutex::default(),
+            asked: tokio::sync::Mutex::new(task.dispatch.last_input_request.clone()),
         })
     }
 
@@ -214,14 +217,13 @@ impl AttemptHost for Reporter {
 
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
         let request = NewInputRequest { prompt, expected, random: self.chance.bits() };
-        // Asked twice, it would be two questions, and only the second one open.
-        let asked = |task: &Task| {
-            let open = task.input_request.as_ref();
-            open.is_some_and(|open| open.prompt == request.prompt && open.expected == request.expected)
-        };
-        let update = TaskUpdate { input_request: Some(request.clone()), ..self.writer.blank() };
-        let task = self.writer.update("question", update, asked).await.map_err(Self::refuse)?;
+        let update = TaskUpdate { input_request: Some(request), ..self.writer.blank() };
+        let mut newest = self.asked.lock().await;
+        // Asked twice, it would be two questions. It may have been answered already by the time that somebody looks.
+        let landed = |task: &Task| task.dispatch.last_input_request != *newest;
+        let task = self.writer.update("question", update, landed).await.map_err(Self::refuse)?;
         self.slot.release();
+        newest.clone_from(&task.dispatch.last_input_request);
         match task.dispatch.last_input_request {
             Some(id) => Ok(id.to_string()),
             None => Err(Refusal::Other("the question was not kept".to_owned())),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use taskwright_runner::registry::{Event, State, Task};
 use taskwright_runner::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
 use taskwright_runner::{KindSettings, Runner, RunnerConfig, Session};
-use taskwright_system_tests::NativeWalkthrough;
+use taskwright_system_tests::{FaultPlan, FaultStore, NativeWalkthrough};
 
 /// Ends a test that hangs. Generous: it is no measurement.
 pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
@@ -32,26 +32,45 @@ pub(crate) enum Code {
 }
 
 pub(crate) struct Bench {
+    /// The store as it is; the runner's may fail.
     pub(crate) store: Arc<dyn Store>,
     pub(crate) runner: Runner,
     pub(crate) session: Session,
     pub(crate) folder: Arc<tempfile::TempDir>,
     database: Option<PathBuf>,
     code: Code,
+    /// Which call of the runners to the store fails, if one does.
+    faults: Option<Arc<FaultPlan>>,
+}
+
+/// Settings that a test does not care about.
+fn settings() -> RunnerConfig {
+    // Nobody wants to watch a drain whose tasks have nothing left to keep.
+    RunnerConfig { drain_grace: Duration::from_millis(200), ..RunnerConfig::default() }
 }
 
 impl Bench {
     pub(crate) async fn new(data: Data, code: Code) -> Self {
+        Self::with_faults(data, code, None).await
+    }
+
+    /// A bench whose runners meet a failing store.
+    pub(crate) async fn with_faults(data: Data, code: Code, faults: Option<Arc<FaultPlan>>) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let config = RunnerConfig::default();
-        match data {
-            Data::Memory => Self::over(Arc::new(MemoryStore::new()), folder, None, code, config).await,
+        let (store, database): (Arc<dyn Store>, _) = match data {
+            Data::Memory => (Arc::new(MemoryStore::new()), None),
             Data::Sqlite => {
                 let path = folder.path().join("registry.db");
                 let store = SqliteStore::open(&path, SqliteOptions::default()).expect("a new store");
-                Self::over(Arc::new(store), folder, Some(path), code, config).await
+                (Arc::new(store), Some(path))
             }
-        }
+        };
+        Self::over(store, folder, database, code, faults, settings()).await
+    }
+
+    /// How many tasks make many: fewer where the case is run again and again.
+    pub(crate) fn many(&self) -> u64 {
+        if self.faults.is_some() { 5 } else { 200 }
     }
 
     async fn over(
@@ -59,23 +78,29 @@ impl Bench {
         folder: Arc<tempfile::TempDir>,
         database: Option<PathBuf>,
         code: Code,
+        faults: Option<Arc<FaultPlan>>,
         mut config: RunnerConfig,
     ) -> Self {
         // One cache for all tests of this process: every component is compiled once.
         config.sandbox.cache_dir = Some(std::env::temp_dir().join(format!("taskwright-tests-{}", std::process::id())));
-        let runner = Runner::open_shared(store.clone(), folder.path().join("files"), config).expect("a runner");
+        let seen: Arc<dyn Store> = match &faults {
+            Some(plan) => Arc::new(FaultStore::new(store.clone(), plan.clone())),
+            None => store.clone(),
+        };
+        let runner = Runner::open_shared(seen, folder.path().join("files"), config).expect("a runner");
         let added = match code {
             Code::Component => runner.add_kind(taskwright_components::WALKTHROUGH, KindSettings::default()).await,
             Code::Native => runner.add_native_kind(NativeWalkthrough),
         };
         added.expect("the walkthrough");
         let session = runner.session("here".parse().expect("a session id"));
-        Self { store, runner, session, folder, database, code }
+        Self { store, runner, session, folder, database, code, faults }
     }
 
     /// The same store and files with a new runner of other settings.
     pub(crate) async fn with_config(&self, config: RunnerConfig) -> Self {
-        Self::over(self.store.clone(), self.folder.clone(), self.database.clone(), self.code, config).await
+        let (store, folder, database) = (self.store.clone(), self.folder.clone(), self.database.clone());
+        Self::over(store, folder, database, self.code, self.faults.clone(), config).await
     }
 
     /// As after a restart of the process: the file is opened anew, if there is one.
@@ -84,7 +109,8 @@ impl Bench {
             Some(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default()).expect("the store of before")),
             None => self.store.clone(),
         };
-        Self::over(store, self.folder.clone(), self.database.clone(), self.code, RunnerConfig::default()).await
+        let (folder, database) = (self.folder.clone(), self.database.clone());
+        Self::over(store, folder, database, self.code, self.faults.clone(), settings()).await
     }
 
     /// Creates a walk.

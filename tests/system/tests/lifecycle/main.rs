@@ -3,6 +3,7 @@
 
 mod bench_of_one;
 mod cancel;
+mod explorer;
 mod fence;
 mod hibernate;
 mod input;
@@ -26,12 +27,29 @@ macro_rules! cases {
     };
 }
 
+/// Runs cases again and again, each time with a store that fails at the next call.
+#[macro_export]
+macro_rules! explored {
+    ($module:ident, $data:ident, $code:ident, $($name:ident),*) => {
+        mod $module {
+            use $crate::bench_of_one::{Code, Data};
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $crate::explorer::explore(stringify!($name), Data::$data, Code::$code, super::$name).await;
+            })*
+        }
+    };
+}
+
 /// Runs each case over each store.
 #[macro_export]
 macro_rules! over_each_store {
     ($($name:ident),* $(,)?) => {
         $crate::cases!(memory, Memory, Component, $($name),*);
         $crate::cases!(sqlite, Sqlite, Component, $($name),*);
+        $crate::explored!(memory_failing, Memory, Component, $($name),*);
+        $crate::explored!(sqlite_failing, Sqlite, Component, $($name),*);
     };
 }
 
@@ -43,5 +61,7 @@ macro_rules! over_each_store_and_code {
         $crate::cases!(sqlite_component, Sqlite, Component, $($name),*);
         $crate::cases!(memory_native, Memory, Native, $($name),*);
         $crate::cases!(sqlite_native, Sqlite, Native, $($name),*);
+        $crate::explored!(memory_native_failing, Memory, Native, $($name),*);
+        $crate::explored!(sqlite_native_failing, Sqlite, Native, $($name),*);
     };
 }

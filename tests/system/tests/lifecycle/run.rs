@@ -56,7 +56,7 @@ async fn the_log_tells_the_whole_life_without_a_gap(bench: Bench) {
 async fn many_tasks_at_once_all_come_to_their_end(bench: Bench) {
     bench.runner.serve();
     let mut tasks = Vec::new();
-    for n in 0..200 {
+    for n in 0..bench.many() {
         tasks.push(bench.walk(json!([{"say": format!("{n}")}, {"progress": {"current": n}}])).await);
     }
     for task in tasks {
