@@ -1,48 +1,26 @@
 //! The log of a task's output: appended by its host, read by anybody while it grows, capped.
 //! Does not survive a crash of the machine byte for byte: output is a stream to look at, not a record.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::log_folder::{LogFolder, LogWriter};
+
+/// How much is read at one time.
+const READ_BYTES: u64 = 1024 * 1024;
 /// Written once where a log has reached its cap.
 const CAPPED: &str = "[further output is not kept]\n";
 
-/// The log of one attempt. Each has a file of its own, so that what a straggler still writes never lands in its successor's.
-fn file_of(folder: &Path, attempt: u32) -> PathBuf {
-    folder.join(format!("output.{attempt}.log"))
-}
-
-/// The attempts that have left output, in order.
-fn attempts(folder: &Path) -> std::io::Result<Vec<u32>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut attempts = Vec::new();
-    for entry in entries {
-        let name = entry?.file_name();
-        let number: Option<u32> =
-            name.to_str().and_then(|name| name.strip_prefix("output.")?.strip_suffix(".log")?.parse().ok());
-        attempts.extend(number);
-    }
-    attempts.sort_unstable();
-    Ok(attempts)
-}
-
 struct Log {
-    file: Option<File>,
+    writer: Option<LogWriter>,
     /// By this attempt and all before it.
     written: u64,
     capped: bool,
 }
 
-/// The writing end. Clones share the file.
+/// The writing end, for one attempt. Clones share it.
 #[derive(Clone)]
 pub(crate) struct OutputLog {
-    folder: Arc<PathBuf>,
+    folder: LogFolder,
     attempt: u32,
     cap: u64,
     log: Arc<Mutex<Log>>,
@@ -50,9 +28,9 @@ pub(crate) struct OutputLog {
 
 impl OutputLog {
     /// Opens nothing yet: an attempt without output has no log. The cap is for all attempts together.
-    pub(crate) fn new(folder: PathBuf, attempt: u32, cap: u64) -> Self {
-        let log = Log { file: None, written: 0, capped: false };
-        Self { folder: Arc::new(folder), attempt, cap, log: Arc::new(Mutex::new(log)) }
+    pub(crate) fn new(folder: LogFolder, attempt: u32, cap: u64) -> Self {
+        let log = Log { writer: None, written: 0, capped: false };
+        Self { folder, attempt, cap, log: Arc::new(Mutex::new(log)) }
     }
 
     /// Appends text, at most up to the cap. The write ends in the page cache, which takes microseconds, so it is made
@@ -62,13 +40,9 @@ impl OutputLog {
         if log.capped {
             return Ok(());
         }
-        if log.file.is_none() {
-            std::fs::create_dir_all(self.folder.as_path())?;
-            let file = OpenOptions::new().create(true).append(true).open(file_of(&self.folder, self.attempt))?;
-            for attempt in attempts(&self.folder)? {
-                log.written += std::fs::metadata(file_of(&self.folder, attempt))?.len();
-            }
-            log.file = Some(file);
+        if log.writer.is_none() {
+            log.writer = Some(self.folder.writer(self.attempt)?);
+            log.written = self.folder.len()?;
         }
         let room = self.cap.saturating_sub(log.written);
         let mut end = text.len().min(usize::try_from(room).unwrap_or(usize::MAX));
@@ -84,8 +58,8 @@ impl OutputLog {
             bytes.extend_from_slice(CAPPED.as_bytes());
         }
         log.written += bytes.len() as u64;
-        match log.file.as_mut() {
-            Some(file) => file.write_all(&bytes),
+        match log.writer.as_mut() {
+            Some(writer) => writer.append(&bytes),
             None => Ok(()),
         }
     }
@@ -94,14 +68,14 @@ impl OutputLog {
 /// The reading end: gives what has been appended since it was last asked, attempt after attempt.
 #[derive(Debug)]
 pub struct OutputTail {
-    folder: PathBuf,
+    folder: LogFolder,
     attempt: u32,
     offset: u64,
     pending: Vec<u8>,
 }
 
 impl OutputTail {
-    pub(crate) fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: LogFolder) -> Self {
         Self { folder, attempt: 0, offset: 0, pending: Vec::new() }
     }
 
@@ -111,7 +85,7 @@ impl OutputTail {
     /// Those of reading the file; a file that is not there yet is no error.
     pub fn read(&mut self) -> std::io::Result<String> {
         loop {
-            let next = attempts(&self.folder)?.into_iter().find(|attempt| *attempt > self.attempt);
+            let next = self.folder.attempts()?.into_iter().find(|attempt| *attempt > self.attempt);
             let text = self.read_attempt()?;
             match next {
                 // The attempt before had ended by the time its successor's log was seen.
@@ -129,9 +103,7 @@ impl OutputTail {
         if self.attempt == 0 {
             return Ok(String::new());
         }
-        let mut file = File::open(file_of(&self.folder, self.attempt))?;
-        file.seek(SeekFrom::Start(self.offset))?;
-        let read = file.take(1024 * 1024).read_to_end(&mut self.pending)?;
+        let read = self.folder.read(self.attempt, self.offset, READ_BYTES, &mut self.pending)?;
         self.offset += read as u64;
         let whole = match std::str::from_utf8(&self.pending) {
             Ok(_) => self.pending.len(),
@@ -149,48 +121,58 @@ impl OutputTail {
 mod tests {
     use super::*;
 
+    /// Runs a test over logs on disk and in memory.
+    fn over_both(test: impl Fn(LogFolder)) {
+        let folder = tempfile::tempdir().unwrap();
+        test(LogFolder::Disk(folder.path().join("t")));
+        test(LogFolder::in_memory());
+    }
+
     #[test]
     fn a_log_is_capped_and_says_so_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t");
-        let log = OutputLog::new(path.clone(), 1, 10);
-        let mut tail = OutputTail::new(path);
-        assert_eq!(tail.read().unwrap(), "");
-        log.append("12345\n").unwrap();
-        assert_eq!(tail.read().unwrap(), "12345\n");
-        log.append("6789ab").unwrap();
-        log.append("more").unwrap();
-        assert_eq!(tail.read().unwrap(), format!("6789\n{CAPPED}"));
-        assert_eq!(tail.read().unwrap(), "");
+        over_both(|folder| {
+            let log = OutputLog::new(folder.clone(), 1, 10);
+            let mut tail = OutputTail::new(folder);
+            assert_eq!(tail.read().unwrap(), "");
+            log.append("12345\n").unwrap();
+            assert_eq!(tail.read().unwrap(), "12345\n");
+            log.append("6789ab").unwrap();
+            log.append("more").unwrap();
+            assert_eq!(tail.read().unwrap(), format!("6789\n{CAPPED}"));
+            assert_eq!(tail.read().unwrap(), "");
+        });
     }
 
     #[test]
     fn a_reader_never_sees_half_a_character() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = file_of(folder.path(), 1);
-        std::fs::write(&path, &"€".as_bytes()[..2]).unwrap();
-        let mut tail = OutputTail::new(folder.path().to_owned());
-        assert_eq!(tail.read().unwrap(), "");
-        std::fs::write(&path, "€").unwrap();
-        assert_eq!(tail.read().unwrap(), "€");
+        over_both(|folder| {
+            let mut writer = folder.writer(1).unwrap();
+            let (half, rest) = "€".as_bytes().split_at(2);
+            writer.append(half).unwrap();
+            let mut tail = OutputTail::new(folder);
+            assert_eq!(tail.read().unwrap(), "");
+            writer.append(rest).unwrap();
+            assert_eq!(tail.read().unwrap(), "€");
+        });
     }
 
     // L5
     #[test]
     fn what_a_straggler_writes_does_not_land_in_its_successors_log() {
-        let folder = tempfile::tempdir().unwrap();
-        let straggler = OutputLog::new(folder.path().to_owned(), 1, 100);
-        straggler.append("one\n").unwrap();
-        let mut tail = OutputTail::new(folder.path().to_owned());
-        let successor = OutputLog::new(folder.path().to_owned(), 3, 100);
-        successor.append("two\n").unwrap();
-        assert_eq!(tail.read().unwrap(), "one\n");
-        assert_eq!(tail.read().unwrap(), "two\n");
-        straggler.append("late\n").unwrap();
-        successor.append("three\n").unwrap();
-        assert_eq!(tail.read().unwrap(), "three\n");
-        let capped = OutputLog::new(folder.path().to_owned(), 4, 20);
-        capped.append("four and more\n").unwrap();
-        assert_eq!(tail.read().unwrap(), format!("f\n{CAPPED}"), "one cap for all attempts");
+        over_both(|folder| {
+            let straggler = OutputLog::new(folder.clone(), 1, 100);
+            straggler.append("one\n").unwrap();
+            let mut tail = OutputTail::new(folder.clone());
+            let successor = OutputLog::new(folder.clone(), 3, 100);
+            successor.append("two\n").unwrap();
+            assert_eq!(tail.read().unwrap(), "one\n");
+            assert_eq!(tail.read().unwrap(), "two\n");
+            straggler.append("late\n").unwrap();
+            successor.append("three\n").unwrap();
+            assert_eq!(tail.read().unwrap(), "three\n");
+            let capped = OutputLog::new(folder, 4, 20);
+            capped.append("four and more\n").unwrap();
+            assert_eq!(tail.read().unwrap(), format!("f\n{CAPPED}"), "one cap for all attempts");
+        });
     }
 }

@@ -87,7 +87,7 @@ impl Reporter {
             writer: Arc::new(FencedWriter::new(inner.store.clone(), inner.lease.clone(), host, task)),
             files: inner.files.clone(),
             slot: Slot::new(inner.slots.clone(), permit),
-            output: OutputLog::new(inner.files.task_folder(&task.id), task.attempt, config.output_log_bytes),
+            output: OutputLog::new(inner.files.output_logs(&task.id), task.attempt, config.output_log_bytes),
             progress: Arc::default(),
             progress_interval: config.progress_interval,
             chance: inner.chance.clone(),

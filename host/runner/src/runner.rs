@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use taskwright_registry::{Description, HostId, SessionId, Task, TaskId};
-use taskwright_sandbox::Sandbox;
 use taskwright_store::{HostStatus, Store};
 use tokio::sync::Semaphore;
 
@@ -22,7 +21,7 @@ use crate::reaper::reap;
 use crate::retention::{self, retain};
 use crate::sandbox_on_demand::SandboxOnDemand;
 use crate::signal::Signal;
-use crate::{Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, Session, SessionFiles};
+use crate::{Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, RunnerParts, Session, SessionFiles};
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
@@ -92,36 +91,20 @@ impl Runner {
         files: impl AsRef<Path>,
         config: RunnerConfig,
     ) -> Result<Self, RunnerError> {
-        let sandbox = SandboxOnDemand::own(config.sandbox.clone());
-        Self::with_sandbox(sandbox, store, files.as_ref(), config)
+        Ok(RunnerParts::new(store, SessionFiles::folder(files)?).config(config).runner())
     }
 
-    /// As `open_shared`, with a sandbox that other runners of this process have too: one engine, one cache of compiled code,
-    /// and one number of instances that all of them share.
-    ///
-    /// # Errors
-    /// `Files`.
-    pub fn open_in(
-        sandbox: &Sandbox,
+    pub(crate) fn new(
         store: Arc<dyn Store>,
-        files: impl AsRef<Path>,
-        config: RunnerConfig,
-    ) -> Result<Self, RunnerError> {
-        Self::with_sandbox(SandboxOnDemand::Given(sandbox.clone()), store, files.as_ref(), config)
-    }
-
-    fn with_sandbox(
+        files: SessionFiles,
         sandbox: SandboxOnDemand,
-        store: Arc<dyn Store>,
-        files: &Path,
         config: RunnerConfig,
-    ) -> Result<Self, RunnerError> {
-        let files = SessionFiles::folder(files)?;
-        let chance = Arc::new(Chance::new(config.seed));
+    ) -> Self {
         let hub = Hub::new();
         let pump = tokio::spawn(hub.clone().pump(store.changes())).abort_handle();
+        let chance = Arc::new(Chance::new(config.seed));
         let lease = Arc::new(HostLease::new(HostId::new(store.now(), chance.bits()), config.lease));
-        Ok(Self {
+        Self {
             inner: Arc::new(Inner {
                 store,
                 files,
@@ -139,7 +122,7 @@ impl Runner {
                 pump,
                 upkeep: OnceLock::new(),
             }),
-        })
+        }
     }
 
     /// Checks, compiles and adds a component. Nothing of it runs but `describe`. The first one sets up the sandbox.

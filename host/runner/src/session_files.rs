@@ -1,14 +1,19 @@
 //! The files of sessions: results, artifacts and logs of tasks, below `/.tasks/{task_id}/`.
 //! Does not say who may read them: a caller finds a path in a record, and records are scoped by session.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 use taskwright_registry::TaskId;
+
+use crate::log_folder::LogFolder;
 
 /// How much of a draft is held in memory before it goes to disk.
 const DRAFT_BUFFER_BYTES: usize = 256 * 1024;
@@ -32,10 +37,21 @@ pub enum FilesError {
     },
 }
 
-/// The files of all sessions of one store.
+/// Where files and logs are.
+#[derive(Clone)]
+enum Place {
+    Folder(Arc<PathBuf>),
+    Memory { logs: Arc<Mutex<BTreeMap<TaskId, LogFolder>>> },
+}
+
+fn task_folder(root: &Path, task: &TaskId) -> PathBuf {
+    root.join(".tasks").join(task.as_str())
+}
+
+/// The files of all sessions of one store. Clones share them.
 #[derive(Clone)]
 pub struct SessionFiles {
-    root: Arc<PathBuf>,
+    place: Place,
     store: Arc<dyn ObjectStore>,
     /// The same folder without a sync for each file.
     copies: Arc<dyn ObjectStore>,
@@ -52,13 +68,30 @@ impl SessionFiles {
         std::fs::create_dir_all(root).map_err(|error| unusable(error.to_string()))?;
         let open = || LocalFileSystem::new_with_prefix(root).map_err(|error| unusable(error.to_string()));
         let (store, copies) = (open()?.with_fsync(true), open()?);
-        Ok(Self { root: Arc::new(root.to_owned()), store: Arc::new(store), copies: Arc::new(copies) })
+        let place = Place::Folder(Arc::new(root.to_owned()));
+        Ok(Self { place, store: Arc::new(store), copies: Arc::new(copies) })
+    }
+
+    /// Files that are gone with this and its clones, for tests and simulations: nothing is written to a disk, and no thread
+    /// but the caller's has a part in it, so a run on paused time can be repeated.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let store = Arc::new(InMemory::new());
+        Self { place: Place::Memory { logs: Arc::default() }, store: store.clone(), copies: store }
+    }
+
+    fn unusable(&self, reason: String) -> FilesError {
+        let root = match &self.place {
+            Place::Folder(root) => root.as_ref().clone(),
+            Place::Memory { .. } => PathBuf::from("(memory)"),
+        };
+        FilesError::Unusable { root, reason }
     }
 
     fn error(&self, path: &str, error: object_store::Error) -> FilesError {
         match error {
             object_store::Error::NotFound { .. } => FilesError::NotFound { path: path.to_owned() },
-            other => FilesError::Unusable { root: self.root.as_ref().clone(), reason: other.to_string() },
+            other => self.unusable(other.to_string()),
         }
     }
 
@@ -99,10 +132,13 @@ impl SessionFiles {
         }
     }
 
-    /// Where a path of the session's files lies in the folder.
+    /// Where a path of the session's files lies in the folder; `None` for files in memory.
     #[must_use]
-    pub fn local_path(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+    pub fn local_path(&self, path: &str) -> Option<PathBuf> {
+        match &self.place {
+            Place::Folder(root) => Some(root.join(path.trim_start_matches('/'))),
+            Place::Memory { .. } => None,
+        }
     }
 
     /// Removes all files of a task. One that has none is no error.
@@ -110,18 +146,30 @@ impl SessionFiles {
     /// # Errors
     /// `Unusable`; some of the files may be gone then.
     pub(crate) async fn remove_task(&self, task: &TaskId) -> Result<(), FilesError> {
-        let folder = self.task_folder(task);
-        match tokio::fs::remove_dir_all(&folder).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(FilesError::Unusable { root: folder, reason: error.to_string() })
+        match &self.place {
+            Place::Folder(root) => match tokio::fs::remove_dir_all(&task_folder(root, task)).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.unusable(error.to_string())),
+                _ => Ok(()),
+            },
+            Place::Memory { logs } => {
+                logs.lock().unwrap_or_else(PoisonError::into_inner).remove(task);
+                let folder = object_store::path::Path::from(format!(".tasks/{task}"));
+                let files = self.store.list(Some(&folder)).map_ok(|file| file.location).boxed();
+                let removed = self.store.delete_stream(files).try_for_each(|_| async { Ok(()) }).await;
+                removed.map_err(|error| self.unusable(error.to_string()))
             }
-            _ => Ok(()),
         }
     }
 
-    /// Where the files of a task lie.
-    pub(crate) fn task_folder(&self, task: &TaskId) -> PathBuf {
-        self.root.join(".tasks").join(task.as_str())
+    /// Where the logs of a task's output lie.
+    pub(crate) fn output_logs(&self, task: &TaskId) -> LogFolder {
+        match &self.place {
+            Place::Folder(root) => LogFolder::Disk(task_folder(root, task)),
+            Place::Memory { logs } => {
+                let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
+                logs.entry(task.clone()).or_insert_with(LogFolder::in_memory).clone()
+            }
+        }
     }
 }
 
@@ -142,10 +190,7 @@ impl Draft {
     /// Makes the file appear. Returns its length.
     pub(crate) async fn finish(mut self) -> Result<u64, FilesError> {
         use tokio::io::AsyncWriteExt;
-        self.writer.shutdown().await.map_err(|error| FilesError::Unusable {
-            root: self.files.root.as_ref().clone(),
-            reason: error.to_string(),
-        })?;
+        self.writer.shutdown().await.map_err(|error| self.files.unusable(error.to_string()))?;
         Ok(self.bytes)
     }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use taskwright_runner::registry::State;
 use taskwright_runner::sandbox::{Sandbox, SandboxConfig};
 use taskwright_runner::store::MemoryStore;
-use taskwright_runner::{KindSettings, Runner, RunnerConfig, RunnerError};
+use taskwright_runner::{KindSettings, RunnerError, RunnerParts, SessionFiles};
 use taskwright_system_tests::NativeWalkthrough;
 
 use crate::{runner_without_engine, within};
@@ -31,12 +31,11 @@ async fn a_runner_of_native_kinds_sets_up_no_engine() {
 #[tokio::test]
 async fn several_runners_share_the_room_of_one_sandbox() {
     within(async {
-        let folder = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::new(SandboxConfig { max_instances: 1, ..SandboxConfig::default() }).unwrap();
         let mut sessions = Vec::new();
-        for name in ["one", "two"] {
-            let (store, files) = (Arc::new(MemoryStore::new()), folder.path().join(name));
-            let runner = Runner::open_in(&sandbox, store, files, RunnerConfig::default()).unwrap();
+        for _ in 0..2 {
+            let parts = RunnerParts::new(Arc::new(MemoryStore::new()), SessionFiles::in_memory());
+            let runner = parts.sandbox(&sandbox).runner();
             runner.add_kind(taskwright_components::WALKTHROUGH, KindSettings::default()).await.unwrap();
             runner.serve();
             sessions.push(runner.session("here".parse().unwrap()));

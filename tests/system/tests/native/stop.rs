@@ -1,6 +1,6 @@
 //! Instances that are stopped: what they run is dropped, and what they left behind has no more say.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use taskwright_runner::registry::{Phase, State, Supersede, TaskUpdate};
@@ -109,6 +109,39 @@ async fn an_abort_drops_what_the_instance_runs() {
         assert_eq!(session.outcome(&task.id).await.unwrap().state, State::Canceled);
         runner.drain().await;
         assert_eq!(runner.resident(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_that_holds_its_thread_holds_up_nobody_and_has_no_more_say() {
+    within(async {
+        let folder = tempfile::tempdir().unwrap();
+        let runner = runner_without_engine(folder.path());
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        let (out, mut said) = mpsc::unbounded_channel();
+        let kind = Odd::new(move |host: Arc<dyn AttemptHost>, _| {
+            let (released, out) = (released.clone(), out.clone());
+            async move {
+                out.send(Ok(())).unwrap();
+                released.lock().unwrap().recv().unwrap();
+                out.send(host.state(Some("late".to_owned())).await).unwrap();
+                Ok(Step::Wait)
+            }
+        });
+        runner.add_native_kind(kind).unwrap();
+        runner.serve();
+        let session = runner.session("here".parse().unwrap());
+        let task = session.task("odd", json!({})).create().await.unwrap();
+        said.recv().await.unwrap().expect("it has begun");
+        session.abort(&task.id, None).await.unwrap();
+        let done = session.outcome(&task.id).await.unwrap();
+        assert_eq!(done.state, State::Canceled, "{:?}", done.error);
+        release.send(()).unwrap();
+        let late = said.recv().await.unwrap();
+        assert_eq!(late, Err(Refusal::Other("the instance was stopped: the session canceled the task".to_owned())));
+        assert_eq!(session.get(&task.id).await.unwrap(), done);
     })
     .await;
 }
