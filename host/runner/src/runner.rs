@@ -23,6 +23,9 @@ use crate::sandbox_on_demand::SandboxOnDemand;
 use crate::signal::Signal;
 use crate::{Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, RunnerParts, Session, SessionFiles};
 
+/// How often it is tried to copy a result to the session's files.
+const COPY_TRIES: u32 = 5;
+
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) files: SessionFiles,
@@ -47,17 +50,24 @@ impl Inner {
     /// Puts the result beside the artifacts, where people and programs look for it. The store has it already, in the
     /// transaction of the outcome; this copy is for convenience.
     pub(crate) async fn project_result(&self, task: &Task, path: &str) {
-        let written = match self.store.result(&task.session_id, &task.id).await {
-            Ok(Some(result)) => match serde_json::to_vec_pretty(&result) {
-                Ok(bytes) => self.files.put_copy(path, bytes).await.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            },
-            Ok(None) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = written {
-            tracing::warn!(task = %task.id, error, "a result was not copied to the session's files");
+        let mut wait = Duration::from_millis(20);
+        for left in (0..COPY_TRIES).rev() {
+            match self.copy_result(task, path).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(task = %task.id, error, left, "a result was not copied to the session's files")
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
         }
+    }
+
+    async fn copy_result(&self, task: &Task, path: &str) -> Result<(), String> {
+        let result = self.store.result(&task.session_id, &task.id).await.map_err(|error| error.to_string())?;
+        let Some(result) = result else { return Ok(()) };
+        let bytes = serde_json::to_vec_pretty(&result).map_err(|error| error.to_string())?;
+        self.files.put_copy(path, bytes).await.map_err(|error| error.to_string())
     }
 }
 

@@ -47,6 +47,8 @@ async fn one_run<F: Future<Output = ()> + Send>(
 ) {
     let bench = Bench::with_faults(data, code, Some(plan.clone())).await;
     let (store, session, runner) = (bench.store.clone(), bench.session.id().clone(), bench.runner.clone());
+    // The database lies there until all is checked.
+    let _folder = bench.folder.clone();
     let run = std::panic::AssertUnwindSafe(as_user(within(case(bench)))).catch_unwind();
     if let Err(panic) = run.await {
         eprintln!("{name} failed with call {nth} failing ({fault:?}), which was {:?}", plan.hit());
