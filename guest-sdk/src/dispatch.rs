@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::cancel::Cancel;
 use crate::failure::Failure;
-use crate::instance::Instance;
+use crate::instance::{Instance, Sorted};
 use crate::kind::Kind;
 use crate::message::Message;
 use crate::step::{Completion, Outcome, Step};
@@ -36,11 +36,14 @@ pub(crate) async fn reconcile<K: Kind>(instance: Rc<Instance>, raw: RawTask) -> 
     finish(K::reconcile(typed::<K>(instance, raw)?).await)
 }
 
-/// Gives an answer to who asked, and anything else to the kind.
+/// Gives an answer to who asked, and anything else to the kind. Returns when somebody has taken it.
 pub(crate) async fn deliver<K: Kind>(instance: Rc<Instance>, raw: RawTask, message: Message) -> Result<(), Failure> {
-    match instance.take_answer(message) {
-        None => Ok(()),
-        Some(message) => K::deliver(typed::<K>(instance, raw)?, message).await,
+    match instance.sort(message) {
+        Sorted::Answer(receipt) => {
+            instance.taken(receipt).await;
+            Ok(())
+        }
+        Sorted::Message(message) => K::deliver(typed::<K>(instance, raw)?, message).await,
     }
 }
 

@@ -13,13 +13,48 @@ use crate::message::{InputRequest, Message};
 /// How many answers without a question of this instance are kept, the newest ones.
 const KEPT_ANSWERS: usize = 16;
 
+/// A message that nobody has taken yet, and where to note that somebody has.
+#[derive(Debug)]
+struct Offered {
+    message: Message,
+    taken: Rc<Cell<bool>>,
+}
+
+/// Says whether a message has been taken by the kind's code. Until then its delivery has not returned, so that the host gives
+/// it to the next instance if this one goes away first.
+#[derive(Debug)]
+pub(crate) struct Receipt(Rc<Cell<bool>>);
+
+impl Receipt {
+    /// Whether it has been taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.get()
+    }
+}
+
+impl Offered {
+    fn new(message: Message) -> (Self, Receipt) {
+        let taken = Rc::new(Cell::new(false));
+        (Self { message, taken: Rc::clone(&taken) }, Receipt(taken))
+    }
+}
+
+/// What becomes of a message that may be an answer.
+#[derive(Debug)]
+pub(crate) enum Sorted {
+    /// It is kept for who asked, or will ask.
+    Answer(Receipt),
+    /// It answers no question of this instance.
+    Message(Message),
+}
+
 /// The state that `start`, `deliver`, `cancel` and `reconcile` of one instance share.
 #[derive(Debug, Default)]
 pub(crate) struct Instance {
     /// Messages for [`Task::messages`](crate::Task::messages).
-    inbox: RefCell<VecDeque<Message>>,
+    inbox: RefCell<VecDeque<Offered>>,
     /// Answers that nobody has taken yet.
-    answers: RefCell<Vec<Message>>,
+    answers: RefCell<Vec<Offered>>,
     /// Ids of the questions that this instance waits for.
     open: RefCell<Vec<String>>,
     /// Questions on their way to the host, whose ids are not known yet.
@@ -57,44 +92,64 @@ impl Instance {
     }
 
     /// Puts a message into the inbox.
-    pub(crate) fn queue(&self, message: Message) {
-        self.inbox.borrow_mut().push_back(message);
+    pub(crate) fn queue(&self, message: Message) -> Receipt {
+        let (offered, receipt) = Offered::new(message);
+        self.inbox.borrow_mut().push_back(offered);
         self.ring();
+        receipt
+    }
+
+    /// Hands a message to the kind's code, and lets its delivery return.
+    fn hand_over(&self, offered: Offered) -> Message {
+        offered.taken.set(true);
+        self.ring();
+        offered.message
     }
 
     /// Takes the oldest message out of the inbox.
     pub(crate) fn next_message(&self) -> Option<Message> {
-        self.inbox.borrow_mut().pop_front()
+        let oldest = self.inbox.borrow_mut().pop_front();
+        oldest.map(|offered| self.hand_over(offered))
     }
 
     /// Keeps a message if it answers a question that is open, on its way, or from before this instance; gives it back
     /// otherwise.
-    pub(crate) fn take_answer(&self, message: Message) -> Option<Message> {
-        let Some(id) = message.in_reply_to.as_deref().filter(|id| InputRequest::owns(id)) else { return Some(message) };
+    pub(crate) fn sort(&self, message: Message) -> Sorted {
+        let Some(id) = message.in_reply_to.as_deref().filter(|id| InputRequest::owns(id)) else {
+            return Sorted::Message(message);
+        };
         let expected = self.open.borrow().iter().any(|open| open == id);
         if !expected && self.asked.get() && self.asking.get() == 0 {
-            return Some(message);
+            return Sorted::Message(message);
         }
+        let (offered, receipt) = Offered::new(message);
         let mut answers = self.answers.borrow_mut();
-        answers.push(message);
+        answers.push(offered);
         if answers.len() > KEPT_ANSWERS {
-            answers.remove(0);
+            // Nobody will ask for it any more.
+            answers.remove(0).taken.set(true);
         }
         drop(answers);
         self.ring();
-        None
+        Sorted::Answer(receipt)
     }
 
     /// The answer to this question, if it has come.
     pub(crate) fn answer_to(&self, id: &str) -> Option<Message> {
         let mut answers = self.answers.borrow_mut();
-        let at = answers.iter().position(|answer| answer.in_reply_to.as_deref() == Some(id))?;
-        Some(answers.remove(at))
+        let at = answers.iter().position(|answer| answer.message.in_reply_to.as_deref() == Some(id))?;
+        let answer = answers.remove(at);
+        drop(answers);
+        Some(self.hand_over(answer))
     }
 
     /// The answer to a question that an earlier instance asked, if it has come and this one has asked nothing yet.
     pub(crate) fn earlier_answer(&self) -> Option<Message> {
-        if self.asked.get() { None } else { self.answers.borrow_mut().pop() }
+        if self.asked.get() {
+            return None;
+        }
+        let newest = self.answers.borrow_mut().pop();
+        newest.map(|answer| self.hand_over(answer))
     }
 
     /// Takes the question that was pending when this instance was made, if it is this one.
@@ -139,6 +194,11 @@ impl Instance {
             waiting.push(context.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// Resolves when a message has been taken.
+    pub(crate) fn taken(&self, receipt: Receipt) -> impl Future<Output = ()> {
+        self.wait_for(move |_| receipt.is_taken().then_some(()))
     }
 
     /// Wakes everybody who waits.

@@ -42,13 +42,19 @@ pub trait Kind: 'static {
 
     /// Take a message that answers no open question. Unless it is overridden, the message goes to
     /// [`Task::messages`] if the kind [takes messages](Description::takes_messages), and is refused otherwise.
+    ///
+    /// A message counts as delivered when this returns: unless it is overridden, when the kind's code has taken the message.
+    /// One that is not taken before the instance goes away is given to the next one.
     fn deliver(task: Task<Self::Spec>, message: Message) -> impl Future<Output = Result<(), Failure>> {
-        ready(if Self::describe().takes_messages {
-            task.instance.queue(message);
-            Ok(())
-        } else {
-            Err(Failure::unsupported("this kind takes no messages, only answers to its questions"))
-        })
+        async move {
+            if Self::describe().takes_messages {
+                let receipt = task.instance.queue(message);
+                task.instance.taken(receipt).await;
+                Ok(())
+            } else {
+                Err(Failure::unsupported("this kind takes no messages, only answers to its questions"))
+            }
+        }
     }
 
     /// The session wants the task to end. [`Task::cancelled`] has resolved already when this is called; override it to

@@ -25,6 +25,15 @@ use crate::task::TaskInfo;
 /// How many turns a kind may take without waiting for anything before the test is told that it spins.
 const MOST_TURNS: u64 = 50_000_000;
 
+/// A call beside `start` or `reconcile`.
+struct Beside {
+    job: Job<Result<(), Failure>>,
+    /// What it delivers.
+    message: Option<Message>,
+    /// Whether it was made before `start` or `reconcile`.
+    early: bool,
+}
+
 /// A task that runs against the mock host.
 pub struct Run<K: Kind> {
     world: Rc<World>,
@@ -34,7 +43,9 @@ pub struct Run<K: Kind> {
     /// The instance and the `start` or `reconcile` that runs in it. Gone while the task hibernates and when it is over.
     main: Option<(Rc<Instance>, Job<Outcome<String>>)>,
     /// Each `deliver` and `cancel` that is under way.
-    beside: Vec<Job<Result<(), Failure>>>,
+    beside: Vec<Beside>,
+    /// Messages that the last instance has left alone: the next one gets them first.
+    left: Vec<Message>,
     kind: PhantomData<K>,
 }
 
@@ -52,7 +63,8 @@ impl<K: Kind> Run<K> {
     pub(super) fn start(world: Rc<World>, mut info: TaskInfo, spec: String) -> Self {
         info.attempt = world.first_attempt;
         let status = Status::Running;
-        let mut run = Self { world, info, spec, status, main: None, beside: Vec::new(), kind: PhantomData };
+        let mut run =
+            Self { world, info, spec, status, main: None, beside: Vec::new(), left: Vec::new(), kind: PhantomData };
         run.begin_attempt();
         run
     }
@@ -137,17 +149,21 @@ impl<K: Kind> Run<K> {
             let Some(wake) = wake.filter(|wake| *wake <= until) else { break };
             self.world.set_clock(wake.max(self.world.now.get()));
             if matches!(self.status, Status::Hibernating { .. }) {
-                self.wake(Instance::new());
+                let instance = Instance::new();
+                self.redeliver(&instance);
+                self.poll_beside();
+                self.wake(instance);
             }
             self.settle();
         }
         self.world.set_clock(until);
     }
 
-    /// Drops the instance, as if its host was lost or the attempt had failed, and starts the next attempt.
+    /// Drops the instance, as if its host was lost or the attempt had failed, and starts the next attempt. Messages that
+    /// the kind has not taken come again; a real host gives those again, too, that were taken after the newest checkpoint.
     pub fn reattach(&mut self) {
         self.main = None;
-        self.beside.clear();
+        self.left.extend(self.beside.drain(..).filter_map(|beside| beside.message));
         self.world.drop_attempt();
         self.info.attempt += 1;
         self.begin_attempt();
@@ -155,6 +171,8 @@ impl<K: Kind> Run<K> {
 
     fn begin_attempt(&mut self) {
         let instance = Instance::new();
+        self.redeliver(&instance);
+        self.poll_beside();
         let future = dispatch::start::<K>(Rc::clone(&instance), self.raw());
         self.status = Status::Running;
         self.main = Some((instance, Job::new(future)));
@@ -174,25 +192,32 @@ impl<K: Kind> Run<K> {
 
     fn deliver(&mut self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<(), Failure> {
         let message = Message { id: self.world.new_id("tmsg_"), parts, in_reply_to, created_at: self.world.now.get() };
-        let raw = self.raw();
-        self.beside_main(|instance| Job::new(dispatch::deliver::<K>(instance, raw, message)))
+        let (raw, kept) = (self.raw(), message.clone());
+        self.beside_main(Some(kept), |instance| Job::new(dispatch::deliver::<K>(instance, raw, message)))
     }
 
     fn call_cancel(&mut self) -> Result<(), Failure> {
         let raw = self.raw();
-        self.beside_main(|instance| Job::new(dispatch::cancel::<K>(instance, raw)))
+        self.beside_main(None, |instance| Job::new(dispatch::cancel::<K>(instance, raw)))
     }
 
     /// Makes a call beside `start` or `reconcile`, or on a fresh instance on which `reconcile` comes next.
-    fn beside_main(&mut self, job: impl FnOnce(Rc<Instance>) -> Job<Result<(), Failure>>) -> Result<(), Failure> {
+    fn beside_main(
+        &mut self,
+        message: Option<Message>,
+        job: impl FnOnce(Rc<Instance>) -> Job<Result<(), Failure>>,
+    ) -> Result<(), Failure> {
         let hibernating = matches!(self.status, Status::Hibernating { .. });
         let instance = match &self.main {
             Some((instance, _)) => Rc::clone(instance),
             None if hibernating => Instance::new(),
             None => panic!("the task is over, so nothing reaches it: {:?}", self.status),
         };
+        if hibernating {
+            self.redeliver(&instance);
+        }
         let nth = self.world.record.borrow().deliveries.len();
-        self.beside.push(job(Rc::clone(&instance)));
+        self.beside.push(Beside { job: job(Rc::clone(&instance)), message, early: hibernating });
         self.settle();
         if hibernating {
             self.wake(instance);
@@ -233,8 +258,25 @@ impl<K: Kind> Run<K> {
         if let Poll::Ready(outcome) = polled {
             self.status = Status::after(outcome, self.world.now.get());
             self.main = None;
-            self.beside.clear();
+            // What came before the instance began and was left alone waits; what came later wakes the task at once.
+            let late = self.beside.iter().any(|beside| beside.message.is_some() && !beside.early);
+            self.left.extend(self.beside.drain(..).filter_map(|beside| beside.message));
             self.world.drop_attempt();
+            if late && matches!(self.status, Status::Hibernating { .. }) {
+                let instance = Instance::new();
+                self.redeliver(&instance);
+                self.poll_beside();
+                self.wake(instance);
+            }
+        }
+    }
+
+    /// Gives an instance that has not begun what the one before has left alone.
+    fn redeliver(&mut self, instance: &Rc<Instance>) {
+        for message in std::mem::take(&mut self.left) {
+            let (raw, kept) = (self.raw(), message.clone());
+            let job = Job::new(dispatch::deliver::<K>(Rc::clone(instance), raw, message));
+            self.beside.push(Beside { job, message: Some(kept), early: true });
         }
     }
 
@@ -242,7 +284,7 @@ impl<K: Kind> Run<K> {
     fn poll_beside(&mut self) -> bool {
         let mut ran = false;
         let world = Rc::clone(&self.world);
-        self.beside.retain_mut(|job| {
+        self.beside.retain_mut(|Beside { job, .. }| {
             if !job.is_woken() {
                 return true;
             }
@@ -261,13 +303,14 @@ impl<K: Kind> Run<K> {
     fn happen(&mut self, stimulus: Stimulus) {
         let Some((instance, _)) = &self.main else { return };
         let (instance, raw) = (Rc::clone(instance), self.raw());
-        self.beside.push(match stimulus {
-            Stimulus::Cancel(_) => Job::new(dispatch::cancel::<K>(instance, raw)),
+        let (job, message) = match stimulus {
+            Stimulus::Cancel(_) => (Job::new(dispatch::cancel::<K>(instance, raw)), None),
             Stimulus::Message(part) => {
                 let id = self.world.new_id("tmsg_");
                 let message = Message { id, parts: vec![part], in_reply_to: None, created_at: self.world.now.get() };
-                Job::new(dispatch::deliver::<K>(instance, raw, message))
+                (Job::new(dispatch::deliver::<K>(instance, raw, message.clone())), Some(message))
             }
-        });
+        };
+        self.beside.push(Beside { job, message, early: false });
     }
 }

@@ -387,11 +387,11 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
                 enter(task, State::Running, now);
             }
         }
-        DispatchChange::Hibernate { until } => {
+        DispatchChange::Hibernate { until, ignored } => {
             needs(phase == Phase::Resident, "resident")?;
             task.dispatch.phase = Phase::Hibernating;
             task.dispatch.host = None;
-            task.dispatch.due_at = earliest_look(task, until, now);
+            task.dispatch.due_at = earliest_look(task, until, ignored, now);
         }
         DispatchChange::Release => {
             needs(phase == Phase::Resident, "resident")?;
@@ -404,11 +404,11 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
     Ok(())
 }
 
-/// When a hibernating task must be looked at again: what it asked for, but at once if something came in while it lay down
-/// (L16), and in time for its deadlines and for the end of a cancel's grace.
-fn earliest_look(task: &Task, until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+/// When a hibernating task must be looked at again: what it asked for, but at once if something came in that the
+/// instance was not offered before it began (L16), and in time for its deadlines and for the end of a cancel's grace.
+fn earliest_look(task: &Task, until: Option<Timestamp>, ignored: u32, now: Timestamp) -> Option<Timestamp> {
     let unheard = task.cancel.is_some() && !task.dispatch.cancel_delivered;
-    if task.dispatch.unread > 0 || unheard {
+    if task.dispatch.unread > ignored || unheard {
         return Some(now);
     }
     [until, task.deadline, task.attempt_ends_at(), task.cancel_forced_at()].into_iter().flatten().min()

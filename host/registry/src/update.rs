@@ -29,6 +29,9 @@ pub enum DispatchChange {
     Hibernate {
         /// When the task is to be looked at again.
         until: Option<Timestamp>,
+        /// How many unread messages the instance was offered before it began and has left alone: they do not make the task
+        /// due again.
+        ignored: u32,
     },
     /// The instance is dropped and the task given back to whichever host comes next, within the same attempt.
     Release,

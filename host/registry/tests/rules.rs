@@ -62,7 +62,7 @@ fn an_illegal_state_beside_a_question_is_refused() {
 fn a_sleeper_is_looked_at_in_time_for_its_deadline_and_for_the_end_of_a_cancels_grace() {
     let at = |seconds| Some(now() + TimeDelta::seconds(seconds));
     let sleep = |task: &Task, until| {
-        let dispatch = Some(DispatchChange::Hibernate { until });
+        let dispatch = Some(DispatchChange::Hibernate { until, ignored: 0 });
         apply(task, TaskUpdate { dispatch, ..TaskUpdate::default() }, now()).unwrap().task.dispatch.due_at
     };
     let task = running(NewTask { deadline: at(50), ..new() });

@@ -55,7 +55,7 @@ impl NativeExecutor for Greeting {
     }
 
     async fn deliver(&self, _task: TaskContext, message: Message) -> Result<(), Failure> {
-        self.inbox.put(message);
+        self.inbox.put(message).await;
         Ok(())
     }
 

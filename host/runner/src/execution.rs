@@ -6,10 +6,11 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{HostRef, Message, MessageId, Phase, Recovery, State, Task, TaskUpdate};
+use taskwright_registry::{InputRequestId, Message, MessageId, Phase, Recovery, State, Task, TaskUpdate};
 use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,10 +22,13 @@ use crate::runner::Inner;
 use crate::settlement::{End, settle, write_down};
 use crate::signal::Listener;
 
-/// How long calls beside the main one may still take when that has returned and the task lies down.
-const LAST_CALLS: Duration = Duration::from_secs(1);
+/// How long calls beside the main one may still take when that has returned and the task lies down. Messages that nobody
+/// has dealt with by then are given to the next instance.
+const LAST_CALLS: Duration = Duration::from_millis(250);
 /// How long a host without room keeps a task back before it gives it away again.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(250);
+/// How long it is waited for the news that the work has taken a message, when it ends right after it has.
+const LAST_NOTES: Duration = Duration::from_millis(50);
 /// How long to wait after the store could not be read.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Messages handed to an instance at one time.
@@ -41,8 +45,6 @@ enum Side {
 struct Execution {
     inner: Arc<Inner>,
     task: Task,
-    /// Whose lease the claim was made under.
-    host: HostRef,
     reporter: Arc<Reporter>,
     instance: Arc<dyn Instance>,
     changes: Listener<()>,
@@ -50,6 +52,8 @@ struct Execution {
     /// Messages that this instance has been given.
     given: HashSet<MessageId>,
     in_flight: usize,
+    /// Messages that it was offered before it began and has not dealt with.
+    offered: HashSet<MessageId>,
     /// Whether `cancel` has been called on this instance or an earlier one of the attempt.
     cancel_told: bool,
     /// Whether the task was hibernating, so that `reconcile` is due and not `start`.
@@ -84,19 +88,29 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
     let mut execution = Execution {
         inner,
         task,
-        host,
         reporter,
         instance,
         changes,
         sides: FuturesUnordered::new(),
         given: HashSet::new(),
         in_flight: 0,
+        offered: HashSet::new(),
         cancel_told,
         resumed,
         look_again: None,
         drain_ends: None,
     };
-    let end = execution.run(unread).await;
+    let (lease, instance) = (execution.inner.lease.clone(), execution.instance.clone());
+    let end = tokio::select! {
+        biased;
+        // Whatever the execution waits for: a store that does not reply must not keep an instance alive whose lease is lost.
+        () = lease.lost(&host) => {
+            instance.stop(StopReason::LeaseLost);
+            End::Superseded
+        }
+        end = execution.run(unread) => end,
+    };
+    drop(instance);
     execution.finish(end).await;
 }
 
@@ -112,8 +126,9 @@ impl Execution {
         }
         let mut main: Option<Call<Result<Step, AttemptError>>> = None;
         self.deliver_all(unread);
+        self.offered.clone_from(&self.given);
         self.tell_cancel();
-        let (inner, host) = (self.inner.clone(), self.host.clone());
+        let inner = self.inner.clone();
         let lost = self.reporter.writer.lost();
         let checkpoint = self.reporter.checkpoint_signal();
         let mut checkpoints = checkpoint.listen();
@@ -128,18 +143,20 @@ impl Execution {
                     return self.give_back();
                 }
             }
-            // A fresh instance hears what has come in before it begins: an answer that came while no instance was there
-            // must not be asked for again.
-            if main.is_none() && self.sides.is_empty() {
+            if main.is_none() {
+                // A fresh instance hears what has come in before it begins: an answer that came while no instance was there
+                // must not be asked for again. The calls are made first, in order; they return when somebody has dealt with
+                // what they bring, which may be the work that begins now.
+                while let Poll::Ready(Some(side)) = futures::poll!(self.sides.next()) {
+                    if let Some(end) = self.side_done(side).await {
+                        return end;
+                    }
+                }
                 main = Some(self.begin());
             }
             let timer = self.next_timer();
             tokio::select! {
                 biased;
-                () = inner.lease.lost(&host) => {
-                    self.instance.stop(StopReason::LeaseLost);
-                    return End::Superseded;
-                }
                 () = lost.raised() => {
                     self.instance.stop(StopReason::Superseded);
                     return End::Superseded;
@@ -218,7 +235,7 @@ impl Execution {
 
     /// Whether the instance does nothing but wait for the session.
     fn rests(&self) -> bool {
-        self.task.state == State::AwaitingInput && self.in_flight == 0
+        self.task.state == State::AwaitingInput
     }
 
     fn give_back(&self) -> End {
@@ -259,8 +276,9 @@ impl Execution {
         if let Some(end) = self.time_is_up() {
             return Err(end);
         }
-        if self.task.dispatch.unread as usize > self.in_flight && self.in_flight < DELIVERIES {
-            match self.inner.store.unread(&self.task.session_id, &self.task.id, DELIVERIES).await {
+        let unread = self.task.dispatch.unread as usize;
+        if unread > self.in_flight {
+            match self.inner.store.unread(&self.task.session_id, &self.task.id, unread).await {
                 Ok(unread) => self.deliver_all(unread),
                 Err(error) => {
                     tracing::warn!(task = %self.task.id, %error, "messages cannot be read now");
@@ -271,17 +289,24 @@ impl Execution {
         Ok(())
     }
 
-    /// Begins to hand messages over, in order. A delivery may take its time (it may ask the session something itself), so
-    /// the next one does not wait for it to return.
+    /// Begins to hand messages over, in order. A delivery may take its time (it may ask the session something itself, or
+    /// wait until the work takes the message), so the next one does not wait for it to return. Answers are never held back:
+    /// the work may be waiting for one while nobody deals with the messages before it.
     fn deliver_all(&mut self, messages: Vec<Message>) {
+        // What waits for the session computes nothing, and takes no place among the tasks that do.
+        let works = self.task.state != State::AwaitingInput;
         for message in messages {
-            if !self.given.insert(message.id.clone()) {
+            let answers = message.in_reply_to.as_ref().is_some_and(|id| id.parse::<InputRequestId>().is_ok());
+            if self.given.contains(&message.id) || (self.in_flight >= DELIVERIES && !answers) {
                 continue;
             }
+            self.given.insert(message.id.clone());
             self.in_flight += 1;
             let (instance, context, reporter) = (self.instance.clone(), self.context(), self.reporter.clone());
             self.sides.push(Box::pin(async move {
-                reporter.slot.acquire().await;
+                if works {
+                    reporter.slot.acquire().await;
+                }
                 let id = message.id.clone();
                 Side::Delivered(id, instance.deliver(context, message).await)
             }));
@@ -312,7 +337,8 @@ impl Execution {
                         self.given.remove(&message);
                     }
                 }
-                if self.task.state == State::AwaitingInput && self.in_flight == 0 {
+                self.offered.remove(&message);
+                if self.task.state == State::AwaitingInput {
                     self.reporter.slot.release();
                 }
                 (format!("message {message}"), result)
@@ -343,11 +369,11 @@ impl Execution {
         }
     }
 
-    /// The main call is over. If the task lies down, calls beside it get a moment to end.
+    /// The main call is over. Calls beside it get a moment to end, a longer one if the task lies down.
     async fn returned(&mut self, result: Result<Step, AttemptError>) -> End {
-        let lies_down = matches!(result, Ok(Step::Sleep(_) | Step::Wait));
-        if lies_down {
-            let until = Instant::now() + LAST_CALLS;
+        if let Ok(step) = &result {
+            let lies_down = matches!(step, Step::Sleep(_) | Step::Wait);
+            let until = Instant::now() + if lies_down { LAST_CALLS } else { LAST_NOTES };
             while !self.sides.is_empty() {
                 match tokio::time::timeout_at(until, self.sides.next()).await {
                     Ok(Some(side)) => {
@@ -360,7 +386,7 @@ impl Execution {
             }
         }
         match result {
-            Ok(step) => End::Step(step),
+            Ok(step) => End::Step { step, ignored: u32::try_from(self.offered.len()).unwrap_or(u32::MAX) },
             Err(error) => self.error(error),
         }
     }

@@ -14,7 +14,12 @@ use taskwright_store::{Store, StoreError};
 #[derive(Debug)]
 pub(crate) enum End {
     /// The guest returned.
-    Step(Step),
+    Step {
+        /// What is next.
+        step: Step,
+        /// How many messages it was offered before it began and has left alone.
+        ignored: u32,
+    },
     /// The call went wrong.
     Error(AttemptError),
     /// A cancel's grace was over, or there was none.
@@ -58,7 +63,7 @@ pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter
         settle_failure(task, failure, usage, now, jitter)
     };
     Some(match end {
-        End::Step(Step::Succeeded { summary, result }) => {
+        End::Step { step: Step::Succeeded { summary, result }, .. } => {
             let too_large =
                 result.as_ref().map(|result| result.to_string().len()).filter(|&len| len > limit::RESULT_BYTES);
             if let Some(len) = too_large {
@@ -70,14 +75,16 @@ pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter
             }
             TaskUpdate { state: Some(State::Succeeded), summary: cut(summary, limit::SUMMARY_BYTES), result, ..base }
         }
-        End::Step(Step::Canceled { summary }) => {
+        End::Step { step: Step::Canceled { summary }, .. } => {
             TaskUpdate { state: Some(State::Canceled), summary: cut(summary, limit::SUMMARY_BYTES), ..base }
         }
-        End::Step(Step::Sleep(time)) => {
+        End::Step { step: Step::Sleep(time), ignored } => {
             let until = chrono::TimeDelta::from_std(time).ok().and_then(|time| now.checked_add_signed(time));
-            TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until }), ..base }
+            TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until, ignored }), ..base }
         }
-        End::Step(Step::Wait) => TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: None }), ..base },
+        End::Step { step: Step::Wait, ignored } => {
+            TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: None, ignored }), ..base }
+        }
         End::Error(error) => fail(error.into_failure()),
         End::CancelForced => {
             let grace = task.cancel_policy.grace_ms;
@@ -94,7 +101,7 @@ pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter
             fail(Failure { retry: Retry::Backoff, ..failed("timeout", message) })
         }
         End::NoRoom { resumed: true } | End::NotBegun { resumed: true } => {
-            TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now) }), ..base }
+            TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now), ignored: 0 }), ..base }
         }
         End::Drained | End::NoRoom { resumed: false } | End::NotBegun { resumed: false } => {
             TaskUpdate { dispatch: Some(DispatchChange::Release), ..base }

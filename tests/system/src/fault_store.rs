@@ -4,17 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
-use serde_json::Value;
-use taskwright_runner::registry::{
-    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId,
-    TaskUpdate, Timestamp, Wake,
-};
-use taskwright_runner::store::{
-    Change, ClaimRequest, Claimed, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage,
-    MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
-};
-use tokio::sync::broadcast;
+use taskwright_runner::store::{Store, StoreError};
 
 tokio::task_local! {
     static USER: ();
@@ -98,52 +88,14 @@ impl FaultStore {
     }
 }
 
-/// Hands every verb to the inner store by way of the plan.
-macro_rules! by_plan {
-    ($($verb:ident($($name:ident: $kind:ty),*) -> $output:ty;)*) => {
-        #[async_trait]
-        impl Store for FaultStore {
-            fn now(&self) -> Timestamp {
-                self.inner.now()
-            }
-
-            fn changes(&self) -> broadcast::Receiver<Change> {
-                self.inner.changes()
-            }
-
-            $(async fn $verb(&self, $($name: $kind),*) -> Result<$output, StoreError> {
-                self.plan.run(stringify!($verb), self.inner.$verb($($name),*)).await
-            })*
-        }
-    };
+impl FaultStore {
+    async fn through<T>(
+        &self,
+        verb: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.plan.run(verb, call).await
+    }
 }
 
-by_plan! {
-    create(new: NewTask) -> Created;
-    get(session: &SessionId, id: &TaskId) -> Task;
-    list(session: &SessionId, query: &TaskQuery) -> TaskPage;
-    update(session: &SessionId, id: &TaskId, update: TaskUpdate) -> Task;
-    request_cancel(session: &SessionId, id: &TaskId, reason: Option<String>) -> (Task, CancelEffect);
-    record_message(session: &SessionId, id: &TaskId, message: NewMessage) -> RecordedMessage;
-    messages(session: &SessionId, id: &TaskId, page: &MessagePage) -> Vec<Message>;
-    unread(session: &SessionId, id: &TaskId, limit: usize) -> Vec<Message>;
-    mark_delivered(session: &SessionId, id: &TaskId, fence: Fence, message: &MessageId) -> ();
-    checkpoint(session: &SessionId, id: &TaskId) -> Option<Vec<u8>>;
-    result(session: &SessionId, id: &TaskId) -> Option<Value>;
-    claim(request: &ClaimRequest) -> Vec<Claimed>;
-    held_by(host: &HostRef) -> Vec<Claimed>;
-    open_lease(host: &HostRef, length: LeaseLength) -> Lease;
-    renew_lease(host: &HostRef) -> ();
-    close_lease(host: &HostRef) -> ();
-    hosts() -> Vec<HostStatus>;
-    lapsed(after: u64, limit: usize) -> LapsedPage;
-    reap(session: &SessionId, id: &TaskId, crash_limit: u32) -> Reaped;
-    sweep_leases() -> usize;
-    finished(before: Timestamp, after: Option<FinishedPlace>, limit: usize) -> FinishedPage;
-    forget(session: &SessionId, id: &TaskId, before: Timestamp) -> bool;
-    trim_log(before: Timestamp, limit: usize) -> usize;
-    next_due(kinds: &[String]) -> Option<Timestamp>;
-    events(session: &SessionId, after: u64, limit: usize) -> EventPage;
-    wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
-    acknowledge_wakes(session: &SessionId, ids: &[u64]) -> usize;
-}
+crate::store_through!(FaultStore);

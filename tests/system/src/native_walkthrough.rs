@@ -2,6 +2,7 @@
 //! Does not share its walk: that one is written against the guest's SDK.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ impl NativeKind for NativeWalkthrough {
     }
 
     fn executor(&self, host: Arc<dyn AttemptHost>) -> Box<dyn NativeExecutor> {
-        Box::new(Walk { host, inbox: Inbox::default() })
+        Box::new(Walk { host, inbox: Inbox::default(), taken_up: AtomicBool::new(false) })
     }
 }
 
@@ -60,6 +61,8 @@ impl From<Refusal> for Left {
 struct Walk {
     host: Arc<dyn AttemptHost>,
     inbox: Inbox,
+    /// Whether the question that was open when the instance began has been taken up.
+    taken_up: AtomicBool,
 }
 
 #[async_trait]
@@ -73,7 +76,7 @@ impl NativeExecutor for Walk {
     }
 
     async fn deliver(&self, _task: TaskContext, message: Message) -> Result<(), Failure> {
-        self.inbox.put(message);
+        self.inbox.put(message).await;
         Ok(())
     }
 
@@ -188,6 +191,7 @@ impl Walk {
     /// Asks what nobody has asked yet. Waits for the answer in place, or hibernates and comes back here with it.
     async fn ask(&self, task: &TaskContext, ask: &Ask, memory: &mut Memory) -> Result<(), Left> {
         let pending = task.task.input_request.as_ref().filter(|open| open.prompt == ask.prompt);
+        let pending = pending.filter(|_| !self.taken_up.swap(true, Ordering::SeqCst));
         let mut answer = if pending.is_none() { self.inbox.earlier_answer() } else { None };
         if answer.is_none() {
             if ask.hibernating && !memory.asked {

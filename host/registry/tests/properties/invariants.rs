@@ -228,7 +228,11 @@ fn invariant_16_what_arrives_makes_a_sleeper_due(step: &Step, _: &Life) -> Resul
     if step.outcome.is_err() || task.dispatch.phase != Phase::Hibernating {
         return Ok(());
     }
-    let unheard = task.dispatch.unread > 0 || (task.cancel.is_some() && !task.dispatch.cancel_delivered);
+    let ignored = match step.command.update().and_then(|update| update.dispatch.as_ref()) {
+        Some(DispatchChange::Hibernate { ignored, .. }) => *ignored,
+        _ => 0,
+    };
+    let unheard = task.dispatch.unread > ignored || (task.cancel.is_some() && !task.dispatch.cancel_delivered);
     let lies_down = step.before.dispatch.phase != Phase::Hibernating;
     let arrives = matches!(&step.command, Command::Message(message) if message.direction == Direction::Inbound)
         || (matches!(step.command, Command::Cancel(_)) && step.before.cancel.is_none());

@@ -261,7 +261,7 @@ impl Life {
             (None, false) => None,
         };
         let dispatch = ask.leave.map(|leave| match leave {
-            Leave::Hibernate(until) => DispatchChange::Hibernate { until: until.map(later) },
+            Leave::Hibernate(until, ignored) => DispatchChange::Hibernate { until: until.map(later), ignored },
             Leave::Release => DispatchChange::Release,
         });
         let artifact = |number: u8| Artifact {

@@ -37,7 +37,8 @@ pub(crate) enum Reply {
 /// What happens to the instance.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Leave {
-    Hibernate(Option<i64>),
+    /// Until when, and how many unread messages the instance was offered and left alone.
+    Hibernate(Option<i64>, u32),
     Release,
 }
 
@@ -118,7 +119,10 @@ fn state() -> impl Strategy<Value = State> {
 
 fn ask() -> impl Strategy<Value = Ask> {
     let rarely = || prop::bool::weighted(0.06);
-    let leave = prop_oneof![prop::option::of(-500..2_000_i64).prop_map(Leave::Hibernate), Just(Leave::Release),];
+    let leave = prop_oneof![
+        (prop::option::of(-500..2_000_i64), 0..2_u32).prop_map(|(until, ignored)| Leave::Hibernate(until, ignored)),
+        Just(Leave::Release),
+    ];
     let report = (
         prop::option::weighted(0.2, state()),
         prop::option::weighted(0.2, prop::option::of(0..4_u8)),

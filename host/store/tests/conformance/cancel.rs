@@ -64,7 +64,7 @@ async fn no_other_write_erases_a_cancel(world: World) {
 // L16: a cancel's wake-up was lost.
 async fn a_cancel_makes_a_hibernating_task_due_at_once(world: World) {
     let task = world.running().await;
-    let dispatch = Some(DispatchChange::Hibernate { until: None });
+    let dispatch = Some(DispatchChange::Hibernate { until: None, ignored: 0 });
     let asleep = world.update(&task, TaskUpdate { dispatch, ..TaskUpdate::default() }).await;
     assert_eq!(asleep.dispatch.due_at, None);
     assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
@@ -79,7 +79,7 @@ async fn a_cancel_makes_a_hibernating_task_due_at_once(world: World) {
 async fn a_cancel_that_came_first_keeps_the_task_from_lying_down(world: World) {
     let task = world.running().await;
     world.store.request_cancel(&world.session, &task.id, None).await.unwrap();
-    let dispatch = Some(DispatchChange::Hibernate { until: None });
+    let dispatch = Some(DispatchChange::Hibernate { until: None, ignored: 0 });
     let asleep = world.update(&task, TaskUpdate { dispatch, ..TaskUpdate::default() }).await;
     assert_eq!(asleep.dispatch.due_at, Some(world.store.now()));
 }

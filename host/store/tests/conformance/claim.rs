@@ -93,7 +93,7 @@ async fn a_hibernating_task_comes_back_with_its_checkpoint(world: World) {
     let away = TaskUpdate {
         fence: Some(task.fence()),
         checkpoint: Some(b"here".to_vec()),
-        dispatch: Some(DispatchChange::Hibernate { until: Some(until) }),
+        dispatch: Some(DispatchChange::Hibernate { until: Some(until), ignored: 0 }),
         ..TaskUpdate::default()
     };
     let asleep = world.update(&task, away).await;
@@ -132,7 +132,10 @@ async fn a_host_finds_what_it_holds(world: World) {
 async fn a_host_finds_whether_it_resumed(world: World) {
     let task = world.running().await;
     let now = world.store.now();
-    let asleep = TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now) }), ..TaskUpdate::default() };
+    let asleep = TaskUpdate {
+        dispatch: Some(DispatchChange::Hibernate { until: Some(now), ignored: 0 }),
+        ..TaskUpdate::default()
+    };
     world.update(&task, asleep).await;
     let claimed = world.claim(&task).await;
     assert!(claimed.resumed);

@@ -51,7 +51,7 @@ async fn a_straggler_cannot_write_into_the_next_attempt(world: World) {
 
 // L6
 async fn an_instance_has_no_say_after_its_hibernation_or_drain(world: World) {
-    for leave in [DispatchChange::Hibernate { until: Some(world.store.now()) }, DispatchChange::Release] {
+    for leave in [DispatchChange::Hibernate { until: Some(world.store.now()), ignored: 0 }, DispatchChange::Release] {
         let first = world.running().await;
         let away = world
             .update(&first, TaskUpdate { fence: Some(first.fence()), dispatch: Some(leave), ..TaskUpdate::default() });

@@ -225,7 +225,7 @@ async fn what_a_dead_host_does_not_hold_is_left_alone(world: World) {
     let over = claimed_by(&world, &host, world.new_task()).await;
     let over = world.update(&over, to(&over, State::Succeeded)).await;
     let released = claimed_by(&world, &host, world.new_task()).await;
-    let away = taskwright_registry::DispatchChange::Hibernate { until: None };
+    let away = taskwright_registry::DispatchChange::Hibernate { until: None, ignored: 0 };
     let asleep = TaskUpdate { fence: Some(released.fence()), dispatch: Some(away), ..TaskUpdate::default() };
     let asleep = world.update(&released, asleep).await;
     world.lease_clock.advance(Duration::from_secs(2));

@@ -151,7 +151,7 @@ async fn a_message_of_another_task_cannot_be_taken(world: World) {
 // L16
 async fn a_message_makes_a_hibernating_task_due_at_once(world: World) {
     let task = world.running().await;
-    let dispatch = Some(DispatchChange::Hibernate { until: None });
+    let dispatch = Some(DispatchChange::Hibernate { until: None, ignored: 0 });
     world.update(&task, TaskUpdate { dispatch, ..TaskUpdate::default() }).await;
     world.clock.advance(1_000);
     let recorded = world.store.record_message(&world.session, &task.id, world.inbound("wake up")).await.unwrap();
@@ -168,7 +168,7 @@ async fn a_message_that_came_first_keeps_the_task_from_lying_down(world: World) 
     let message = world.inbound("hello");
     world.store.record_message(&world.session, &task.id, message.clone()).await.unwrap();
     let asleep = TaskUpdate {
-        dispatch: Some(DispatchChange::Hibernate { until: None }),
+        dispatch: Some(DispatchChange::Hibernate { until: None, ignored: 0 }),
         fence: Some(task.fence()),
         ..TaskUpdate::default()
     };
@@ -197,7 +197,10 @@ async fn what_a_lost_instance_had_taken_comes_back_unless_it_left_something(worl
     let lost = TaskUpdate { supersede: Some(Supersede::Reattach), ..TaskUpdate::default() };
     let retried = TaskUpdate { supersede: Some(Supersede::Retry { at: now }), ..TaskUpdate::default() };
     let drained = TaskUpdate { dispatch: Some(DispatchChange::Release), ..TaskUpdate::default() };
-    let asleep = TaskUpdate { dispatch: Some(DispatchChange::Hibernate { until: Some(now) }), ..TaskUpdate::default() };
+    let asleep = TaskUpdate {
+        dispatch: Some(DispatchChange::Hibernate { until: Some(now), ignored: 0 }),
+        ..TaskUpdate::default()
+    };
     for (leave, keeps) in [(lost, false), (retried, false), (drained, false), (asleep, true)] {
         let task = world.running().await;
         let mut sent = Vec::new();

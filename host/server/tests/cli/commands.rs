@@ -1,105 +1,9 @@
-//! The real binary, as a person or a script uses it: each test has a folder of its own.
+//! Each command, as a person or a script uses it.
 //! Does not test what the store or the sandbox decide; their own tests do.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
-
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// A folder with nothing in it but what a test puts there.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_taskwright"));
-        command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        command.env_remove("TASKWRIGHT_DIR").env_remove("TASKWRIGHT_LOG").env_remove("NO_COLOR");
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Ended {
-        Ended::from(self.command(args).output().unwrap())
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let ended = self.run(args);
-        assert_eq!(ended.status, 0, "{args:?}: {}", ended.err);
-        serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{args:?}: {error}: {}", ended.out))
-    }
-
-    /// Starts a command whose lines on standard error are waited for.
-    fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.command(args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let err = BufReader::new(child.stderr.take().unwrap());
-        Running { child, err }
-    }
-
-    fn tasks(&self) -> Vec<Value> {
-        self.json(&["list", "--all", "--json"])["tasks"].as_array().unwrap().clone()
-    }
-}
-
-#[derive(Debug)]
-struct Ended {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
-
-struct Running {
-    child: Child,
-    err: BufReader<ChildStderr>,
-}
-
-impl Running {
-    /// Reads up to a line that holds this text, and returns it.
-    fn until(&mut self, text: &str) -> String {
-        let mut seen = String::new();
-        loop {
-            let mut line = String::new();
-            assert!(self.err.read_line(&mut line).unwrap() > 0, "never said {text:?}, but:\n{seen}");
-            if line.contains(text) {
-                return line.trim_end().to_owned();
-            }
-            seen.push_str(&line);
-        }
-    }
-
-    fn end(mut self) -> Ended {
-        let mut err = String::new();
-        self.err.read_to_string(&mut err).unwrap();
-        let output = self.child.wait_with_output().unwrap();
-        Ended { err, ..Ended::from(output) }
-    }
-}
-
-fn id_in(line: &str) -> String {
-    line.split_whitespace().find(|word| word.starts_with("task_")).unwrap().to_owned()
-}
+use crate::place::{Place, id_in, signal};
 
 /// A walk that asks one question.
 const ASKING: &str = r#"{"steps":[{"ask":{"prompt":"Go on?","expected":{"type":"boolean"}}}]}"#;
@@ -296,8 +200,7 @@ fn an_interrupt_asks_the_task_to_end() {
     let place = Place::new();
     let mut staying = place.start(&["run", "walkthrough", "--spec", r#"{"steps":[{"stay":true}]}"#]);
     staying.until("running");
-    let pid = staying.child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    signal(&staying, "INT");
     staying.until("asking the task to end");
     assert_eq!(staying.end().status, 4);
 }
@@ -320,9 +223,7 @@ fn a_served_task_ends_and_serve_stops_when_told() {
     let mut serving = place.start(&["serve", "--slots", "2"]);
     serving.until("--grant files=DIR");
     assert_eq!(place.run(&["wait", id, "--timeout", "60s"]).status, 0);
-    let pid = serving.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    let ended = serving.end();
+    let ended = serving.terminate();
     assert_eq!((ended.status, ended.out.contains("serving walkthrough")), (0, true), "{ended:?}");
 }
 
@@ -343,7 +244,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
     let place = Place::new();
     let mut running =
         place.start(&["run", "walkthrough", "--spec", r#"{"steps":[{"say":"hello"},{"sleep_ms":600000}]}"#]);
-    drop(running.child.stdout.take());
+    running.stop_reading();
     let ended = running.end();
     assert!(!ended.err.contains("error") && !ended.err.contains("panicked"), "{ended:?}");
     assert_eq!(place.tasks()[0]["state"], "canceled");

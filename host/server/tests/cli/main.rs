@@ -1,0 +1,9 @@
+//! The real binary, as a person or a script uses it: each test has a folder of its own.
+//! Holds no tests itself: see the modules.
+
+mod commands;
+mod drain;
+mod kills;
+mod place;
+mod user;
+mod zombie;

@@ -1,0 +1,135 @@
+//! A folder of a test's own with the real binary in it, and processes that were started there.
+//! Does not end a process by itself: a test does, by its id.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with nothing in it but what a test puts there.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taskwright"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        command.env_remove("TASKWRIGHT_DIR").env_remove("TASKWRIGHT_LOG").env_remove("NO_COLOR");
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        Ended::from(self.command(args).output().unwrap())
+    }
+
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let ended = self.run(args);
+        assert_eq!(ended.status, 0, "{args:?}: {}", ended.err);
+        serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{args:?}: {error}: {}", ended.out))
+    }
+
+    /// Starts a command whose lines on standard error are waited for.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        let mut command = self.command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = child.stdout.take().map(BufReader::new);
+        let err = BufReader::new(child.stderr.take().unwrap());
+        Running { child, out, err }
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<Value> {
+        self.json(&["list", "--all", "--json"])["tasks"].as_array().unwrap().clone()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    out: Option<BufReader<ChildStdout>>,
+    err: BufReader<ChildStderr>,
+}
+
+impl Running {
+    /// Reads up to a line that holds this text, and returns it.
+    pub(crate) fn until(&mut self, text: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.err.read_line(&mut line).unwrap() > 0, "never said {text:?}, but:\n{seen}");
+            if line.contains(text) {
+                return line.trim_end().to_owned();
+            }
+            seen.push_str(&line);
+        }
+    }
+
+    /// Reads standard output up to a line that holds this text.
+    pub(crate) fn until_out(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            let out = self.out.as_mut().expect("it is read");
+            assert!(out.read_line(&mut line).unwrap() > 0, "never said {text:?}");
+        }
+    }
+
+    /// Nobody reads its standard output any more.
+    pub(crate) fn stop_reading(&mut self) {
+        self.out = None;
+    }
+
+    pub(crate) fn end(mut self) -> Ended {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.err.read_to_string(&mut err).unwrap();
+        if let Some(rest) = &mut self.out {
+            rest.read_to_string(&mut out).unwrap();
+        }
+        Ended { status: self.child.wait().unwrap().code().unwrap(), out, err }
+    }
+
+    /// Tells it to stop, and waits until it has.
+    #[cfg(unix)]
+    pub(crate) fn terminate(self) -> Ended {
+        signal(&self, "TERM");
+        self.end()
+    }
+}
+
+/// Sends a signal to a process.
+#[cfg(unix)]
+pub(crate) fn signal(to: &Running, name: &str) {
+    let (name, pid) = (format!("-{name}"), to.child.id().to_string());
+    assert!(Command::new("kill").args([&name, &pid]).status().unwrap().success());
+}
+
+pub(crate) fn id_in(line: &str) -> String {
+    line.split_whitespace().find(|word| word.starts_with("task_")).unwrap().to_owned()
+}
