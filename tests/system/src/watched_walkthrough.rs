@@ -35,6 +35,12 @@ impl Watch {
         self.with(|seen| seen.overlaps.clone())
     }
 
+    /// How many instances are at work.
+    #[must_use]
+    pub fn at_work(&self) -> usize {
+        self.with(|seen| seen.at_work.values().map(Vec::len).sum())
+    }
+
     /// How often a task was started.
     #[must_use]
     pub fn starts(&self, task: &TaskId) -> u32 {

@@ -2,7 +2,11 @@
 //! stop; calls to the store are slow, fail, or lose their reply.
 //! Does not need real time: a run of many minutes takes a fraction of a second, and the same seed is the same run.
 
+mod fence;
+mod loss;
 mod run;
+mod stage;
+mod time;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
