@@ -331,7 +331,7 @@ impl Execution {
 
     /// The host is going down. A kind that can be taken up again is given back at once; another gets the grace to end.
     async fn drained(&mut self, main: &mut Option<Call<Result<Step, AttemptError>>>) -> End {
-        if self.entry.kind.description().can_reattach {
+        if self.entry.kind.description().reattach.allows(&self.task.spec) {
             self.instance.stop(StopReason::Drain);
             return End::Drained;
         }

@@ -22,6 +22,8 @@ use crate::{AttemptError, AttemptHost, Budget, Grants, LoadError, NewArtifact, O
 const TIME: Duration = Duration::from_secs(1);
 /// How long a schema of specifications may be.
 const SCHEMA_BYTES: usize = 64 * 1024;
+/// How long a JSON pointer into specifications may be.
+const POINTER_BYTES: usize = 256;
 
 /// What a kind has said, checked.
 pub(crate) struct Described {
@@ -77,6 +79,16 @@ fn check(given: types::Description) -> Result<Described, LoadError> {
     }
     let schema = Schema::from_json(&given.spec_schema)
         .map_err(|SchemaError(problem)| LoadError::BadSchema(SchemaError(problem)))?;
+    if let types::Reattach::AsSpec(pointer) = &given.can_reattach {
+        if pointer.len() > POINTER_BYTES {
+            let actual = format!("{} bytes", pointer.len());
+            return bad("can-reattach", &format!("a JSON pointer of at most {POINTER_BYTES} bytes"), &actual);
+        }
+        if !is_json_pointer(pointer) {
+            let expected = "a JSON pointer: empty or beginning with `/`, and each `~` followed by `0` or `1`";
+            return bad("can-reattach", expected, pointer);
+        }
+    }
     let wishes = convert::wishes(&given.budget);
     let description = convert::description(given, schema.as_value().clone());
     Ok(Described { description, schema, wishes })
@@ -86,6 +98,11 @@ fn is_kind_name(name: &str) -> bool {
     name.len() <= limit::KIND_BYTES
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Whether a text is a JSON pointer as RFC 6901 has it.
+fn is_json_pointer(text: &str) -> bool {
+    (text.is_empty() || text.starts_with('/')) && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
 /// The host of a component that is nobody's attempt.
@@ -129,5 +146,67 @@ impl AttemptHost for Nobody {
     }
     fn now(&self) -> Timestamp {
         Timestamp::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taskwright_registry::Reattach;
+
+    use super::*;
+
+    /// What becomes of a description with this pointer.
+    fn with_pointer(pointer: &str) -> Result<Described, LoadError> {
+        check(types::Description {
+            kind: "k".to_owned(),
+            version: "1.0.0".to_owned(),
+            summary: String::new(),
+            spec_schema: "{}".to_owned(),
+            can_reattach: types::Reattach::AsSpec(pointer.to_owned()),
+            wants: Vec::new(),
+            budget: types::Budget {
+                memory_bytes: None,
+                table_elements: None,
+                instances: None,
+                handles: None,
+                call_bytes: None,
+                host_calls: None,
+                host_calls_per_second: None,
+                cpu_time: None,
+                wall_time: None,
+                output_bytes: None,
+                artifact_bytes: None,
+                messages: None,
+                checkpoint_bytes: None,
+                http_requests: None,
+                http_bytes: None,
+                children: None,
+            },
+        })
+    }
+
+    #[test]
+    fn a_json_pointer_is_taken_over_as_it_is() {
+        let longest = format!("/{}", "x".repeat(POINTER_BYTES - 1));
+        for pointer in ["", "/", "/resume", "/a/0/b", "/a~1b~0", "/ü", &longest] {
+            let Ok(described) = with_pointer(pointer) else { panic!("{pointer}") };
+            assert_eq!(described.description.reattach, Reattach::AsSpec(pointer.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_json_pointer_is_refused_with_the_rule() {
+        for pointer in ["resume", "#/resume", "/a~", "/a~2", "/~~0", "~0"] {
+            let Err(error) = with_pointer(pointer) else { panic!("{pointer}") };
+            let line = error.to_string();
+            assert!(line.contains("a can-reattach that") && line.contains("beginning with `/`"), "{line}");
+            assert!(line.ends_with(&format!("found `{pointer}`")), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_that_is_too_long_is_refused_with_the_limit() {
+        let Err(error) = with_pointer(&format!("/{}", "x".repeat(POINTER_BYTES))) else { panic!("it is too long") };
+        assert!(error.to_string().contains("at most 256 bytes, found `257 bytes`"), "{error}");
     }
 }
