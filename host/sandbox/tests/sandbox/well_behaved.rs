@@ -290,3 +290,40 @@ pub(crate) mod reattach_as_spec {
         assert_eq!(step, Step::Succeeded { summary: None, result: Some(json!([1, 2])) });
     }
 }
+
+pub(crate) mod asks_for_keys {
+    use super::*;
+    use taskwright_registry::idempotency_key;
+    use taskwright_sandbox::TaskContext;
+
+    /// What a fresh instance is told when it asks twice.
+    async fn told(task: TaskContext) -> Vec<String> {
+        let mut running = plain(guests::ASKS_FOR_KEYS).await;
+        assert_eq!(summary(running.instance.start(task).await), "asked");
+        let texts = running.rest().into_iter().map(|report| match report {
+            Report::Output(OutputStream::Output, text) => text,
+            other => panic!("{other:?}"),
+        });
+        texts.collect()
+    }
+
+    #[tokio::test]
+    async fn a_call_has_one_key_in_every_instance_of_an_attempt_and_another_in_the_next() {
+        let mut task = context_with(json!("charge"));
+        let key = |attempt| idempotency_key(&context().task.id, attempt, "\"charge\"");
+        assert_eq!(told(task.clone()).await, [key(1), key(1)]);
+        assert_eq!(told(task.clone()).await, [key(1), key(1)]);
+        task.task.attempt = 2;
+        assert_eq!(told(task).await, [key(2), key(2)]);
+        assert_ne!(key(1), key(2));
+    }
+
+    #[tokio::test]
+    async fn a_name_of_a_call_that_is_too_long_ends_the_attempt_with_the_limit() {
+        // The quotation marks count.
+        assert_eq!(told(context_with(json!("x".repeat(254)))).await.len(), 2);
+        let running = plain(guests::ASKS_FOR_KEYS).await;
+        let error = running.instance.start(context_with(json!("x".repeat(255)))).await.unwrap_err();
+        assert_eq!(error, AttemptError::Exhausted { dimension: "idempotent_call_bytes", allowed: 256, used: 257 });
+    }
+}
