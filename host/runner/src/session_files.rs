@@ -99,10 +99,11 @@ impl SessionFiles {
         }
     }
 
-    /// Where a path of the session's files lies in the folder.
+    /// Where a path of the session's files, as a record names it, lies on this machine if the files are in the folder
+    /// `root`. It makes nothing and looks at nothing.
     #[must_use]
-    pub fn local_path(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+    pub fn local_path(root: impl AsRef<Path>, path: &str) -> PathBuf {
+        root.as_ref().join(path.trim_start_matches('/'))
     }
 
     /// Where the log of a task's output lies.
