@@ -53,6 +53,6 @@ mod tests {
     fn an_attempt_and_a_call_that_read_alike_together_have_keys_of_their_own() {
         let task = "task_01a1fb9c0c50778c854e7fb21174721a";
         assert_ne!(key(task, 1, "1"), key(task, 11, ""));
-        assert_ne!(key(task, 1, "2\01"), key(task, 12, "1"));
+        assert_ne!(key(task, 1, "2\x001"), key(task, 12, "1"));
     }
 }
