@@ -65,6 +65,18 @@ pub struct Budget {
     pub children: Option<u64>,
 }
 
+/// Which tasks of a kind get a further attempt after the host of an earlier one was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Reattach {
+    /// None.
+    #[default]
+    Never,
+    /// All.
+    Always,
+    /// Those with `true` in their specification where this JSON pointer leads; anything else or nothing there is a no.
+    AsSpec(String),
+}
+
 /// A kind, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
@@ -74,8 +86,8 @@ pub struct Description {
     pub version: String,
     /// One line for a person, at most 256 bytes.
     pub summary: String,
-    /// Whether a further attempt may be started after the host of an earlier one was lost.
-    pub can_reattach: bool,
+    /// Which of its tasks can be taken up again after their host was lost.
+    pub reattach: Reattach,
     /// Whether messages that answer no question are put into the inbox rather than refused.
     pub takes_messages: bool,
     /// What it would like to be allowed.
@@ -92,16 +104,23 @@ impl Description {
             kind: kind.into(),
             version: version.into(),
             summary: summary.into(),
-            can_reattach: false,
+            reattach: Reattach::Never,
             takes_messages: false,
             wants: Vec::new(),
             budget: Budget::default(),
         }
     }
 
-    /// The work may be started once more from its checkpoint after its host was lost.
+    /// Every task may be started once more from its checkpoint after its host was lost.
     pub fn can_reattach(mut self) -> Self {
-        self.can_reattach = true;
+        self.reattach = Reattach::Always;
+        self
+    }
+
+    /// The same, but only a task with `true` in its specification where this JSON pointer leads, such as `/resume`. The
+    /// host refuses a kind whose pointer is none: it is empty or begins with `/`, and has at most 256 bytes.
+    pub fn can_reattach_if(mut self, pointer: impl Into<String>) -> Self {
+        self.reattach = Reattach::AsSpec(pointer.into());
         self
     }
 
@@ -121,5 +140,18 @@ impl Description {
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_taken_up_again_only_if_it_says_so() {
+        let plain = || Description::new("k", "0.1.0", "Does something.");
+        assert_eq!(plain().reattach, Reattach::Never);
+        assert_eq!(plain().can_reattach().reattach, Reattach::Always);
+        assert_eq!(plain().can_reattach_if("/resume").reattach, Reattach::AsSpec("/resume".to_owned()));
     }
 }

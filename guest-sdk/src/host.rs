@@ -6,12 +6,12 @@ mod component;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use component::{
-    artifact, cancel_requested, checkpoint, draft, folder, link, now, output, post, progress, request_input, sleep,
-    state,
+    artifact, cancel_requested, checkpoint, draft, folder, idempotency_key, link, now, output, post, progress,
+    request_input, sleep, state,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::mock::imports::{
-    artifact, cancel_requested, checkpoint, draft, folder, link, now, output, post, progress, request_input, sleep,
-    state,
+    artifact, cancel_requested, checkpoint, draft, folder, idempotency_key, link, now, output, post, progress,
+    request_input, sleep, state,
 };

@@ -67,7 +67,7 @@ pub mod mock;
 pub use artifact::{Artifact, Content};
 pub use ask::AskError;
 pub use cancel::{Cancel, Canceled};
-pub use description::{Budget, Description, Want};
+pub use description::{Budget, Description, Reattach, Want};
 pub use failure::{Failure, OrFail, Retry};
 pub use inbox::Messages;
 pub use kind::Kind;

@@ -124,7 +124,7 @@ impl MockHost {
         let spec = serde_json::to_string(&spec).expect("a specification is written as JSON");
         let description = K::describe();
         let info = TaskInfo {
-            id: world::id("task_", 1),
+            id: world::task_id(),
             session_id: "session".to_owned(),
             kind: description.kind.clone(),
             display_name: description.kind,

@@ -124,6 +124,17 @@ impl<S> Task<S> {
         Some(cancel)
     }
 
+    /// A key for something that is done elsewhere and must not be done twice: send it along, for instance as the HTTP
+    /// header `Idempotency-Key`, and whoever is called can tell a repetition. `call` is the kind's own name for it, such as
+    /// `charge` or `charge/3`, at most 256 bytes; the host ends the attempt at a longer one.
+    ///
+    /// The key is the same whenever this attempt asks for it, also on a fresh instance after hibernation or a host that
+    /// was started anew. Another attempt gets another key: a kind that must not do something twice in its task's whole life
+    /// keeps the first attempt's key in its checkpoint.
+    pub fn idempotency_key(&self, call: &str) -> String {
+        host::idempotency_key(call)
+    }
+
     /// Runs a future until the session asks for the task's end.
     pub async fn unless_canceled<F: Future>(&self, future: F) -> Result<F::Output, Canceled> {
         cancel::unless_canceled(&self.instance, future).await

@@ -20,6 +20,8 @@ pub struct Spec {
 pub enum StepSpec {
     /// Appends a line to the output.
     Say(String),
+    /// Appends the idempotency key of the call of this name to the output, as a line.
+    Key(String),
     /// Sets the state's detail; `null` clears it.
     State(Option<String>),
     /// Reports progress.

@@ -51,6 +51,7 @@ async fn take(task: &Task<Spec>, step: &StepSpec, memory: &mut Memory) -> Result
     let sink = task.sink();
     match step {
         StepSpec::Say(text) => sink.output(format!("{text}\n")).await?,
+        StepSpec::Key(call) => sink.output(format!("{}\n", task.idempotency_key(call))).await?,
         StepSpec::State(Some(detail)) => sink.state(detail).await?,
         StepSpec::State(None) => sink.clear_state().await?,
         StepSpec::Progress(report) => {

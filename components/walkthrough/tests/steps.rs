@@ -142,3 +142,21 @@ fn an_unknown_step_is_refused_with_its_name() {
     assert_eq!(run.failure().kind, "bad_spec");
     assert!(run.failure().message.contains("`fly`"), "{}", run.failure());
 }
+
+#[test]
+fn a_key_is_the_same_until_the_next_attempt() {
+    let steps = json!([
+        {"key": "charge"},
+        {"key": "charge"},
+        {"fail": {"kind": "not_yet", "message": "later", "retry": "backoff", "until_attempt": 2}},
+        {"key": "charge"},
+    ]);
+    let mut run = walk(steps);
+    assert_eq!(run.failure().kind, "not_yet");
+    run.reattach();
+    assert_eq!(run.result::<Value>()["attempt"], 2);
+    let output = run.record().output;
+    let keys: Vec<&str> = output.lines().collect();
+    assert!(keys.len() == 3 && keys.iter().all(|key| key.starts_with("tw_") && key.len() == 35), "{output}");
+    assert!(keys[0] == keys[1] && keys[1] != keys[2], "{output}");
+}

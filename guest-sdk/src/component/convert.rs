@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::bindings::exports::taskwright::task::executor as wit;
 use crate::bindings::taskwright::task::types;
 use crate::cancel::Cancel;
-use crate::description::{Budget, Description, Want};
+use crate::description::{Budget, Description, Reattach, Want};
 use crate::dispatch::{self, RawTask};
 use crate::failure::{Failure, Retry};
 use crate::message::{InputRequest, Message, Part};
@@ -17,12 +17,17 @@ use crate::step::{Completion, Outcome, Step};
 use crate::task::{Lineage, TaskInfo};
 
 pub(super) fn description(description: Description, spec_schema: String) -> wit::Description {
-    let Description { kind, version, summary, can_reattach, takes_messages: _, wants, budget } = description;
+    let Description { kind, version, summary, reattach, takes_messages: _, wants, budget } = description;
     let wants = wants.into_iter().map(|want| {
         let Want { capability, name, reason, required } = want;
         types::Want { capability, name, reason, required }
     });
     let wants = wants.collect();
+    let can_reattach = match reattach {
+        Reattach::Never => types::Reattach::Never,
+        Reattach::Always => types::Reattach::Always,
+        Reattach::AsSpec(pointer) => types::Reattach::AsSpec(pointer),
+    };
     wit::Description { kind, version, summary, spec_schema, can_reattach, wants, budget: self::budget(budget) }
 }
 

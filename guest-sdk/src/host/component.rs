@@ -60,6 +60,10 @@ pub(crate) fn cancel_requested() -> Option<Cancel> {
     control::cancel_requested().map(Into::into)
 }
 
+pub(crate) fn idempotency_key(call: &str) -> String {
+    control::idempotency_key(call)
+}
+
 pub(crate) fn now() -> u64 {
     clock::now()
 }

@@ -17,6 +17,7 @@ pub enum Call {
     Link,
     Checkpoint,
     CancelRequested,
+    IdempotencyKey,
     Sleep,
 }
 

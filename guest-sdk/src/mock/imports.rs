@@ -134,6 +134,12 @@ pub(crate) fn cancel_requested() -> Option<Cancel> {
     world.cancel.borrow().clone()
 }
 
+pub(crate) fn idempotency_key(call: &str) -> String {
+    let world = World::current();
+    let _ = world.called(Call::IdempotencyKey);
+    world.idempotency_key(call)
+}
+
 pub(crate) fn now() -> u64 {
     World::current().now.get()
 }

@@ -61,7 +61,7 @@ impl<K: Kind> fmt::Debug for Run<K> {
 
 impl<K: Kind> Run<K> {
     pub(super) fn start(world: Rc<World>, mut info: TaskInfo, spec: String) -> Self {
-        info.attempt = world.first_attempt;
+        info.attempt = world.attempt.get();
         let status = Status::Running;
         let mut run =
             Self { world, info, spec, status, main: None, beside: Vec::new(), left: Vec::new(), kind: PhantomData };
@@ -166,6 +166,7 @@ impl<K: Kind> Run<K> {
         self.left.extend(self.beside.drain(..).filter_map(|beside| beside.message));
         self.world.drop_attempt();
         self.info.attempt += 1;
+        self.world.attempt.set(self.info.attempt);
         self.begin_attempt();
     }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::task::Waker;
 
+use sha2::{Digest, Sha256};
+
 use super::call::{Call, Stimulus};
 use super::record::Record;
 use crate::cancel::Cancel;
@@ -15,6 +17,9 @@ use crate::refusal::Refusal;
 
 /// When the fake clock begins: 2025-01-01T00:00:00Z.
 pub(super) const BEGINNING: u64 = 1_735_689_600_000;
+
+/// How long the name of a call may be for which a kind wants an idempotency key, as the contract has it.
+const IDEMPOTENT_CALL_BYTES: usize = 256;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
@@ -61,7 +66,7 @@ pub(super) struct World {
     pub(super) now: Cell<u64>,
     /// What the session does next, because a call was reached.
     pub(super) due: RefCell<Vec<Stimulus>>,
-    pub(super) first_attempt: u32,
+    pub(super) attempt: Cell<u32>,
     folders: HashMap<String, PathBuf>,
     refusals: Vec<(Call, u64, Refusal)>,
     stimuli: Vec<(Call, u64, Stimulus)>,
@@ -89,7 +94,7 @@ impl World {
             cancel: RefCell::default(),
             now: Cell::new(BEGINNING),
             due: RefCell::default(),
-            first_attempt: attempt,
+            attempt: Cell::new(attempt),
             folders,
             refusals,
             stimuli,
@@ -149,6 +154,18 @@ impl World {
         id(prefix, self.ids.get())
     }
 
+    /// The key that a real host would give this attempt of this task.
+    pub(super) fn idempotency_key(&self, call: &str) -> String {
+        assert!(
+            call.len() <= IDEMPOTENT_CALL_BYTES,
+            "the kind asks for the idempotency key of a call with a name of {} bytes: a host ends the attempt at more than \
+             {IDEMPOTENT_CALL_BYTES}",
+            call.len()
+        );
+        let hash = Sha256::digest(format!("{}\0{}\0{call}", task_id(), self.attempt.get()));
+        hash[..16].iter().fold("tw_".to_owned(), |key, byte| format!("{key}{byte:02x}"))
+    }
+
     pub(super) fn wake_at(&self, at: u64, waker: Waker) {
         self.timers.borrow_mut().push(Timer { at, waker });
     }
@@ -171,6 +188,11 @@ impl World {
         self.timers.borrow_mut().clear();
         self.record.borrow_mut().drafts.clear();
     }
+}
+
+/// The id of the one task.
+pub(super) fn task_id() -> String {
+    id("task_", 1)
 }
 
 /// An id of the form that a real host gives.

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Reattach;
+
 /// Something that a kind would like to be allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Want {
@@ -28,8 +30,8 @@ pub struct Description {
     pub summary: String,
     /// JSON Schema of a task's specification.
     pub spec_schema: Value,
-    /// Whether a further attempt may be started after the host of an earlier one was lost.
-    pub can_reattach: bool,
+    /// Which of its tasks can be taken up again after their host was lost.
+    pub reattach: Reattach,
     /// What it would like to be allowed.
     pub wants: Vec<Want>,
 }

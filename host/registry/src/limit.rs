@@ -55,5 +55,7 @@ pub const RESOURCE_IDS: usize = 1_000;
 pub const LINK_BYTES: usize = 512;
 /// A caller's key for idempotent creation.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 256;
+/// What a kind calls something that it does elsewhere, when it asks for an idempotency key.
+pub const IDEMPOTENT_CALL_BYTES: usize = 256;
 /// The text of a wake.
 pub const WAKE_TEXT_BYTES: usize = 1_024;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use taskwright_runner::registry::{Description, Failure, Message, Part, Retry, State, TaskError};
+use taskwright_runner::registry::{Description, Failure, Message, Part, Reattach, Retry, State, TaskError};
 use taskwright_runner::sandbox::{AttemptHost, OutputStream, Step, TaskContext};
 use taskwright_runner::store::MemoryStore;
 use taskwright_runner::{Inbox, NativeExecutor, NativeKind, Runner, RunnerConfig, async_trait};
@@ -23,7 +23,7 @@ impl NativeKind for Greet {
                 "properties": {"name": {"type": "string"}},
                 "required": ["name"],
             }),
-            can_reattach: false,
+            reattach: Reattach::Never,
             wants: Vec::new(),
         }
     }

@@ -136,9 +136,16 @@ impl SessionFiles {
     #[must_use]
     pub fn local_path(&self, path: &str) -> Option<PathBuf> {
         match &self.place {
-            Place::Folder(root) => Some(root.join(path.trim_start_matches('/'))),
+            Place::Folder(root) => Some(Self::path_below(root.as_path(), path)),
             Place::Memory { .. } => None,
         }
+    }
+
+    /// Where a path of the session's files, as a record names it, lies on this machine if the files are in the folder
+    /// `root`. It makes nothing and looks at nothing.
+    #[must_use]
+    pub fn path_below(root: impl AsRef<Path>, path: &str) -> PathBuf {
+        root.as_ref().join(path.trim_start_matches('/'))
     }
 
     /// Removes all files of a task. One that has none is no error.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use taskwright_registry::TaskId;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
@@ -16,6 +17,9 @@ use crate::{AttemptError, AttemptHost, Grants, OutputStream};
 pub(crate) struct Attempt {
     pub(crate) host: Arc<dyn AttemptHost>,
     pub(crate) meter: Arc<Meter>,
+    /// The task and the attempt that the first call was made for; none before it, and none in `describe`. An instance
+    /// belongs to one attempt, so later calls are for the same.
+    pub(crate) made_for: Option<(TaskId, u32)>,
     limit: MemoryLimit,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -59,7 +63,7 @@ pub(crate) fn store(
     table.set_max_capacity(size(meter.budget().handles));
     let limit = MemoryLimit::new(meter.clone());
     let budget = *meter.budget();
-    let attempt = Attempt { host, meter, limit, wasi: wasi(grants, stdio)?, table };
+    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi(grants, stdio)?, table };
     let mut store = Store::new(engine, attempt);
     store.limiter(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));

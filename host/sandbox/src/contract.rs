@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use taskwright_registry::limit;
+use taskwright_registry::{idempotency_key, limit};
 use wasmtime::component::{Accessor, HasData};
 
 use crate::artifact::check_artifact_name;
@@ -11,7 +11,7 @@ use crate::attempt::Attempt;
 use crate::bindings::taskwright::task::{clock, control, sink, types};
 use crate::meter::{Meter, at_most};
 use crate::turn::give_way;
-use crate::{AttemptHost, OutputStream, Refusal, convert};
+use crate::{AttemptError, AttemptHost, OutputStream, Refusal, convert};
 
 /// Names the store's data to the generated bindings.
 pub(crate) struct Contract;
@@ -158,6 +158,21 @@ impl control::Host for Attempt {
         // Not made to wait: it is for guests in a long stretch of their own, and costs next to nothing.
         self.meter.look()?;
         Ok(self.host.cancel_requested().map(convert::cancel))
+    }
+
+    fn idempotency_key(&mut self, call: String) -> wasmtime::Result<String> {
+        self.meter.look()?;
+        // It has no refusal to give, so what it cannot do ends the attempt.
+        let (allowed, used) = (limit::IDEMPOTENT_CALL_BYTES as u64, call.len() as u64);
+        if used > allowed {
+            let dimension = "idempotent_call_bytes";
+            return Err(self.meter.condemn(AttemptError::Exhausted { dimension, allowed, used }));
+        }
+        let Some((task, attempt)) = &self.made_for else {
+            let message = "`control.idempotency-key` was called where there is no attempt".to_owned();
+            return Err(self.meter.condemn(AttemptError::Trap { message }));
+        };
+        Ok(idempotency_key(task, *attempt, &call))
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskwright_registry as registry;
-use taskwright_registry::{Description, Failure, Part, Schema, TaskError, Want, clean_line, clean_text, limit};
+use taskwright_registry::{
+    Description, Failure, Part, Reattach, Schema, TaskError, Want, clean_line, clean_text, limit,
+};
 
 use crate::bindings::exports::taskwright::task::executor;
 use crate::bindings::taskwright::task::{sink, types};
@@ -178,7 +180,7 @@ pub(crate) fn wishes(wished: &types::Budget) -> Budget {
     }
 }
 
-/// What a kind says of itself, except for its budget. `describe` has checked name, version and schema.
+/// What a kind says of itself, except for its budget. `describe` has checked name, version, schema and pointer.
 pub(crate) fn description(given: types::Description, spec_schema: Value) -> Description {
     let want = |want: types::Want| Want {
         capability: clean_line(&want.capability, limit::KIND_BYTES),
@@ -191,8 +193,16 @@ pub(crate) fn description(given: types::Description, spec_schema: Value) -> Desc
         version: given.version,
         summary: clean_line(&given.summary, 256),
         spec_schema,
-        can_reattach: given.can_reattach,
+        reattach: reattach(&given.can_reattach),
         wants: given.wants.into_iter().take(64).map(want).collect(),
+    }
+}
+
+pub(crate) fn reattach(given: &types::Reattach) -> Reattach {
+    match given {
+        types::Reattach::Never => Reattach::Never,
+        types::Reattach::Always => Reattach::Always,
+        types::Reattach::AsSpec(pointer) => Reattach::AsSpec(pointer.clone()),
     }
 }
 

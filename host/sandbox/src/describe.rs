@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use taskwright_registry::{Cancel, Description, Links, Part, Progress, Schema, Timestamp, clean_line, limit};
+use taskwright_registry::{Cancel, Description, Links, Part, Progress, Reattach, Schema, Timestamp, clean_line, limit};
 use wasmtime::Engine;
 
 use crate::attempt::{self, Attempt};
@@ -20,6 +20,8 @@ use crate::{AttemptError, AttemptHost, Budget, Grants, LoadError, NewArtifact, O
 const TIME: Duration = Duration::from_secs(1);
 /// How long a schema of specifications may be.
 const SCHEMA_BYTES: usize = 64 * 1024;
+/// How long a JSON pointer into specifications may be.
+const POINTER_BYTES: usize = 256;
 
 /// What a kind has said, checked.
 pub(crate) struct Described {
@@ -59,7 +61,8 @@ async fn call(engine: &Engine, kind: &KindPre<Attempt>, most: &Budget) -> Result
 }
 
 fn check(given: types::Description) -> Result<Described, LoadError> {
-    check_parts(&given.kind, &given.version, given.spec_schema.len())?;
+    let reattach = convert::reattach(&given.can_reattach);
+    check_parts(&given.kind, &given.version, given.spec_schema.len(), &reattach)?;
     let schema = Schema::from_json(&given.spec_schema).map_err(LoadError::BadSchema)?;
     let wishes = convert::wishes(&given.budget);
     let description = convert::description(given, schema.as_value().clone());
@@ -71,11 +74,11 @@ fn check(given: types::Description) -> Result<Described, LoadError> {
 /// # Errors
 /// `BadDescription` and `BadSchema`, as for a component.
 pub fn check_description(given: &Description) -> Result<Schema, LoadError> {
-    check_parts(&given.kind, &given.version, given.spec_schema.to_string().len())?;
+    check_parts(&given.kind, &given.version, given.spec_schema.to_string().len(), &given.reattach)?;
     Schema::new(given.spec_schema.clone()).map_err(LoadError::BadSchema)
 }
 
-fn check_parts(kind: &str, version: &str, schema_bytes: usize) -> Result<(), LoadError> {
+fn check_parts(kind: &str, version: &str, schema_bytes: usize, reattach: &Reattach) -> Result<(), LoadError> {
     let bad = |what, expected: &str, actual: &str| {
         let (expected, actual) = (expected.to_owned(), format!("`{}`", clean_line(actual, 120)));
         Err(LoadError::BadDescription { what, expected, actual })
@@ -89,6 +92,16 @@ fn check_parts(kind: &str, version: &str, schema_bytes: usize) -> Result<(), Loa
     if schema_bytes > SCHEMA_BYTES {
         return bad("spec-schema", &format!("at most {SCHEMA_BYTES} bytes"), &format!("{schema_bytes} bytes"));
     }
+    if let Reattach::AsSpec(pointer) = reattach {
+        if pointer.len() > POINTER_BYTES {
+            let actual = format!("{} bytes", pointer.len());
+            return bad("can-reattach", &format!("a JSON pointer of at most {POINTER_BYTES} bytes"), &actual);
+        }
+        if !is_json_pointer(pointer) {
+            let expected = "a JSON pointer: empty or beginning with `/`, and each `~` followed by `0` or `1`";
+            return bad("can-reattach", expected, pointer);
+        }
+    }
     Ok(())
 }
 
@@ -96,6 +109,11 @@ fn is_kind_name(name: &str) -> bool {
     name.len() <= limit::KIND_BYTES
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Whether a text is a JSON pointer as RFC 6901 has it.
+fn is_json_pointer(text: &str) -> bool {
+    (text.is_empty() || text.starts_with('/')) && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
 /// The host of a component that is nobody's attempt.
@@ -139,5 +157,67 @@ impl AttemptHost for Nobody {
     }
     fn now(&self) -> Timestamp {
         Timestamp::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taskwright_registry::Reattach;
+
+    use super::*;
+
+    /// What becomes of a description with this pointer.
+    fn with_pointer(pointer: &str) -> Result<Described, LoadError> {
+        check(types::Description {
+            kind: "k".to_owned(),
+            version: "1.0.0".to_owned(),
+            summary: String::new(),
+            spec_schema: "{}".to_owned(),
+            can_reattach: types::Reattach::AsSpec(pointer.to_owned()),
+            wants: Vec::new(),
+            budget: types::Budget {
+                memory_bytes: None,
+                table_elements: None,
+                instances: None,
+                handles: None,
+                call_bytes: None,
+                host_calls: None,
+                host_calls_per_second: None,
+                cpu_time: None,
+                wall_time: None,
+                output_bytes: None,
+                artifact_bytes: None,
+                messages: None,
+                checkpoint_bytes: None,
+                http_requests: None,
+                http_bytes: None,
+                children: None,
+            },
+        })
+    }
+
+    #[test]
+    fn a_json_pointer_is_taken_over_as_it_is() {
+        let longest = format!("/{}", "x".repeat(POINTER_BYTES - 1));
+        for pointer in ["", "/", "/resume", "/a/0/b", "/a~1b~0", "/ü", &longest] {
+            let Ok(described) = with_pointer(pointer) else { panic!("{pointer}") };
+            assert_eq!(described.description.reattach, Reattach::AsSpec(pointer.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_json_pointer_is_refused_with_the_rule() {
+        for pointer in ["resume", "#/resume", "/a~", "/a~2", "/~~0", "~0"] {
+            let Err(error) = with_pointer(pointer) else { panic!("{pointer}") };
+            let line = error.to_string();
+            assert!(line.contains("a can-reattach that") && line.contains("beginning with `/`"), "{line}");
+            assert!(line.ends_with(&format!("found `{pointer}`")), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_that_is_too_long_is_refused_with_the_limit() {
+        let Err(error) = with_pointer(&format!("/{}", "x".repeat(POINTER_BYTES))) else { panic!("it is too long") };
+        assert!(error.to_string().contains("at most 256 bytes, found `257 bytes`"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use taskwright_registry::Message;
+use taskwright_registry::{Message, Task};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use wasmtime::component::Accessor;
 use wasmtime::{Engine, Store};
@@ -28,6 +28,17 @@ pub(crate) enum Request {
     Reconcile(TaskContext),
     Deliver(TaskContext, Message),
     Cancel(TaskContext),
+}
+
+impl Request {
+    /// The task that the call is for.
+    fn task(&self) -> &Task {
+        match self {
+            Self::Start(context) | Self::Reconcile(context) | Self::Deliver(context, _) | Self::Cancel(context) => {
+                &context.task
+            }
+        }
+    }
 }
 
 /// What comes back: a step from `start` and `reconcile`, nothing from the others.
@@ -196,6 +207,10 @@ async fn answer(accessor: &Accessor<Attempt>, kind: &Bound, call: Call, stdio: &
     let guest = kind.taskwright_task_executor();
     let failed = |failure| AttemptError::guest(convert::failure(failure));
     let step = |returned: Result<_, _>| returned.map_err(failed).and_then(convert::step).map(Some);
+    let task = call.request.task();
+    accessor.with(|mut access| {
+        access.get().made_for.get_or_insert_with(|| (task.id.clone(), task.attempt));
+    });
     let reply = match *call.request {
         Request::Start(task) => step(guest.call_start(accessor, convert::task(task)).await?),
         Request::Reconcile(task) => step(guest.call_reconcile(accessor, convert::task(task)).await?),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use taskwright_runner::{Runner, RunnerConfig};
+use taskwright_runner::{Runner, RunnerConfig, SessionFiles};
 use taskwright_sandbox::{Sandbox, SandboxConfig};
 use taskwright_store::{SqliteOptions, SqliteStore, Store};
 
@@ -42,7 +42,7 @@ impl Home {
 
     /// Where a path of the session's files lies on this machine.
     pub(crate) fn local_path(&self, path: &str) -> PathBuf {
-        self.files().join(path.trim_start_matches('/'))
+        SessionFiles::path_below(self.files(), path)
     }
 
     /// Opens the store, which must be there.

@@ -63,6 +63,13 @@ pub(crate) fn installed(home: &Home) -> Result<Vec<Component>> {
     paths.iter().map(|path| file(path)).collect()
 }
 
+/// Everything that is a kind without being named as a file: what ships, and behind it what is in the home's `kinds/`.
+pub(crate) fn known(home: &Home) -> Result<Vec<Component>> {
+    let mut components: Vec<Component> = shipped().into_iter().map(|(_, component)| component).collect();
+    components.extend(installed(home)?);
+    Ok(components)
+}
+
 /// Adds the one kind that a command needs: the file's, or the one of that name.
 pub(crate) async fn add_one(
     runner: &Runner,

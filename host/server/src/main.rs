@@ -15,6 +15,7 @@ mod part;
 mod progress;
 mod question;
 mod render;
+mod tail;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -15,7 +15,7 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 
 /// What a person who looks on sees.
 pub(crate) enum Progress {
-    /// A program reads; it has the events.
+    /// Nothing: a program reads, which has the events, or a person who did not ask for progress.
     Silent,
     /// Redrawn in place.
     Bar(ProgressBar),

@@ -3,7 +3,7 @@
 
 use crate::contract::exports::taskwright::task::executor;
 pub use crate::contract::taskwright::task::types::{
-    Budget, Completion, Description, Failure, Message, Part, Refusal, Retry, Step, Task, Want,
+    Budget, Completion, Description, Failure, Message, Part, Reattach, Refusal, Retry, Step, Task, Want,
 };
 pub use crate::contract::taskwright::task::{clock, control, sink};
 
@@ -37,7 +37,7 @@ pub fn plain() -> Description {
         version: "1.0.0".to_owned(),
         summary: "A guest for the tests.".to_owned(),
         spec_schema: "{}".to_owned(),
-        can_reattach: false,
+        can_reattach: Reattach::Never,
         wants: Vec::new(),
         budget: no_wishes(),
     }

@@ -13,6 +13,8 @@ mod built {
 pub use built::*;
 
 #[cfg(target_arch = "wasm32")]
+pub mod attempts;
+#[cfg(target_arch = "wasm32")]
 pub mod behaviour;
 #[cfg(target_arch = "wasm32")]
 #[expect(missing_docs, clippy::pedantic, reason = "generated; the contract documents itself")]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use taskwright_guest::Kind;
-use taskwright_runner::registry::{Description, Failure, Links, Message, Part, Progress, Retry, Schema, TaskError};
+use taskwright_runner::registry::{
+    Description, Failure, Links, Message, Part, Progress, Reattach, Retry, Schema, TaskError, idempotency_key,
+};
 use taskwright_runner::sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal, Step, TaskContext};
 use taskwright_runner::{Inbox, NativeExecutor, NativeKind, async_trait};
 use walkthrough::{Ask, Fail, RetryAs, Spec, StepSpec, Walkthrough};
@@ -25,7 +27,7 @@ impl NativeKind for NativeWalkthrough {
             version: said.version,
             summary: said.summary,
             spec_schema: taskwright_guest::mock::spec_schema::<Walkthrough>(),
-            can_reattach: said.can_reattach,
+            reattach: Reattach::Always,
             wants: Vec::new(),
         }
     }
@@ -133,6 +135,10 @@ impl Walk {
     async fn take(&self, task: &TaskContext, step: &StepSpec, memory: &mut Memory) -> Result<(), Left> {
         let host = &self.host;
         match step {
+            StepSpec::Key(call) => {
+                let key = idempotency_key(&task.task.id, task.task.attempt, call);
+                host.output(OutputStream::Output, format!("{key}\n")).await?;
+            }
             StepSpec::Say(text) => host.output(OutputStream::Output, format!("{text}\n")).await?,
             StepSpec::State(detail) => host.state(detail.clone()).await?,
             StepSpec::Progress(report) => {

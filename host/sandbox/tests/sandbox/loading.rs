@@ -130,6 +130,17 @@ pub(crate) mod panicking_describe {
     }
 }
 
+pub(crate) mod key_in_describe {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_describe_that_asks_for_a_key_is_told_that_there_is_no_attempt() {
+        let (_, line) = refused(guests::KEY_IN_DESCRIBE).await;
+        let problem = "`control.idempotency-key` was called where there is no attempt";
+        assert_eq!(line, format!("`describe` failed: {problem}"));
+    }
+}
+
 pub(crate) mod bad_name {
     use super::*;
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use taskwright_registry::{Cancel, Part, Progress, Retry};
+use taskwright_registry::{Cancel, Part, Progress, Reattach, Retry};
 use taskwright_sandbox::{AttemptError, OutputStream, Step, StopReason};
 use taskwright_test_guests as guests;
 
@@ -234,5 +234,96 @@ pub(crate) mod drafter {
             ]
         );
         assert_eq!(running.instance.usage().artifact_bytes, 9);
+    }
+}
+
+pub(crate) mod host_bound {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_kind_that_cannot_be_taken_up_again_says_so_and_notes_its_attempt() {
+        let mut running = plain(guests::HOST_BOUND).await;
+        assert_eq!(kind(guests::HOST_BOUND).await.description().reattach, Reattach::Never);
+        let start = running.start();
+        assert_eq!(running.next().await, Report::Checkpoint(b"1".to_vec()));
+        assert_eq!(running.next().await, Report::Output(OutputStream::Output, "attempt 1\n".to_owned()));
+        let refused = running.instance.deliver(context(), message("stop")).await;
+        assert!(matches!(refused, Err(AttemptError::Guest(_))), "{refused:?}");
+        running.instance.deliver(context(), message("finish")).await.unwrap();
+        assert_eq!(start.await.unwrap(), Ok(Step::Succeeded { summary: None, result: Some(json!([1])) }));
+    }
+
+    #[tokio::test]
+    async fn its_wait_ends_when_a_cancel_is_wanted() {
+        let mut running = plain(guests::HOST_BOUND).await;
+        let start = running.start();
+        running.next().await;
+        *running.host.cancel.lock().unwrap() = Some(Cancel { requested_at: now(), reason: Some("enough".to_owned()) });
+        assert_eq!(start.await.unwrap(), Ok(Step::Canceled { summary: Some("enough".to_owned()) }));
+    }
+}
+
+pub(crate) mod reattach_as_spec {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_kind_leaves_it_to_the_specification_whether_a_task_can_be_taken_up_again() {
+        let kind = kind(guests::REATTACH_AS_SPEC).await;
+        let reattach = &kind.description().reattach;
+        assert_eq!(*reattach, Reattach::AsSpec("/resume".to_owned()));
+        assert!(reattach.allows(&json!({"resume": true})));
+        assert!(!reattach.allows(&json!({"resume": false})) && !reattach.allows(&json!({})));
+    }
+
+    #[tokio::test]
+    async fn a_further_attempt_goes_on_from_the_checkpoint_of_the_one_before() {
+        let mut first = plain(guests::REATTACH_AS_SPEC).await;
+        first.start();
+        let Report::Checkpoint(checkpoint) = first.next().await else { panic!("it begins with its checkpoint") };
+        first.instance.stop(StopReason::Drain);
+
+        let second = plain(guests::REATTACH_AS_SPEC).await;
+        let mut task = context();
+        (task.task.attempt, task.checkpoint) = (2, Some(checkpoint));
+        second.instance.deliver(task.clone(), message("finish")).await.unwrap();
+        let step = second.instance.start(task).await.unwrap();
+        assert_eq!(step, Step::Succeeded { summary: None, result: Some(json!([1, 2])) });
+    }
+}
+
+pub(crate) mod asks_for_keys {
+    use super::*;
+    use taskwright_registry::idempotency_key;
+    use taskwright_sandbox::TaskContext;
+
+    /// What a fresh instance is told when it asks twice.
+    async fn told(task: TaskContext) -> Vec<String> {
+        let mut running = plain(guests::ASKS_FOR_KEYS).await;
+        assert_eq!(summary(running.instance.start(task).await), "asked");
+        let texts = running.rest().into_iter().map(|report| match report {
+            Report::Output(OutputStream::Output, text) => text,
+            other => panic!("{other:?}"),
+        });
+        texts.collect()
+    }
+
+    #[tokio::test]
+    async fn a_call_has_one_key_in_every_instance_of_an_attempt_and_another_in_the_next() {
+        let mut task = context_with(json!("charge"));
+        let key = |attempt| idempotency_key(&context().task.id, attempt, "\"charge\"");
+        assert_eq!(told(task.clone()).await, [key(1), key(1)]);
+        assert_eq!(told(task.clone()).await, [key(1), key(1)]);
+        task.task.attempt = 2;
+        assert_eq!(told(task).await, [key(2), key(2)]);
+        assert_ne!(key(1), key(2));
+    }
+
+    #[tokio::test]
+    async fn a_name_of_a_call_that_is_too_long_ends_the_attempt_with_the_limit() {
+        // The quotation marks count.
+        assert_eq!(told(context_with(json!("x".repeat(254)))).await.len(), 2);
+        let running = plain(guests::ASKS_FOR_KEYS).await;
+        let error = running.instance.start(context_with(json!("x".repeat(255)))).await.unwrap_err();
+        assert_eq!(error, AttemptError::Exhausted { dimension: "idempotent_call_bytes", allowed: 256, used: 257 });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use taskwright_registry::{clean_line, clean_text};
+use taskwright_registry::{Reattach, clean_line, clean_text};
 use taskwright_sandbox::{Budget, Kind};
 
 use super::Context;
@@ -52,13 +52,21 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
         ("size", render::bytes(component.wasm.len() as u64)),
         ("digest", kind.digest().to_owned()),
         ("contract", clean_line(kind.contract_version(), 64)),
-        ("re-attaches", if about.can_reattach { "yes" } else { "no" }.to_owned()),
+        ("re-attaches", reattach(&about.reattach)),
         ("wants", if wants.is_empty() { "nothing".to_owned() } else { wants.join("\n") }),
         ("budget", limits.join("\n")),
         ("imports", lines(kind.imports())),
         ("spec", clean_text(&schema, 64 * 1024)),
     ]))?;
     Ok(Exit::Succeeded)
+}
+
+fn reattach(says: &Reattach) -> String {
+    match says {
+        Reattach::Never => "never".to_owned(),
+        Reattach::Always => "always".to_owned(),
+        Reattach::AsSpec(pointer) => format!("if the specification has true at `{}`", clean_line(pointer, 256)),
+    }
 }
 
 async fn find(context: &Context, name: &str) -> Result<(Component, Arc<Kind>)> {

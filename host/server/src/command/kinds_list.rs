@@ -12,10 +12,8 @@ use crate::{kind_source, render};
 /// `kinds list`.
 pub(crate) async fn list(context: &Context) -> Result<Exit> {
     let sandbox = context.home.sandbox()?;
-    let mut components: Vec<_> = kind_source::shipped().into_iter().map(|(_, component)| component).collect();
-    components.extend(kind_source::installed(&context.home)?);
     let (mut rows, mut kinds) = (Vec::new(), Vec::new());
-    for component in components {
+    for component in kind_source::known(&context.home)? {
         match sandbox.load(&component.wasm).await {
             Ok(kind) => {
                 let about = kind.description();

@@ -1,12 +1,10 @@
 //! `run`: creates a task, runs it in this process, and shows it until it is over.
 //! Does not run anything else of the store: that is `serve`.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::{Event, EventBody, Task};
-use taskwright_runner::{EventStream, OutputTail, Runner, RunnerConfig, Session};
+use taskwright_runner::{EventStream, Runner, RunnerConfig, Session};
 
 use super::Context;
 use super::create::create_task;
@@ -16,10 +14,8 @@ use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::question::Questions;
+use crate::tail::Tail;
 use crate::{grant, kind_source, render};
-
-/// How often output is looked for.
-const OUTPUT_EVERY: Duration = Duration::from_millis(100);
 
 /// `run`.
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
@@ -41,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     let live = Live {
         out: context.out,
         events: session.task_events(&task.id, cursor),
-        output: session.output(&task.id).await?,
+        tail: Tail::new(context.out, &session, &task.id).await?,
         progress: Progress::new(context.out),
         questions: Questions::new(context.out),
         interrupts,
@@ -96,7 +92,7 @@ struct Live {
     session: Session,
     task: Task,
     events: EventStream,
-    output: OutputTail,
+    tail: Tail,
     progress: Progress,
     questions: Questions,
     interrupts: Interrupts,
@@ -107,19 +103,19 @@ struct Live {
 impl Live {
     /// Shows what happens until the task is over.
     async fn follow(&mut self) -> Result<()> {
-        let mut ticks = tokio::time::interval(OUTPUT_EVERY);
+        let mut ticks = tokio::time::interval(Tail::EVERY);
         loop {
             tokio::select! {
                 event = self.events.next() => self.hear(&event?)?,
                 _ = ticks.tick() => {
-                    self.show_output()?;
+                    self.tail.show(&self.progress)?;
                     self.progress.tick();
                 }
                 () = self.interrupts.next() => self.interrupted().await?,
                 text = self.questions.typed() => self.questions.answer(&self.session, &self.task, text).await?,
             }
             if self.task.state.is_terminal() {
-                return self.show_output();
+                return self.tail.show(&self.progress);
             }
         }
     }
@@ -136,7 +132,7 @@ impl Live {
                 if let Some(task) = body.task() {
                     if task.input_request.is_some() {
                         // What was said before the question helps to answer it.
-                        self.show_output()?;
+                        self.tail.show(&self.progress)?;
                     }
                     self.task = task.clone();
                     self.progress.update(task);
@@ -145,20 +141,6 @@ impl Live {
             }
         }
         Ok(())
-    }
-
-    fn show_output(&mut self) -> Result<()> {
-        loop {
-            let text = self.output.read()?;
-            if text.is_empty() {
-                return Ok(());
-            }
-            if self.out.is_json() {
-                self.out.json(&json!({"type": "output", "task_id": self.task.id, "text": text}))?;
-            } else {
-                self.progress.aside(|| self.out.text(&text))?;
-            }
-        }
     }
 
     async fn interrupted(&mut self) -> Result<()> {

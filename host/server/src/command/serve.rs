@@ -31,8 +31,7 @@ fn config(args: &ServeArgs) -> RunnerConfig {
 pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     let mut interrupts = Interrupts::listen()?;
     let grants = grant::resolve(&args.grants)?;
-    let mut components: Vec<_> = kind_source::shipped().into_iter().map(|(_, component)| component).collect();
-    components.extend(kind_source::installed(&context.home)?);
+    let mut components = kind_source::known(&context.home)?;
     for path in &args.kind_files {
         components.push(kind_source::file(path)?);
     }

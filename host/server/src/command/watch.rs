@@ -1,22 +1,19 @@
 //! `watch`: follows a task, or a session, that any process runs.
 //! Does not run anything, and a watcher that is stopped stops nothing.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::{Event, TaskId};
-use taskwright_runner::{EventStream, OutputTail, RunnerError, Session};
+use taskwright_runner::{EventStream, RunnerError, Session};
 
 use super::Context;
 use crate::cli::WatchArgs;
 use crate::exit_code::Exit;
 use crate::find_task::find_task;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render;
-
-/// How often output is looked for.
-const OUTPUT_EVERY: Duration = Duration::from_millis(100);
+use crate::tail::Tail;
 
 /// `watch`.
 pub(crate) async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit> {
@@ -28,43 +25,30 @@ pub(crate) async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit> {
     }
     let mut events = session.events(args.from);
     loop {
-        let event = match events.next().await {
-            Err(error @ RunnerError::EventsForgotten { .. }) => {
-                context.out.notice(&error.to_string());
-                continue;
-            }
-            event => event?,
-        };
-        match context.out.is_json() {
-            true => context.out.json(&json!(event))?,
-            false => context.out.line(&render::event(&event, true))?,
+        match events.next().await {
+            Err(error @ RunnerError::EventsForgotten { .. }) => context.out.notice(&error.to_string()),
+            event => show_event(context.out, &event?, true)?,
         }
     }
 }
 
 async fn watch_task(out: Output, session: &Session, id: &TaskId, from: u64) -> Result<Exit> {
     let mut events = session.task_events(id, from);
-    let mut output = session.output(id).await?;
-    let mut ticks = tokio::time::interval(OUTPUT_EVERY);
+    let mut tail = Tail::new(out, session, id).await?;
+    let mut ticks = tokio::time::interval(Tail::EVERY);
     loop {
         // Where the log is read to its end, the record says whether more can come.
         while let Some(event) = next_there(out, &mut events).await? {
-            match out.is_json() {
-                true => out.json(&json!(event))?,
-                false => out.line(&render::event(&event, false))?,
-            }
+            show_event(out, &event, false)?;
         }
-        show_output(out, id, &mut output)?;
+        tail.show(&Progress::Silent)?;
         let task = session.get(id).await?;
         if task.state.is_terminal() {
             if let Some(event) = next_there(out, &mut events).await? {
-                match out.is_json() {
-                    true => out.json(&json!(event))?,
-                    false => out.line(&render::event(&event, false))?,
-                }
+                show_event(out, &event, false)?;
                 continue;
             }
-            show_output(out, id, &mut output)?;
+            tail.show(&Progress::Silent)?;
             return Ok(Exit::of_state(task.state));
         }
         ticks.tick().await;
@@ -81,15 +65,11 @@ async fn next_there(out: Output, events: &mut EventStream) -> Result<Option<Even
     }
 }
 
-fn show_output(out: Output, id: &TaskId, output: &mut OutputTail) -> Result<()> {
-    loop {
-        let text = output.read()?;
-        if text.is_empty() {
-            return Ok(());
-        }
-        match out.is_json() {
-            true => out.json(&json!({"type": "output", "task_id": id, "text": text}))?,
-            false => out.text(&text)?,
-        }
+/// Shows an event, in text with its task where events of several are shown.
+fn show_event(out: Output, event: &Event, with_task: bool) -> Result<()> {
+    match out.is_json() {
+        true => out.json(&json!(event))?,
+        false => out.line(&render::event(event, with_task))?,
     }
+    Ok(())
 }

@@ -113,6 +113,8 @@ fn kinds_are_listed_and_inspected_without_a_store() {
     assert!(about["digest"].as_str().unwrap().starts_with("sha256:"));
     let text = place.run(&["kinds", "inspect", "search-files"]);
     assert!(text.out.contains("--grant files=DIR") && text.out.contains("\"pattern\""), "{text:?}");
+    assert_eq!(about["description"]["reattach"], "always");
+    assert!(text.out.lines().any(|line| line.starts_with("re-attaches") && line.ends_with("always")), "{text:?}");
     assert!(!place.path().join(".taskwright").exists());
 }
 

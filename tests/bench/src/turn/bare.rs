@@ -73,6 +73,9 @@ impl control::Host for Bare {
     fn cancel_requested(&mut self) -> Option<types::Cancel> {
         None
     }
+    fn idempotency_key(&mut self, _: String) -> String {
+        "tw_00000000000000000000000000000000".to_owned()
+    }
 }
 
 impl clock::Host for Bare {

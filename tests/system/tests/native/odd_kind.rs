@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use taskwright_runner::registry::{Description, Failure};
+use taskwright_runner::registry::{Description, Failure, Reattach};
 use taskwright_runner::sandbox::{AttemptHost, Step, TaskContext};
 use taskwright_runner::{NativeExecutor, NativeKind, async_trait};
 
@@ -18,7 +18,7 @@ pub(crate) fn description(name: &str) -> Description {
         version: "1.0.0".to_owned(),
         summary: "A kind of a test.".to_owned(),
         spec_schema: json!({}),
-        can_reattach: true,
+        reattach: Reattach::Always,
         wants: Vec::new(),
     }
 }
