@@ -7,6 +7,7 @@ mod explorer;
 mod fence;
 mod hibernate;
 mod input;
+mod recovery;
 mod refusal;
 mod retry;
 mod run;
