@@ -7,6 +7,7 @@ mod instance;
 mod memory;
 mod nowhere;
 mod pieces;
+mod reliability;
 mod search;
 mod table;
 mod tasks;
@@ -33,6 +34,8 @@ enum What {
     Search,
     /// What resident and hibernating tasks take of the memory.
     Memory,
+    /// From a kill to the work going on elsewhere, from a signal to the exit, and the cost of being alive.
+    Reliability,
 }
 
 /// Measures what Taskwright costs. Takes a few minutes; the machine should have nothing else to do.
@@ -67,10 +70,20 @@ struct Options {
     /// memory: one part alone, in this process.
     #[arg(long, value_enum, hide = true)]
     part: Option<memory::Part>,
+    /// reliability: serve this folder until told to stop, in this process.
+    #[arg(long, hide = true)]
+    serve: Option<PathBuf>,
+    /// reliability: with a lease of so many milliseconds.
+    #[arg(long, hide = true, default_value_t = 10_000)]
+    lease_ms: u64,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    if let Some(dir) = &options.serve {
+        let lease = std::time::Duration::from_millis(options.lease_ms);
+        return Runtime::new()?.block_on(reliability::serve(dir, lease));
+    }
     let here = std::env::current_exe()?.parent().map(PathBuf::from).context("the program lies in no folder")?;
     let dir = options.dir.clone().unwrap_or(here);
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&dir)?;
@@ -94,6 +107,9 @@ fn main() -> Result<()> {
     }
     if wanted(What::Memory) {
         memory::measure_apart(&options, &dir)?;
+    }
+    if wanted(What::Reliability) {
+        runtime.block_on(reliability::measure(folder.path()))?;
     }
     Ok(())
 }

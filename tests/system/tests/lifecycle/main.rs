@@ -3,6 +3,7 @@
 
 mod bench_of_one;
 mod cancel;
+mod drain;
 mod explorer;
 mod fence;
 mod hibernate;
