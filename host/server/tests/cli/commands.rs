@@ -251,3 +251,65 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
     assert!(!ended.err.contains("error") && !ended.err.contains("panicked"), "{ended:?}");
     assert_eq!(place.tasks()[0]["state"], "canceled");
 }
+
+#[cfg(unix)]
+#[test]
+fn hosts_are_listed_while_they_live_and_when_they_were_lost() {
+    let place = Place::new();
+    let created = place.json(&["create", "walkthrough", "--spec", r#"{"steps":[{"stay":true}]}"#, "--json"]);
+    let id = created["id"].as_str().unwrap();
+    assert_eq!(place.json(&["hosts", "--json"])["hosts"], json!([]));
+    let mut serving = place.start(&["serve", "--lease", "1s"]);
+    serving.until_out("serving");
+    let holder = loop {
+        let task = place.json(&["show", id, "--json"]);
+        if let Some(host) = task["dispatch"]["host"]["id"].as_str() {
+            break host.to_owned();
+        }
+    };
+    let host = place.json(&["hosts", "--json"])["hosts"][0].clone();
+    assert_eq!((&host["alive"], &host["resident"], &host["lease_ms"]), (&json!(true), &json!(1), &json!(1_000)));
+    assert_eq!(host["host"]["id"], holder);
+    let shown = place.run(&["show", id]).out;
+    assert!(shown.contains(&holder) && shown.contains("it starts again from its checkpoint"), "{shown}");
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+    while place.json(&["hosts", "--json"])["hosts"][0]["alive"] == true {}
+    let listed = place.run(&["hosts"]).out;
+    assert!(listed.lines().nth(1).is_some_and(|line| line.contains(&holder) && line.contains("lost")), "{listed}");
+    assert_eq!(place.json(&["show", id, "--json"])["state"], "running", "nobody has taken over yet");
+}
+
+#[test]
+fn prune_says_what_it_would_forget_and_forgets_it() {
+    let place = Place::new();
+    for text in ["one", "two"] {
+        let spec = json!({"steps": [{"say": text}]}).to_string();
+        assert_eq!(place.run(&["run", "walkthrough", "--spec", &spec]).status, 0);
+    }
+    place.json(&["create", "walkthrough", "--json"]);
+    let files = place.path().join(".taskwright/files/.tasks");
+    assert_eq!(std::fs::read_dir(&files).unwrap().count(), 2);
+    assert_eq!(place.json(&["prune", "--json"])["forgot"], json!({"tasks": 0, "events": 0}), "not before a month");
+    let would = place.run(&["prune", "--older-than", "0s", "--dry-run"]);
+    assert_eq!((would.status, would.out.contains("2 tasks would be forgotten")), (0, true), "{would:?}");
+    assert_eq!(place.tasks().len(), 3);
+    let forgot = place.json(&["prune", "--older-than", "0s", "--json"])["forgot"].clone();
+    assert_eq!(forgot["tasks"], 2);
+    assert_eq!(place.tasks().len(), 1, "what lives is kept");
+    assert_eq!(std::fs::read_dir(&files).unwrap().count(), 0);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_fails_with_what_it_was_allowed() {
+    let place = Place::new();
+    let spec = r#"{"steps":[{"sleep_ms":600000}]}"#;
+    let ended = place.run(&["run", "walkthrough", "--spec", spec, "--attempt-timeout", "50ms"]);
+    assert_eq!(
+        (ended.status, ended.out.contains("timeout: the attempt took longer than the 50 ms")),
+        (3, true),
+        "{ended:?}"
+    );
+    let refused = place.run(&["serve", "--lease", "100ms"]);
+    assert_eq!((refused.status, refused.err.contains("expected 1s to 600s")), (2, true), "{refused:?}");
+}
