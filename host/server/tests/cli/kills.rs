@@ -98,7 +98,7 @@ async fn say(user: &User, wanted: &mut Wanted, text: String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_kills_lose_nothing_of_two_hundred_tasks() {
     let seed: u64 = rand::random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let place = Place::new();
     place.run(&["kinds", "list"]);
@@ -117,7 +117,7 @@ async fn fifty_kills_lose_nothing_of_two_hundred_tasks() {
         serving.child.kill().expect("a kill");
         serving.child.wait().expect("an end");
         let live = user.session.list(&live()).await.expect("a list").tasks.len();
-        println!("kill {kill}: {live} live");
+        eprintln!("kill {kill}: {live} live");
     }
     let serving = serve(&place);
     for wanted in wanted.iter_mut().filter(|wanted| wanted.sort == "talking") {
@@ -176,7 +176,7 @@ async fn check_all(user: &User, wanted: &[Wanted]) {
         crashes += task.crashes;
         attempts += task.attempt;
     }
-    println!("{} tasks, {attempts} attempts, {crashes} of them ended by a kill", wanted.len());
+    eprintln!("{} tasks, {attempts} attempts, {crashes} of them ended by a kill", wanted.len());
     assert!(crashes > 0, "a kill that hits nothing proves nothing");
     let broken = check_session(user.store.as_ref(), user.session.id()).await;
     assert!(broken.is_empty(), "{broken:#?}");

@@ -42,12 +42,12 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn whatever_becomes_of_the_hosts_every_task_comes_to_the_end_that_it_should() {
     if let Some(seed) = number("TASKWRIGHT_SEED") {
-        print!("{}", run_seed(seed));
+        eprint!("{}", run_seed(seed));
         return;
     }
     let first = rand::random::<u32>().into();
     let seeds = number("TASKWRIGHT_SIMULATIONS").unwrap_or(SEEDS);
-    println!("seeds {first} to {}", first + seeds - 1);
+    eprintln!("seeds {first} to {}", first + seeds - 1);
     for seed in FOUND.iter().copied().chain(first..first + seeds) {
         run_seed(seed);
     }
