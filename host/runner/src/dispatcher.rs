@@ -15,46 +15,62 @@ use crate::runner::Inner;
 const SAFETY_POLL: Duration = Duration::from_secs(5);
 /// How long to wait after the store has refused.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
+/// How often it is tried to find out what a claim without a reply has brought.
+const RECOVERIES: u32 = 20;
 /// Tasks claimed in one go.
 const BATCH: usize = 64;
 
-/// Runs until the runner drains.
+/// Runs until the runner drains. What it waits for is given up then, but never a claim that is on its way: what it brings would
+/// belong to a host that knows nothing of it.
 pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
-    let work = async {
-        loop {
-            let Ok(first) = inner.slots.clone().acquire_owned().await else { return };
-            let host = inner.lease.host().await;
-            let mut permits = vec![first];
-            while permits.len() < BATCH
-                && let Ok(more) = inner.slots.clone().try_acquire_owned()
-            {
-                permits.push(more);
-            }
-            let request = ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len() };
-            match inner.store.claim(&request).await {
-                Ok(claimed) => {
-                    let full = claimed.len() == request.limit;
-                    for (claimed, permit) in claimed.into_iter().zip(permits) {
-                        spawn(&inner, claimed, permit);
-                    }
-                    if !full {
-                        wait_for_work(&inner, &request).await;
-                    }
+    loop {
+        let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
+        let request = ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len() };
+        match inner.store.claim(&request).await {
+            Ok(claimed) => {
+                let full = claimed.len() == request.limit;
+                for (claimed, permit) in claimed.into_iter().zip(permits) {
+                    spawn(&inner, claimed, permit);
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "no work can be claimed now");
-                    drop(permits);
+                if !full && unless_drained(&inner, wait_for_work(&inner, &request)).await.is_none() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no work can be claimed now");
+                drop(permits);
+                for _ in 0..RECOVERIES {
                     tokio::time::sleep(AFTER_ERROR).await;
-                    recover(&inner, &request.host).await;
+                    if recover(&inner, &request.host).await {
+                        break;
+                    }
                 }
             }
         }
-    };
+    }
+}
+
+/// What comes of waiting, unless the runner drains first.
+async fn unless_drained<T>(inner: &Inner, what: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
-        () = inner.drain.raised() => {}
-        () = work => {}
+        () = inner.drain.raised() => None,
+        given = what => Some(given),
     }
+}
+
+/// Waits for places and for the lease.
+async fn ready(inner: &Inner) -> (HostRef, Vec<OwnedSemaphorePermit>) {
+    let mut permits = Vec::new();
+    // The semaphore is never closed.
+    permits.extend(inner.slots.clone().acquire_owned().await.ok());
+    let host = inner.lease.host().await;
+    while permits.len() < BATCH
+        && let Ok(more) = inner.slots.clone().try_acquire_owned()
+    {
+        permits.push(more);
+    }
+    (host, permits)
 }
 
 /// Sleeps until the next task is due, or something was heard that is due earlier.
@@ -88,9 +104,10 @@ async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
     }
 }
 
-/// After a claim whose reply was lost: takes up what the store says this host holds and nobody runs.
-async fn recover(inner: &Arc<Inner>, host: &HostRef) {
-    let Ok(held) = inner.store.held_by(host).await else { return };
+/// After a claim whose reply was lost: takes up what the store says this host holds and nobody runs. Says whether the store
+/// could be asked.
+async fn recover(inner: &Arc<Inner>, host: &HostRef) -> bool {
+    let Ok(held) = inner.store.held_by(host).await else { return false };
     for claimed in held {
         if inner.at_work.holds(&claimed.task) {
             continue;
@@ -99,6 +116,7 @@ async fn recover(inner: &Arc<Inner>, host: &HostRef) {
             spawn(inner, claimed, permit);
         }
     }
+    true
 }
 
 fn spawn(inner: &Arc<Inner>, claimed: Claimed, permit: OwnedSemaphorePermit) {

@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) aborts: Signal<HashSet<TaskId>>,
     pub(crate) at_work: AtWork,
     pub(crate) executions: tokio_util::task::TaskTracker,
+    /// They may be about to begin an execution, and go before those.
+    dispatchers: tokio_util::task::TaskTracker,
     pub(crate) chance: Arc<Chance>,
     sandbox: SandboxOnDemand,
     pump: tokio::task::AbortHandle,
@@ -127,6 +129,7 @@ impl Runner {
                 aborts: Signal::new(HashSet::new()),
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
+                dispatchers: tokio_util::task::TaskTracker::new(),
                 chance,
                 sandbox,
                 pump,
@@ -176,13 +179,13 @@ impl Runner {
         if let Some(keep) = self.inner.config.retention {
             self.until_drained(async move |inner| retain(inner.store.as_ref(), &inner.files, keep).await);
         }
-        tokio::spawn(dispatch(self.inner.clone(), None));
+        self.inner.dispatchers.spawn(dispatch(self.inner.clone(), None));
     }
 
     /// Starts to work on one task alone, in the background, also when it is resumed or retried.
     pub fn run_only(&self, task: &TaskId) {
         self.keep_up();
-        tokio::spawn(dispatch(self.inner.clone(), Some(task.clone())));
+        self.inner.dispatchers.spawn(dispatch(self.inner.clone(), Some(task.clone())));
     }
 
     /// Keeps this host's lease and looks for hosts that have lost theirs, from the first call on.
@@ -217,6 +220,8 @@ impl Runner {
     /// `drain_grace`, and returns when no instance is left.
     pub async fn drain(&self) {
         self.inner.drain.raise();
+        self.inner.dispatchers.close();
+        self.inner.dispatchers.wait().await;
         self.inner.executions.close();
         self.inner.executions.wait().await;
         self.inner.lease.close().await;

@@ -201,3 +201,34 @@ fn a_task_beyond_the_limit_of_crashes_ends_as_orphaned() {
         assert!(error.message.contains("not started again"), "{}", error.message);
     });
 }
+
+// L6, L7: a claim that was on its way when its host was told to stop.
+#[test]
+fn a_claim_that_is_on_its_way_when_a_drain_begins_burns_no_attempt() {
+    act(async {
+        for recovery in [Recovery::Reattach, Recovery::HostBound] {
+            let stage = Stage::new();
+            let link = Link::default();
+            let host = stage.host(Arc::new(LinkedStore::new(stage.store.clone(), link.clone(), 7)), NativeWalkthrough);
+            host.serve();
+            sleep(Duration::from_millis(100)).await;
+            let task = stage.walk(json!([{"stay": true}])).recovery(recovery).create().await.unwrap();
+            // The claim reaches the store, and its reply stays on the way.
+            while stage.session.get(&task.id).await.unwrap().dispatch.host.is_none() {
+                tokio::task::yield_now().await;
+                sleep(Duration::from_millis(1)).await;
+            }
+            link.hold();
+            let draining = tokio::spawn({
+                let host = host.clone();
+                async move { host.drain().await }
+            });
+            sleep(Duration::from_millis(500)).await;
+            link.release();
+            draining.await.unwrap();
+            let back = stage.session.get(&task.id).await.unwrap();
+            assert_eq!((back.attempt, back.crashes, back.dispatch.host), (1, 0, None), "{recovery:?}");
+            assert_eq!(stage.store.hosts().await.unwrap(), [], "the lease was given up, and nothing left behind");
+        }
+    });
+}
