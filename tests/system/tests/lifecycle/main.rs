@@ -12,6 +12,7 @@ mod recovery;
 mod refusal;
 mod retry;
 mod run;
+mod user;
 mod wake;
 
 /// Runs cases over one store with one kind of walk.
