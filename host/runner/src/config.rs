@@ -21,7 +21,8 @@ pub struct RunnerConfig {
     pub crash_limit: u32,
     /// How long what is over is kept; for ever if `None`. Only a runner that serves forgets.
     pub retention: Option<Duration>,
-    /// How long a drain waits for tasks that cannot be taken up again elsewhere.
+    /// How long a drain lets tasks go on: those that can be started elsewhere until their next checkpoint at most, others
+    /// until their end.
     pub drain_grace: Duration,
     /// The sandbox. It is set up when the first component is added; where one was given to the runner, these settings are
     /// not used.

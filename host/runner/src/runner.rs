@@ -216,8 +216,10 @@ impl Runner {
         self.inner.executions.len()
     }
 
-    /// Claims nothing any more, gives tasks back that another host or a later start can take up, waits for the others up to
-    /// `drain_grace`, and returns when no instance is left.
+    /// Claims nothing any more. Tasks that can be started elsewhere are given back, within their attempt, at their next
+    /// checkpoint, when they ask something, when they lie down, or after `drain_grace`; those that are bound to this host go
+    /// on until their end, and after `drain_grace` fail as `interrupted`. Returns when no instance is left and the lease is
+    /// given up; what each task has come to is durable then. A store that does not reply keeps it waiting.
     pub async fn drain(&self) {
         self.inner.drain.raise();
         self.inner.dispatchers.close();
