@@ -50,6 +50,10 @@ pub(crate) fn process_clock() -> LeaseClock {
 pub(crate) fn machine_clock() -> LeaseClock {
     use rustix::time::{ClockId, clock_gettime};
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    if boot.trim().is_empty() {
+        // Without it, a lease of an earlier boot could not be told from one of this.
+        return time_of_day();
+    }
     let era = Arc::<str>::from(format!("boot {}", boot.trim()));
     Arc::new(move || {
         let now = clock_gettime(ClockId::Monotonic);
@@ -58,10 +62,14 @@ pub(crate) fn machine_clock() -> LeaseClock {
     })
 }
 
-/// Elsewhere than on Linux there is no monotonic clock that processes can compare without system-specific code: the time of
-/// day has to do, and setting it forward can cost a host its lease.
+/// Elsewhere than on Linux there is no monotonic clock that processes can compare without system-specific code.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn machine_clock() -> LeaseClock {
+    time_of_day()
+}
+
+/// Where nothing better is to be had: setting it forward can cost a host its lease.
+fn time_of_day() -> LeaseClock {
     let era = Arc::<str>::from("time of day");
     Arc::new(move || {
         let millis = u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap_or(0);
