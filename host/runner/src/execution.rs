@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use taskwright_registry::{InputRequestId, Message, MessageId, Phase, Recovery, State, Task, TaskUpdate};
+use taskwright_registry::{Budget, InputRequestId, Message, MessageId, Phase, Recovery, State, Task, TaskUpdate};
 use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -62,6 +62,8 @@ struct Execution {
     look_again: Option<Instant>,
     /// Until when the instance may go on, once the host is going down.
     drain_ends: Option<Instant>,
+    /// What the attempt is allowed, where it is limited.
+    allowed: Option<Budget>,
 }
 
 /// Runs a claimed task until its instance is gone and its end written down.
@@ -83,7 +85,8 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
     // A claim names its host.
     let Some(host) = task.dispatch.host.clone() else { return };
     let reporter = Reporter::new(&inner, host.clone(), &task, checkpoint, permit);
-    let instance = kind.instantiate(reporter.clone());
+    let allowed = kind.allowed(&task);
+    let instance = kind.instantiate(reporter.clone(), &task, inner.store.now());
     let cancel_told = task.dispatch.cancel_delivered;
     let mut execution = Execution {
         inner,
@@ -99,6 +102,7 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
         resumed,
         look_again: None,
         drain_ends: None,
+        allowed,
     };
     let (lease, instance) = (execution.inner.lease.clone(), execution.instance.clone());
     let end = tokio::select! {
@@ -392,7 +396,7 @@ impl Execution {
     }
 
     async fn finish(self, end: End) {
-        let Self { inner, task, reporter, instance, sides, changes, .. } = self;
+        let Self { inner, task, reporter, instance, sides, changes, allowed, .. } = self;
         drop((sides, changes));
         inner.aborts.change(|ids| ids.remove(&task.id));
         let mut usage = instance.usage();
@@ -410,6 +414,7 @@ impl Execution {
         let after = match settle(&task, end, usage, inner.store.now(), jitter) {
             Some(mut update) => {
                 update.progress = reporter.take_progress().await;
+                update.allowed = allowed;
                 write_down(inner.store.as_ref(), &task, update).await
             }
             None => None,

@@ -82,10 +82,23 @@ impl AttemptError {
     /// clean and not too long.
     #[must_use]
     pub fn guest(failure: Failure) -> Self {
-        let TaskError { kind, message } = failure.error;
-        let error =
-            TaskError { kind: guest_error_kind(&kind), message: clean_text(&message, limit::ERROR_MESSAGE_BYTES) };
+        let TaskError { kind, message, .. } = failure.error;
+        let error = TaskError {
+            detail: None,
+            kind: guest_error_kind(&kind),
+            message: clean_text(&message, limit::ERROR_MESSAGE_BYTES),
+        };
         AttemptError::Guest(Failure { error, ..failure })
+    }
+
+    /// The dimension of the budget that was used up, if that is what happened.
+    #[must_use]
+    pub fn dimension(&self) -> Option<&'static str> {
+        match self {
+            AttemptError::Exhausted { dimension, .. } => Some(dimension),
+            AttemptError::WallTime { .. } => Some(taskwright_registry::Dimension::Wall.as_str()),
+            _ => None,
+        }
     }
 
     /// What the record says: a word, a message for a person, and whether another attempt may help.
@@ -95,6 +108,7 @@ impl AttemptError {
     #[must_use]
     pub fn into_failure(self) -> Failure {
         let message = self.to_string();
+        let detail = self.dimension().map(str::to_owned);
         let (kind, retry) = match self {
             AttemptError::Guest(failure) => return failure,
             AttemptError::Trap { .. } => ("trap", Retry::Backoff),
@@ -107,7 +121,7 @@ impl AttemptError {
             AttemptError::Internal(_) => ("internal", Retry::Backoff),
         };
         let message = clean_text(&message, limit::ERROR_MESSAGE_BYTES);
-        Failure { error: TaskError { kind: kind.to_owned(), message }, retry }
+        Failure { error: TaskError { kind: kind.to_owned(), detail, message }, retry }
     }
 }
 

@@ -14,7 +14,9 @@ use crate::bindings::taskwright::task::types;
 use crate::life::clocked;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
-use crate::{AttemptError, AttemptHost, Budget, Grants, LoadError, NewArtifact, OutputStream, Refusal, convert, trap};
+use crate::{
+    AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, Refusal, convert, trap,
+};
 
 /// How long `describe` may take, instantiation included.
 const TIME: Duration = Duration::from_secs(1);
@@ -40,7 +42,7 @@ async fn call(engine: &Engine, kind: &KindPre<Attempt>, most: &Budget) -> Result
     let budget = Budget { cpu_ms: allowed_ms, ..*most };
     let meter = Arc::new(Meter::new(budget));
     let stdio = Stdio::new(meter.clone());
-    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &Grants::default());
+    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &LiveGrants::default());
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     let asking = clocked(&meter, async {
         let kind = kind.instantiate_async(&mut store).await?;
@@ -189,6 +191,7 @@ mod tests {
                 artifact_bytes: None,
                 messages: None,
                 checkpoint_bytes: None,
+                file_bytes: None,
                 http_requests: None,
                 http_bytes: None,
                 children: None,

@@ -1,17 +1,18 @@
 //! Runs one attempt of an untrusted task kind in wasmtime: load, verify, link, budget, call.
 //! Knows no store, no session and no policy beyond what it is handed: the runner does.
 
+mod allowance;
 mod artifact;
 mod attempt;
 mod attempt_error;
 mod attempt_host;
 mod bindings;
-mod budget;
 mod code;
 mod code_cache;
 mod config;
 mod contract;
 mod convert;
+mod counter;
 mod describe;
 mod engine;
 mod grant;
@@ -30,16 +31,17 @@ mod turn;
 mod verify;
 mod world;
 
+pub use allowance::Allowance;
 pub use artifact::{ArtifactContent, NewArtifact, check_artifact_name};
 pub use attempt_error::{AttemptError, HOST_ERROR_KINDS};
 pub use attempt_host::{AttemptHost, OutputStream};
-pub use budget::Budget;
 pub use config::{Allocation, SandboxConfig};
 pub use describe::check_description;
-pub use grant::{FolderGrant, Grants};
+pub use grant::{Access, FolderGrant, Grants, LiveGrants};
 pub use instance::Instance;
 pub use kind::Kind;
 pub use load_error::{LoadError, SandboxError};
 pub use outcome::{Step, StopReason, TaskContext};
 pub use refusal::Refusal;
 pub use sandbox::Sandbox;
+pub use taskwright_registry::Budget;

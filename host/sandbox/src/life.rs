@@ -16,7 +16,7 @@ use crate::attempt::{self, Attempt};
 use crate::bindings::{Kind as Bound, KindPre};
 use crate::meter::Meter;
 use crate::stdio::Stdio;
-use crate::{AttemptError, AttemptHost, Grants, Step, StopReason, TaskContext, convert, trap};
+use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
 
 /// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -115,7 +115,7 @@ pub(crate) struct Plan {
     pub(crate) engine: Engine,
     pub(crate) kind: KindPre<Attempt>,
     pub(crate) host: Arc<dyn AttemptHost>,
-    pub(crate) grants: Grants,
+    pub(crate) grants: LiveGrants,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) max_instances: u32,
 }
@@ -135,11 +135,12 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
         Err(error) => return shared.bury(error),
     };
     let allowed_ms = meter.budget().wall_ms;
+    let wall_left = meter.wall_left();
     let error = tokio::select! {
         biased;
         why = shared.wait_for_stop() => AttemptError::Stopped(why),
         error = clocked(&meter, serve(&mut store, &kind, &mut calls, &stdio)) => error,
-        () = tokio::time::sleep(Duration::from_millis(allowed_ms)) => AttemptError::WallTime { allowed_ms },
+        () = tokio::time::sleep(wall_left) => AttemptError::WallTime { allowed_ms },
         () = stdio.pump(&*host) => unreachable!("it never ends"),
     };
     drop(store);

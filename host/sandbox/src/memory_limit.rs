@@ -58,6 +58,7 @@ impl ResourceLimiter for MemoryLimit {
         }
         self.elements = wanted;
         self.elements_pending = added;
+        self.meter.table_is(wanted);
         Ok(true)
     }
 
