@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::{HttpGrant, SpawnGrant};
+
 /// What may be done in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Access {
@@ -37,6 +39,12 @@ impl FolderGrant {
 pub struct Grants {
     /// Folders.
     pub folders: Vec<FolderGrant>,
+    /// Whether it gets a folder of its task's own, `/task`, to read and write within the budget's `file_bytes`.
+    pub task_folder: bool,
+    /// Requests over HTTP, by the names of the kind's wants.
+    pub http: Vec<HttpGrant>,
+    /// Child tasks.
+    pub spawner: Option<SpawnGrant>,
 }
 
 /// Grants that may change while instances exist. Clones are the same grants: what replaces them holds for each instance that
