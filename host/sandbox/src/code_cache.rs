@@ -2,17 +2,17 @@
 //! Does not compile, and does not protect against the account that it runs under: that one can read the key.
 
 use std::fs::{self, OpenOptions};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use wasmtime::Engine;
 
 use crate::SandboxError;
 use crate::code::GenuineCode;
+use crate::engine_hash::engine_hash;
 
 const KEY_BYTES: usize = 32;
 const TAG_BYTES: usize = 32;
@@ -36,9 +36,7 @@ impl CodeCache {
         // It may have been there, and open to others.
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
         let key = key(dir).map_err(failed)?;
-        let mut hasher = Sha256Hasher(Sha256::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let engine = hex::encode(&hasher.0.finalize()[..8]);
+        let engine = hex::encode(&engine_hash(engine)[..8]);
         Ok(Self { dir: dir.to_owned(), key, engine })
     }
 
@@ -120,18 +118,5 @@ fn read_key(path: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// A stable hash for what the engine only offers through `Hash`.
-struct Sha256Hasher(Sha256);
-
-impl Hasher for Sha256Hasher {
-    fn finish(&self) -> u64 {
-        0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
     }
 }

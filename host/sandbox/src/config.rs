@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::Budget;
+use crate::{Budget, CompileLimits, Compiler};
 
 /// Where instances get their memory and stacks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,12 +28,23 @@ pub struct SandboxConfig {
     pub allocation: Allocation,
     /// What an attempt may use at most, whatever its kind wishes.
     pub budget: Budget,
+    /// Where components are compiled.
+    pub compiler: Compiler,
+    /// What compiling one of them may cost.
+    pub compile_limits: CompileLimits,
 }
 
 impl Default for SandboxConfig {
     /// No cache, and 2,000 instances: that many reserve eight terabytes of the address space, and memory only as they
-    /// use it.
+    /// use it. Compiles in this process; see `Compiler` for why a program that loads kinds of others should change that.
     fn default() -> Self {
-        Self { cache_dir: None, max_instances: 2_000, allocation: Allocation::default(), budget: Budget::default() }
+        Self {
+            cache_dir: None,
+            max_instances: 2_000,
+            allocation: Allocation::default(),
+            budget: Budget::default(),
+            compiler: Compiler::default(),
+            compile_limits: CompileLimits::default(),
+        }
     }
 }
