@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Budget, CompileLimits, Compiler};
+use crate::{Budget, CompileLimits, Compiler, ComponentLimits};
 
 /// Where instances get their memory and stacks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +28,8 @@ pub struct SandboxConfig {
     pub allocation: Allocation,
     /// What an attempt may use at most, whatever its kind wishes.
     pub budget: Budget,
+    /// How large a component may be.
+    pub component_limits: ComponentLimits,
     /// Where components are compiled.
     pub compiler: Compiler,
     /// What compiling one of them may cost.
@@ -43,6 +45,7 @@ impl Default for SandboxConfig {
             max_instances: 2_000,
             allocation: Allocation::default(),
             budget: Budget::default(),
+            component_limits: ComponentLimits::default(),
             compiler: Compiler::default(),
             compile_limits: CompileLimits::default(),
         }

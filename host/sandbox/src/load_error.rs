@@ -54,6 +54,16 @@ pub enum LoadError {
         /// The file's size.
         actual: u64,
     },
+    /// The component consists of more than it may.
+    #[error("the component is too large: it has {actual} {what}, at most {allowed} are allowed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The most that is accepted.
+        allowed: u64,
+        /// What was found, up to where it was too much.
+        actual: u64,
+    },
     /// The file is something else.
     #[error("expected a WebAssembly component, found {actual}")]
     NotWasm {
@@ -129,6 +139,12 @@ pub enum LoadError {
         expected: String,
         /// The compiler's.
         actual: String,
+    },
+    /// The component declares more than any instance may have, such as a table of a thousand million elements.
+    #[error("the component needs more than an instance can have: {problem}")]
+    DoesNotFit {
+        /// What the engine says.
+        problem: String,
     },
     /// The component is made for another version of the contract.
     #[error("the component exports `{actual}`, expected `{expected}`: this version of the contract is not supported")]

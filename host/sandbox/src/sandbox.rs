@@ -110,7 +110,7 @@ async fn blocking<T: Send + 'static>(
 impl Inner {
     /// Verifies, and looks for compiled code.
     fn look(&self, wasm: Arc<[u8]>) -> Result<(Looked, Option<Component>), LoadError> {
-        let outside = verify::verify(&wasm)?;
+        let outside = verify::verify(&wasm, &self.config.component_limits)?;
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(&wasm)));
         let stored = self.stored(&digest);
         Ok((Looked { wasm, digest, outside }, stored))
@@ -137,7 +137,9 @@ impl Inner {
         }
         let (compiler, limits) = (&self.config.compiler, &self.config.compile_limits);
         let code = GenuineCode::compile(&self.engine, compiler, limits, &looked.wasm)?;
-        let component = code.load(&self.engine).map_err(|error| LoadError::Internal(format!("{error:#}")))?;
+        let component = code
+            .load(&self.engine)
+            .map_err(|error| LoadError::DoesNotFit { problem: clean_line(&format!("{error:#}"), 512) })?;
         if let Some(cache) = &self.cache {
             cache.put(&looked.digest, &code);
         }

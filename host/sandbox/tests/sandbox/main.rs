@@ -4,6 +4,7 @@
 mod compiling;
 mod files;
 mod hostile;
+mod large_files;
 mod limits;
 mod loading;
 mod stored_code;
