@@ -59,19 +59,20 @@ pub struct CompileLimits {
     pub at_once: u32,
 }
 
-/// Twice what a component of 20 MiB takes, the program itself included.
+/// More than three times what a kind in Python of 20 million bytes takes, the compiling program itself included.
 const MEMORY_BYTES: u64 = 2 << 30;
-/// Several times what a component of 20 MiB takes; longer than that nobody waits for a kind.
+/// A kind in Python takes a fifth of it on a slow machine. Longer than that nobody waits for a kind.
 const CPU: Duration = Duration::from_secs(60);
-/// Twice the CPU time, because other work has the right of way.
-const WALL: Duration = Duration::from_secs(120);
-/// Machine code is two to four times as large as what it was made of, and a component has 64 MiB at most.
+/// Much more than the CPU time, because other work has the right of way: a machine that is busy otherwise leaves a quarter of
+/// a core.
+const WALL: Duration = Duration::from_secs(300);
+/// A kind in Python makes a seventh of it. Machine code is about twice as large as what it was made of.
 const CODE_BYTES: u64 = 256 << 20;
 /// Two, so that one slow component does not hold up all others, and compiling does not take the whole machine.
 const AT_ONCE: u32 = 2;
 
 impl Default for CompileLimits {
-    /// 2 GiB, a minute of CPU time, two minutes, 256 MiB of machine code, two at one time.
+    /// 2 GiB, a minute of CPU time, five minutes, 256 MiB of machine code, two at one time.
     fn default() -> Self {
         Self { memory_bytes: MEMORY_BYTES, cpu: CPU, wall: WALL, code_bytes: CODE_BYTES, at_once: AT_ONCE }
     }

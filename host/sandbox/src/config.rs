@@ -17,11 +17,16 @@ pub enum Allocation {
     OnDemand,
 }
 
+/// Room for some thousand small kinds, or a dozen and more in Python.
+const CACHE_BYTES: u64 = 2 << 30;
+
 /// Settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// Where compiled code is kept; `None` compiles anew in each process.
     pub cache_dir: Option<PathBuf>,
+    /// Bytes that compiled code may take there; the oldest goes first. What was compiled last is kept in any case.
+    pub cache_bytes: u64,
     /// How many instances there may be at one time.
     pub max_instances: u32,
     /// Where their memory comes from.
@@ -42,6 +47,7 @@ impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             cache_dir: None,
+            cache_bytes: CACHE_BYTES,
             max_instances: 2_000,
             allocation: Allocation::default(),
             budget: Budget::default(),

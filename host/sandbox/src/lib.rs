@@ -54,3 +54,4 @@ pub use load_error::{CompileClock, LoadError, SandboxError};
 pub use outcome::{Step, StopReason, TaskContext};
 pub use refusal::Refusal;
 pub use sandbox::Sandbox;
+pub use verify::{Outside, verify};

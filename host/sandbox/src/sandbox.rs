@@ -13,7 +13,7 @@ use wasmtime::component::{Component, Linker};
 use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::code::GenuineCode;
-use crate::code_cache::CodeCache;
+use crate::code_cache::{CodeCache, Most};
 use crate::verify::{self, Outside};
 use crate::{Kind, LoadError, SandboxConfig, SandboxError, describe, engine, world};
 
@@ -54,7 +54,8 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
         let engine = engine::build(&config)?;
         let linker = world::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine)).transpose()?;
+        let most = Most { code_bytes: config.compile_limits.code_bytes, cache_bytes: config.cache_bytes };
+        let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine, most)).transpose()?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
         let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
         Ok(Sandbox { inner: Arc::new(Inner { engine, linker, cache, room, compiling, config }) })

@@ -10,14 +10,22 @@ use crate::{ComponentLimits, LoadError, component_size};
 
 /// The names at the outside of a component that may be a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outside {
-    pub(crate) imports: Vec<String>,
-    pub(crate) exports: Vec<String>,
-    pub(crate) contract_version: String,
+pub struct Outside {
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// The version of the contract that it was made for.
+    pub contract_version: String,
 }
 
-/// Reads the names and refuses what is no kind, or wants what no kind gets.
-pub(crate) fn verify(wasm: &[u8], limits: &ComponentLimits) -> Result<Outside, LoadError> {
+/// Looks at a file without compiling it: whether it is a component within these limits that exports a kind, and imports
+/// nothing that no kind gets. It takes time by the size of the file alone. What the engine thinks of it, and what it says of
+/// itself, only loading tells.
+///
+/// # Errors
+/// One line that says what is wrong with the file.
+pub fn verify(wasm: &[u8], limits: &ComponentLimits) -> Result<Outside, LoadError> {
     if wasm.len() as u64 > limits.bytes {
         return Err(LoadError::TooLarge { allowed: limits.bytes, actual: wasm.len() as u64 });
     }
