@@ -10,21 +10,33 @@ use taskwright_test_guests as guests;
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
     let mut paths: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_none_or(|extension| extension != "wat"));
     paths.sort();
     assert!(!paths.is_empty(), "{}", dir.display());
     paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
 #[test]
+fn each_component_among_the_seeds_is_what_its_text_makes() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/component");
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let text = entry.unwrap().path();
+        if text.extension().is_some_and(|extension| extension == "wat") {
+            let (made, wasm) = (wat::parse_file(&text).unwrap(), text.with_extension("wasm"));
+            assert!(std::fs::read(&wasm).is_ok_and(|found| found == made), "`wasm-tools parse` makes it: {wasm:?}");
+        }
+    }
+}
+
+#[test]
 fn any_file_gets_a_verdict() {
-    let mut inputs: Vec<Vec<u8>> =
-        seeds("component").iter().map(|text| wat::parse_bytes(text).unwrap().into()).collect();
+    let inputs = seeds("component");
     let words: [&[u8]; 5] =
         [b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0\0", b"\xff\xff\xff\xff\x0f", b"\x04\x08", b"executor@9"];
     mutation::run(&inputs, &words, component);
     // A whole guest is large, and so is each try.
-    inputs = vec![guests::HONEST[..64 * 1024].to_vec()];
-    mutation::run(&inputs, &words, |bytes| {
+    let beginning = [guests::HONEST[..64 * 1024].to_vec()];
+    mutation::run(&beginning, &words, |bytes| {
         if bytes.len() % 16 == 0 {
             component(bytes)
         }

@@ -257,6 +257,14 @@ async fn no_more_components_are_compiled_at_one_time_than_allowed() {
     assert!(!crowd.exists() && !lock.exists());
 }
 
+#[tokio::test]
+async fn this_program_can_be_named_as_the_compiler_and_is_told_what_its_main_lacks() {
+    // A program of tests with one argument of its own: it lists its tests, and knows of no `compile_child`.
+    let process = CompileProcess::this_program(["--list"]).unwrap();
+    let error = refused(&sandbox_with(process, CompileLimits::default()), guests::HONEST).await;
+    assert!(error.to_string().contains("its `main` has to call `compile_child`"), "{error}");
+}
+
 #[test]
 fn the_compiler_started_by_hand_says_what_it_is() {
     let output = Command::new(compiler().program).stdin(Stdio::null()).output().unwrap();
