@@ -28,7 +28,8 @@ impl Want {
     }
 }
 
-/// What one attempt may use. An absent dimension leaves the operator's default; the operator's limit always wins.
+/// What one attempt may use, all its instances together. An absent dimension leaves the operator's default; the operator's
+/// limit always wins. Calls, CPU time, output, messages, requests and children are regained within a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Budget {
     /// Linear memory, summed over all memories of the instance.
@@ -57,6 +58,8 @@ pub struct Budget {
     pub messages: Option<u64>,
     /// Bytes of one checkpoint.
     pub checkpoint_bytes: Option<u64>,
+    /// Bytes in the task's own folder.
+    pub file_bytes: Option<u64>,
     /// HTTP requests.
     pub http_requests: Option<u64>,
     /// Bytes of HTTP bodies in both directions.

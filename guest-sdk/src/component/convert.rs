@@ -46,6 +46,7 @@ fn budget(budget: Budget) -> types::Budget {
         artifact_bytes: budget.artifact_bytes,
         messages: budget.messages,
         checkpoint_bytes: budget.checkpoint_bytes,
+        file_bytes: budget.file_bytes,
         http_requests: budget.http_requests,
         http_bytes: budget.http_bytes,
         children: budget.children,

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::size::check_len;
 use crate::{
-    Backoff, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Recovery, Rejection, SessionId, State, Task,
-    TaskId, Timestamp, Usage, Visibility, WakePolicy, clean_line, limit,
+    Backoff, Budget, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Recovery, Rejection, SessionId, State,
+    Task, TaskId, Timestamp, Usage, Visibility, WakePolicy, clean_line, limit,
 };
 
 /// Words that no task may be named.
@@ -35,6 +35,8 @@ pub struct NewTask {
     pub backoff: Backoff,
     /// How long one attempt may take, in milliseconds; at least 1.
     pub attempt_timeout_ms: Option<u64>,
+    /// What an attempt may use at most. It narrows what the operator and the kind allow and never widens it.
+    pub budget: Budget,
     /// What follows the loss of its host.
     pub recovery: Recovery,
     /// Where it comes from.
@@ -70,6 +72,7 @@ impl NewTask {
             max_attempts: 1,
             backoff: Backoff::default(),
             attempt_timeout_ms: None,
+            budget: Budget::UNLIMITED,
             recovery: Recovery::default(),
             parent: Lineage::default(),
             wake_policy: WakePolicy::default(),
@@ -160,6 +163,8 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         idempotency_key: new.idempotency_key,
         deadline: new.deadline,
         checkpoint: None,
+        budget: new.budget,
+        allowed: None,
         usage: Usage::default(),
         dispatch: Dispatch {
             phase: Phase::Ready,
@@ -167,6 +172,8 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
             claim: 0,
             host: None,
             attempt_started_at: None,
+            attempt_usage: Usage::default(),
+            attempt_usage_at: None,
             unread: 0,
             held: 0,
             cancel_delivered: false,
@@ -195,6 +202,7 @@ pub fn same_content(stored: &Task, wanted: &Task) -> bool {
         && stored.max_attempts == wanted.max_attempts
         && stored.backoff == wanted.backoff
         && stored.attempt_timeout_ms == wanted.attempt_timeout_ms
+        && stored.budget == wanted.budget
         && stored.recovery == wanted.recovery
         && stored.parent == wanted.parent
         && stored.wake_policy == wanted.wake_policy

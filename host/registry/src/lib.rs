@@ -3,9 +3,11 @@
 //!
 //! The rules are numbered in `docs/lifecycle.md`; comments cite them as `L7`.
 
+mod budget;
 mod cancel;
 mod create;
 mod description;
+mod dimension;
 mod event;
 mod fence;
 mod id;
@@ -28,9 +30,11 @@ mod update;
 mod usage;
 mod wake;
 
+pub use budget::REGAIN;
 pub use cancel::{CancelEffect, request_cancel};
 pub use create::{NewTask, create, same_content};
 pub use description::{Description, Want};
+pub use dimension::{Budget, Counted, Dimension, Unit, UnknownDimension};
 pub use event::{Event, EventBody};
 pub use fence::{Fence, check_fence};
 pub use id::{HostId, InputRequestId, InvalidId, MessageId, SessionId, TaskId};

@@ -41,6 +41,6 @@ pub fn settle_loss(task: &Task, crash_limit: u32) -> TaskUpdate {
     };
     // The session's wish came true, if not in the way it hoped for.
     let state = if task.cancel.is_some() { State::Canceled } else { State::Failed };
-    let error = TaskError { kind: ORPHANED.to_owned(), message };
+    let error = TaskError { detail: None, kind: ORPHANED.to_owned(), message };
     TaskUpdate { state: Some(state), error: Some(error), ..update }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Backoff, CancelMode, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Recovery, Schema, SessionId, State,
-    TaskId, Timestamp, Usage, Visibility, WakePolicy,
+    Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Recovery, Schema, SessionId,
+    State, TaskId, Timestamp, Usage, Visibility, WakePolicy,
 };
 
 /// How far the work has come.
@@ -71,6 +71,10 @@ pub struct Artifact {
 pub struct TaskError {
     /// A short word: `trap`, `timeout`, `resource_exhausted`, `orphaned`, ... or one of the kind's own.
     pub kind: String,
+    /// What of it: the dimension of the budget for `resource_exhausted` and for `timeout` by a budget. The host's word alone;
+    /// a kind's own failures have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// For a person; untrusted text where the kind wrote it.
     pub message: String,
 }
@@ -171,6 +175,12 @@ pub struct Dispatch {
     /// When the first instance of the current attempt was made; what `attempt_timeout_ms` counts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_started_at: Option<Timestamp>,
+    /// What counts of the current attempt's consumption towards its budget (L40).
+    #[serde(default)]
+    pub attempt_usage: Usage,
+    /// When that was reckoned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_usage_at: Option<Timestamp>,
     /// Messages to the task that no instance has taken yet.
     pub unread: u32,
     /// Messages that the instance has taken since its newest checkpoint. They exist in its memory alone, and come back if it
@@ -279,7 +289,13 @@ pub struct Task {
     /// Whether there is a checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<CheckpointInfo>,
-    /// What its instances have consumed.
+    /// What its creator allows an attempt at most; the operator and the kind may allow less.
+    #[serde(default = "Budget::unlimited", skip_serializing_if = "Budget::is_unlimited")]
+    pub budget: Budget,
+    /// What its attempt was allowed in the end: written when an instance is gone, as `usage` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Budget>,
+    /// What its instances have consumed, of all attempts.
     #[serde(default)]
     pub usage: Usage,
     /// The runner's side.
@@ -303,6 +319,16 @@ impl Task {
     #[must_use]
     pub fn fence(&self) -> Fence {
         Fence { attempt: self.attempt, claim: self.dispatch.claim }
+    }
+
+    /// What counts of the current attempt's consumption now, under a budget: what was used before, less what was regained
+    /// since (L40).
+    #[must_use]
+    pub fn attempt_usage(&self, budget: &Budget, now: Timestamp) -> Usage {
+        match self.dispatch.attempt_usage_at {
+            Some(at) => budget.regained(&self.dispatch.attempt_usage, now - at),
+            None => self.dispatch.attempt_usage,
+        }
     }
 
     /// When the current attempt has taken as long as it may.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::size::{check_len, check_sizes};
 use crate::wake::causes_of_change;
 use crate::{
-    CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State, Supersede,
-    Task, TaskUpdate, Timestamp, WakeCause, check_fence, clean_line, clean_text, limit,
+    Budget, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State,
+    Supersede, Task, TaskUpdate, Timestamp, Usage, WakeCause, check_fence, clean_line, clean_text, limit,
 };
 
 /// Why the core did not do what was asked. Nothing has changed, `updated_at` included (L3).
@@ -172,7 +172,7 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
         change_dispatch(&mut task, change, now)?;
     }
     let held = settle_held(&mut task, &leaves);
-    task.usage = task.usage.plus(update.usage);
+    consume(&mut task, before.attempt, update.usage, update.allowed, now);
     if before.state != task.state {
         changes.push("state");
         if before.input_request.is_some() && task.input_request.is_none() {
@@ -180,6 +180,23 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
         }
     }
     Ok(Applied { held, ..finish(before, task, &changes, payloads, now) })
+}
+
+/// L40: what an instance has used counts towards its attempt's budget, less what the attempt has regained since.
+fn consume(task: &mut Task, attempt: u32, used: Usage, allowed: Option<Budget>, now: Timestamp) {
+    task.usage = task.usage.plus(used);
+    if let Some(allowed) = allowed {
+        task.allowed = Some(allowed);
+    }
+    // What an attempt used that is over by this very update counts for nothing any more.
+    if task.attempt == attempt && used != Usage::default() {
+        let counts = match &task.allowed {
+            Some(budget) => task.attempt_usage(budget, now),
+            None => task.dispatch.attempt_usage,
+        };
+        task.dispatch.attempt_usage = counts.plus(used);
+        task.dispatch.attempt_usage_at = Some(now);
+    }
 }
 
 /// What an update says about the memory of the instance.
@@ -302,6 +319,7 @@ fn merge_content(task: &mut Task, update: &TaskUpdate, changes: &mut Vec<&'stati
     }
     if let Some(error) = &update.error {
         let error = Some(crate::TaskError {
+            detail: error.detail.as_ref().map(|text| clean_line(text, limit::ERROR_KIND_BYTES)),
             kind: clean_line(&error.kind, limit::ERROR_KIND_BYTES),
             message: clean_text(&error.message, limit::ERROR_MESSAGE_BYTES),
         });
@@ -348,6 +366,8 @@ fn begin_attempt(task: &mut Task, supersede: &Supersede, now: Timestamp, changes
     task.dispatch.host = None;
     task.dispatch.cancel_delivered = false;
     task.dispatch.attempt_started_at = None;
+    task.dispatch.attempt_usage = Usage::default();
+    task.dispatch.attempt_usage_at = None;
     changes.push("attempt");
     match supersede {
         Supersede::Retry { at } => {

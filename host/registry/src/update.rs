@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::{Artifact, Fence, HostRef, Links, Progress, Schema, State, TaskError, Timestamp, Usage};
+use crate::{Artifact, Budget, Fence, HostRef, Links, Progress, Schema, State, TaskError, Timestamp, Usage};
 
 /// Why the attempt number grows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct TaskUpdate {
     pub checkpoint: Option<Vec<u8>>,
     /// Consumption to add.
     pub usage: Usage,
+    /// What the instance that used it was allowed.
+    pub allowed: Option<Budget>,
     /// Ends the attempt and makes room for the next.
     pub supersede: Option<Supersede>,
     /// What happens to the instance.
@@ -97,5 +99,7 @@ impl TaskUpdate {
             || self.dispatch.is_some()
             || self.cancel_delivered
             || self.heartbeat
+            || self.usage != Usage::default()
+            || self.allowed.is_some()
     }
 }

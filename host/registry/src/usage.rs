@@ -1,9 +1,11 @@
 //! What attempts have consumed.
-//! Does not limit anything: limits are the sandbox's budget.
+//! Does not limit anything: limits are the budget's.
 
 use serde::{Deserialize, Serialize};
 
-/// Consumption of one instance, or of all instances of a task together.
+use crate::Dimension;
+
+/// Consumption of one instance, or of several together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usage {
@@ -13,6 +15,14 @@ pub struct Usage {
     pub wall_ms: u64,
     /// The largest sum of linear memories of one instance, in bytes.
     pub memory_peak_bytes: u64,
+    /// The largest sum of table elements of one instance.
+    pub table_peak_elements: u64,
+    /// The most bytes that calls under way have carried at one time.
+    pub call_peak_bytes: u64,
+    /// The largest checkpoint, in bytes.
+    pub checkpoint_peak_bytes: u64,
+    /// The most that lay in the task's own folder at one time, in bytes.
+    pub file_peak_bytes: u64,
     /// Calls from the guest into the host.
     pub host_calls: u64,
     /// Bytes of output.
@@ -21,6 +31,12 @@ pub struct Usage {
     pub artifact_bytes: u64,
     /// Messages and questions sent.
     pub messages: u64,
+    /// Requests over HTTP.
+    pub http_requests: u64,
+    /// Bytes of requests over HTTP and of their responses.
+    pub http_bytes: u64,
+    /// Child tasks created.
+    pub children: u64,
     /// Instances made.
     pub instances: u64,
 }
@@ -33,11 +49,62 @@ impl Usage {
             cpu_ms: self.cpu_ms.saturating_add(other.cpu_ms),
             wall_ms: self.wall_ms.saturating_add(other.wall_ms),
             memory_peak_bytes: self.memory_peak_bytes.max(other.memory_peak_bytes),
+            table_peak_elements: self.table_peak_elements.max(other.table_peak_elements),
+            call_peak_bytes: self.call_peak_bytes.max(other.call_peak_bytes),
+            checkpoint_peak_bytes: self.checkpoint_peak_bytes.max(other.checkpoint_peak_bytes),
+            file_peak_bytes: self.file_peak_bytes.max(other.file_peak_bytes),
             host_calls: self.host_calls.saturating_add(other.host_calls),
             output_bytes: self.output_bytes.saturating_add(other.output_bytes),
             artifact_bytes: self.artifact_bytes.saturating_add(other.artifact_bytes),
             messages: self.messages.saturating_add(other.messages),
+            http_requests: self.http_requests.saturating_add(other.http_requests),
+            http_bytes: self.http_bytes.saturating_add(other.http_bytes),
+            children: self.children.saturating_add(other.children),
             instances: self.instances.saturating_add(other.instances),
+        }
+    }
+
+    /// What was used of a dimension: its sum, or its peak. `None` where it is not measured: rates, and what the engine
+    /// alone counts.
+    #[must_use]
+    pub const fn get(&self, dimension: Dimension) -> Option<u64> {
+        Some(match dimension {
+            Dimension::Memory => self.memory_peak_bytes,
+            Dimension::TableElements => self.table_peak_elements,
+            Dimension::CallBytes => self.call_peak_bytes,
+            Dimension::HostCalls => self.host_calls,
+            Dimension::Cpu => self.cpu_ms,
+            Dimension::Wall => self.wall_ms,
+            Dimension::OutputBytes => self.output_bytes,
+            Dimension::ArtifactBytes => self.artifact_bytes,
+            Dimension::Messages => self.messages,
+            Dimension::CheckpointBytes => self.checkpoint_peak_bytes,
+            Dimension::FileBytes => self.file_peak_bytes,
+            Dimension::HttpRequests => self.http_requests,
+            Dimension::HttpBytes => self.http_bytes,
+            Dimension::Children => self.children,
+            Dimension::Instances | Dimension::Handles | Dimension::HostCallRate => return None,
+        })
+    }
+
+    /// Sets what was used of a dimension; of one that is not measured nothing is kept.
+    pub(crate) const fn set(&mut self, dimension: Dimension, used: u64) {
+        match dimension {
+            Dimension::Memory => self.memory_peak_bytes = used,
+            Dimension::TableElements => self.table_peak_elements = used,
+            Dimension::CallBytes => self.call_peak_bytes = used,
+            Dimension::HostCalls => self.host_calls = used,
+            Dimension::Cpu => self.cpu_ms = used,
+            Dimension::Wall => self.wall_ms = used,
+            Dimension::OutputBytes => self.output_bytes = used,
+            Dimension::ArtifactBytes => self.artifact_bytes = used,
+            Dimension::Messages => self.messages = used,
+            Dimension::CheckpointBytes => self.checkpoint_peak_bytes = used,
+            Dimension::FileBytes => self.file_peak_bytes = used,
+            Dimension::HttpRequests => self.http_requests = used,
+            Dimension::HttpBytes => self.http_bytes = used,
+            Dimension::Children => self.children = used,
+            Dimension::Instances | Dimension::Handles | Dimension::HostCallRate => {}
         }
     }
 }

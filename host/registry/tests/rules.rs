@@ -40,7 +40,7 @@ fn a_word_that_is_no_state_is_an_error_that_names_them() {
 #[test]
 fn a_success_with_an_error_is_refused_and_not_trimmed() {
     let task = running(new());
-    let error = Some(TaskError { kind: "odd".to_owned(), message: String::new() });
+    let error = Some(TaskError { detail: None, kind: "odd".to_owned(), message: String::new() });
     let update = TaskUpdate { state: Some(State::Succeeded), error, ..TaskUpdate::default() };
     assert!(matches!(apply(&task, update, now()), Err(Rejection::Invalid { .. })));
 }
@@ -82,7 +82,8 @@ fn a_sleeper_is_looked_at_in_time_for_its_deadline_and_for_the_end_of_a_cancels_
 // L22
 #[test]
 fn a_retry_that_would_pass_the_deadline_is_not_made() {
-    let failure = |retry| Failure { error: TaskError { kind: "x".to_owned(), message: String::new() }, retry };
+    let failure =
+        |retry| Failure { error: TaskError { detail: None, kind: "x".to_owned(), message: String::new() }, retry };
     let deadline = Some(now() + TimeDelta::seconds(10));
     let task = running(NewTask { deadline, max_attempts: 5, ..new() });
     let settle = |retry| settle_failure(&task, failure(retry), Usage::default(), now(), 0.5).state;

@@ -46,7 +46,8 @@ impl NativeExecutor for Greeting {
             return Ok(Step::Canceled { summary: Some("nobody was greeted".to_owned()) });
         };
         let [Part::Text(greeting)] = &answer.parts[..] else {
-            let error = TaskError { kind: "no_text".to_owned(), message: "answer with one text".to_owned() };
+            let error =
+                TaskError { detail: None, kind: "no_text".to_owned(), message: "answer with one text".to_owned() };
             return Err(Failure { error, retry: Retry::Never });
         };
         let line = format!("{greeting}, {}!", task.task.spec["name"].as_str().unwrap_or_default());

@@ -12,26 +12,33 @@ use crate::RunnerError;
 use crate::kind::Kind;
 
 /// What the operator allows a component. The default is nothing beyond the clock and the default budget.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct KindSettings {
     /// What its instances may touch.
     pub grants: Grants,
-    /// What an attempt may use; the kind's own wishes, within the operator's defaults, if absent.
-    pub budget: Option<Budget>,
+    /// What an attempt may use where it is limited here, in place of the sandbox's default and the kind's wish. What it
+    /// leaves without a limit stays as those two say.
+    pub budget: Budget,
+}
+
+impl Default for KindSettings {
+    fn default() -> Self {
+        Self { grants: Grants::default(), budget: Budget::UNLIMITED }
+    }
 }
 
 impl KindSettings {
     /// Grants a folder, read-only. The guest sees it as `/NAME`.
     #[must_use]
     pub fn folder(mut self, name: impl Into<String>, host_path: impl Into<PathBuf>) -> Self {
-        self.grants.folders.push(FolderGrant { name: name.into(), host_path: host_path.into() });
+        self.grants.folders.push(FolderGrant::read(name, host_path));
         self
     }
 
-    /// Sets the budget of an attempt.
+    /// Sets limits of an attempt.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
-        self.budget = Some(budget);
+        self.budget = budget;
         self
     }
 }

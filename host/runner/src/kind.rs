@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use taskwright_registry::{Description, Schema, SchemaViolation};
-use taskwright_sandbox::{AttemptHost, LoadError, check_description};
+use taskwright_registry::{Budget, Description, Schema, SchemaViolation, Task, Timestamp};
+use taskwright_sandbox::{Allowance, AttemptHost, LiveGrants, LoadError, check_description};
 
 use crate::instance::Instance;
 use crate::native_instance::NativeInstance;
@@ -20,7 +20,7 @@ pub(crate) struct Kind {
 
 #[derive(Clone)]
 enum Code {
-    Component { kind: Arc<taskwright_sandbox::Kind>, settings: KindSettings },
+    Component { kind: Arc<taskwright_sandbox::Kind>, budget: Box<Budget>, grants: LiveGrants },
     Native { kind: Arc<dyn NativeKind>, schema: Schema },
 }
 
@@ -28,7 +28,8 @@ impl Kind {
     /// A component, with what the operator allows it.
     pub(crate) fn component(kind: Arc<taskwright_sandbox::Kind>, settings: KindSettings) -> Self {
         let description = Arc::new(kind.description().clone());
-        Self { description, code: Code::Component { kind, settings } }
+        let budget = Box::new(kind.default_budget().replaced_by(&settings.budget));
+        Self { description, code: Code::Component { kind, budget, grants: settings.grants.into() } }
     }
 
     /// Code of this process. What it says of itself has to keep the same rules as what a component says.
@@ -66,12 +67,26 @@ impl Kind {
         }
     }
 
-    /// Makes an instance for one claim. Whether that worked, the first call says. Needs a tokio runtime.
-    pub(crate) fn instantiate(&self, host: Arc<dyn AttemptHost>) -> Arc<dyn Instance> {
+    /// What an attempt of a task may use: what the operator allows the kind, or less where the task's creator says so. None
+    /// for code of this process, which nothing limits.
+    pub(crate) fn allowed(&self, task: &Task) -> Option<Budget> {
         match &self.code {
-            Code::Component { kind, settings } => {
-                let budget = settings.budget.unwrap_or_else(|| *kind.default_budget());
-                Arc::new(kind.instantiate(host, budget, settings.grants.clone()))
+            Code::Component { budget, .. } => Some(budget.narrowed_by(&task.budget)),
+            Code::Native { .. } => None,
+        }
+    }
+
+    /// Makes an instance for one claim. Whether that worked, the first call says. Needs a tokio runtime.
+    pub(crate) fn instantiate(&self, host: Arc<dyn AttemptHost>, task: &Task, now: Timestamp) -> Arc<dyn Instance> {
+        match &self.code {
+            Code::Component { kind, budget, grants } => {
+                let budget = budget.narrowed_by(&task.budget);
+                let allowance = Allowance {
+                    budget,
+                    used: task.attempt_usage(&budget, now),
+                    owner: Some(task.session_id.to_string()),
+                };
+                Arc::new(kind.instantiate(host, allowance, grants.clone()))
             }
             Code::Native { kind, .. } => Arc::new(NativeInstance::begin(kind.clone(), host)),
         }

@@ -73,5 +73,8 @@ pub trait NativeExecutor: Send + Sync + 'static {
 }
 
 fn unsupported(message: &str) -> Failure {
-    Failure { error: TaskError { kind: "unsupported".to_owned(), message: message.to_owned() }, retry: Retry::Never }
+    Failure {
+        error: TaskError { detail: None, kind: "unsupported".to_owned(), message: message.to_owned() },
+        retry: Retry::Never,
+    }
 }

@@ -47,7 +47,7 @@ pub(crate) enum End {
 }
 
 fn failed(kind: &str, message: String) -> Failure {
-    Failure { error: TaskError { kind: kind.to_owned(), message }, retry: Retry::Never }
+    Failure { error: TaskError { detail: None, kind: kind.to_owned(), message }, retry: Retry::Never }
 }
 
 fn cut(text: Option<String>, max: usize) -> Option<String> {

@@ -9,9 +9,10 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
 use crate::memory_limit::MemoryLimit;
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::{Printer, Stdio};
-use crate::{AttemptError, AttemptHost, Grants, OutputStream};
+use crate::{Access, AttemptError, AttemptHost, Grants, LiveGrants, OutputStream};
 
 /// The data of a store.
 pub(crate) struct Attempt {
@@ -39,15 +40,24 @@ fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
     // See `Instance::begin`: an instance with folders has a thread of its own to block.
     builder.allow_blocking_current_thread(!grants.folders.is_empty());
     for folder in &grants.folders {
-        builder.preopened_dir(&folder.host_path, format!("/{}", folder.name), FsPerms::ReadOnly).map_err(|error| {
-            let path = folder.host_path.display();
-            AttemptError::Internal(format!(
-                "the folder `{path}`, granted as `{}`, cannot be opened: {error}",
-                folder.name
-            ))
-        })?;
+        builder.preopened_dir(&folder.host_path, format!("/{}", folder.name), perms(folder.access)).map_err(
+            |error| {
+                let path = folder.host_path.display();
+                AttemptError::Internal(format!(
+                    "the folder `{path}`, granted as `{}`, cannot be opened: {error}",
+                    folder.name
+                ))
+            },
+        )?;
     }
     Ok(builder.build())
+}
+
+fn perms(access: Access) -> FsPerms {
+    match access {
+        Access::Read => FsPerms::ReadOnly,
+        Access::Write => FsPerms::ReadWrite,
+    }
 }
 
 /// A store with all its limits.
@@ -56,16 +66,17 @@ pub(crate) fn store(
     host: Arc<dyn AttemptHost>,
     meter: Arc<Meter>,
     stdio: &Arc<Stdio>,
-    grants: &Grants,
+    grants: &LiveGrants,
+    memory: MemoryShare,
 ) -> Result<Store<Attempt>, AttemptError> {
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));
-    let limit = MemoryLimit::new(meter.clone());
+    let limit = MemoryLimit::new(meter.clone(), memory);
     let budget = *meter.budget();
-    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi(grants, stdio)?, table };
+    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi(&grants.current(), stdio)?, table };
     let mut store = Store::new(engine, attempt);
-    store.limiter(|attempt| &mut attempt.limit);
+    store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));
     store.set_max_component_handles(size(budget.handles));
     if let Some(concurrent) = store.concurrent_resource_table() {

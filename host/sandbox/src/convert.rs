@@ -151,7 +151,7 @@ fn result(text: &str) -> Result<Value, AttemptError> {
 
 pub(crate) fn failure(failure: types::Failure) -> Failure {
     Failure {
-        error: TaskError { kind: failure.kind, message: failure.message },
+        error: TaskError { detail: None, kind: failure.kind, message: failure.message },
         retry: match failure.retry {
             types::Retry::Never => registry::Retry::Never,
             types::Retry::Backoff => registry::Retry::Backoff,
@@ -177,6 +177,10 @@ pub(crate) fn wishes(wished: &types::Budget) -> Budget {
         artifact_bytes: or(wished.artifact_bytes),
         messages: or(wished.messages),
         checkpoint_bytes: or(wished.checkpoint_bytes),
+        file_bytes: or(wished.file_bytes),
+        http_requests: or(wished.http_requests),
+        http_bytes: or(wished.http_bytes),
+        children: or(wished.children),
     }
 }
 

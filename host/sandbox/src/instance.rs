@@ -51,7 +51,7 @@ impl Instance {
     pub(crate) fn begin(plan: Plan, shared: Arc<Shared>) -> Self {
         let (calls, receiver) = mpsc::unbounded_channel();
         let runtime = Handle::current();
-        let blocks = !plan.grants.folders.is_empty();
+        let blocks = !plan.grants.current().folders.is_empty();
         let life = live(plan, receiver, shared.clone());
         if blocks {
             let thread = std::thread::Builder::new().name("taskwright-guest".to_owned());

@@ -13,15 +13,17 @@ use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::describe::Described;
 use crate::life::{Plan, Shared};
+use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
 use crate::verify::Outside;
-use crate::{AttemptHost, Budget, Grants, Instance};
+use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants};
 
 /// A kind that is ready to be instantiated.
 pub struct Kind {
     pub(crate) engine: Engine,
     pub(crate) bound: KindPre<Attempt>,
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) memory: Arc<MemoryPool>,
     pub(crate) max_instances: u32,
     pub(crate) described: Described,
     pub(crate) digest: String,
@@ -81,20 +83,28 @@ impl Kind {
         self.described.schema.check(spec)
     }
 
-    /// Makes an instance for one attempt. It starts to exist at once; whether that worked, the first call says.
+    /// Makes an instance for one attempt. It starts to exist at once; whether that worked, the first call says. Grants that
+    /// are replaced later hold from its next call on.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     #[must_use]
-    pub fn instantiate(self: &Arc<Self>, host: Arc<dyn AttemptHost>, budget: Budget, grants: Grants) -> Instance {
+    pub fn instantiate(
+        self: &Arc<Self>,
+        host: Arc<dyn AttemptHost>,
+        allowance: impl Into<Allowance>,
+        grants: impl Into<LiveGrants>,
+    ) -> Instance {
+        let allowance = allowance.into();
         let plan = Plan {
             engine: self.engine.clone(),
             kind: self.bound.clone(),
             host,
-            grants,
+            grants: grants.into(),
             room: self.room.clone(),
+            memory: self.memory.share(allowance.owner.as_deref()),
             max_instances: self.max_instances,
         };
-        Instance::begin(plan, Arc::new(Shared::new(Arc::new(Meter::new(budget)))))
+        Instance::begin(plan, Arc::new(Shared::new(Arc::new(Meter::new(allowance)))))
     }
 }

@@ -14,9 +14,10 @@ use wasmtime::{Engine, Store};
 
 use crate::attempt::{self, Attempt};
 use crate::bindings::{Kind as Bound, KindPre};
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
-use crate::{AttemptError, AttemptHost, Grants, Step, StopReason, TaskContext, convert, trap};
+use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
 
 /// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -115,8 +116,9 @@ pub(crate) struct Plan {
     pub(crate) engine: Engine,
     pub(crate) kind: KindPre<Attempt>,
     pub(crate) host: Arc<dyn AttemptHost>,
-    pub(crate) grants: Grants,
+    pub(crate) grants: LiveGrants,
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) memory: MemoryShare,
     pub(crate) max_instances: u32,
 }
 
@@ -124,22 +126,23 @@ pub(crate) struct Plan {
 /// that limits the instance waits beside it, because nothing inside would get a turn while the guest computes.
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(shared.clone());
-    let Plan { engine, kind, host, grants, room, max_instances } = plan;
+    let Plan { engine, kind, host, grants, room, memory, max_instances } = plan;
     let Ok(_room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
     let stdio = Stdio::new(meter.clone());
-    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants) {
+    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, memory) {
         Ok(store) => store,
         Err(error) => return shared.bury(error),
     };
     let allowed_ms = meter.budget().wall_ms;
+    let wall_left = meter.wall_left();
     let error = tokio::select! {
         biased;
         why = shared.wait_for_stop() => AttemptError::Stopped(why),
         error = clocked(&meter, serve(&mut store, &kind, &mut calls, &stdio)) => error,
-        () = tokio::time::sleep(Duration::from_millis(allowed_ms)) => AttemptError::WallTime { allowed_ms },
+        () = tokio::time::sleep(wall_left) => AttemptError::WallTime { allowed_ms },
         () = stdio.pump(&*host) => unreachable!("it never ends"),
     };
     drop(store);
@@ -179,6 +182,7 @@ async fn serve(
     let meter = store.data().meter.clone();
     let served = async {
         let kind = kind.instantiate_async(&mut *store).await?;
+        meter.begin();
         let kind = &kind;
         store
             .run_concurrent(async move |accessor| {

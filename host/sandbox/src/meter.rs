@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use taskwright_registry::Usage;
+use taskwright_registry::{Budget, Dimension, Usage};
 
-use crate::{AttemptError, Budget, Refusal};
+use crate::counter::{Counter, Full};
+use crate::{Allowance, AttemptError, Refusal};
 
 /// How many times the bytes of one call all calls in flight may carry together.
 const CALLS_IN_FLIGHT: u64 = 4;
@@ -32,47 +33,78 @@ struct Bucket {
 pub(crate) struct Meter {
     budget: Budget,
     born: Instant,
+    begun: OnceLock<()>,
     gone: OnceLock<Duration>,
     verdict: OnceLock<AttemptError>,
     cpu_nanos: AtomicU64,
+    /// How much of what the clock has measured is in the counter.
+    cpu_counted: AtomicU64,
     at_work_since: AtomicU64,
-    host_calls: AtomicU64,
     in_flight_bytes: AtomicU64,
-    output_bytes: AtomicU64,
-    artifact_bytes: AtomicU64,
-    messages: AtomicU64,
+    call_peak: AtomicU64,
+    checkpoint_peak: AtomicU64,
     memory_peak: AtomicU64,
+    table_peak: AtomicU64,
+    file_peak: AtomicU64,
     /// The growth that was denied last and not followed by one that was allowed; zero if there is none.
     denied_memory: AtomicU64,
     denied_table: AtomicU64,
     bucket: Mutex<Bucket>,
+    cpu_ms: Counter,
+    wall_ms: Counter,
+    host_calls: Counter,
+    output_bytes: Counter,
+    artifact_bytes: Counter,
+    messages: Counter,
+    http_requests: Counter,
+    http_bytes: Counter,
+    children: Counter,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
 impl Meter {
-    pub(crate) fn new(budget: Budget) -> Self {
+    pub(crate) fn new(allowance: impl Into<Allowance>) -> Self {
+        let Allowance { budget, used, .. } = allowance.into();
         let born = Instant::now();
+        let counter =
+            |dimension| Counter::new(dimension, budget.get(dimension), used.get(dimension).unwrap_or_default());
         Self {
             budget,
             born,
+            begun: OnceLock::new(),
             gone: OnceLock::new(),
             verdict: OnceLock::new(),
             cpu_nanos: AtomicU64::new(0),
+            cpu_counted: AtomicU64::new(0),
             at_work_since: AtomicU64::new(IDLE),
-            host_calls: AtomicU64::new(0),
             in_flight_bytes: AtomicU64::new(0),
-            output_bytes: AtomicU64::new(0),
-            artifact_bytes: AtomicU64::new(0),
-            messages: AtomicU64::new(0),
+            call_peak: AtomicU64::new(0),
+            checkpoint_peak: AtomicU64::new(0),
             memory_peak: AtomicU64::new(0),
+            table_peak: AtomicU64::new(0),
+            file_peak: AtomicU64::new(0),
             denied_memory: AtomicU64::new(0),
             denied_table: AtomicU64::new(0),
             bucket: Mutex::new(Bucket { tokens: budget.host_calls_per_second as f64, filled: born }),
+            cpu_ms: counter(Dimension::Cpu),
+            wall_ms: counter(Dimension::Wall),
+            host_calls: counter(Dimension::HostCalls),
+            output_bytes: counter(Dimension::OutputBytes),
+            artifact_bytes: counter(Dimension::ArtifactBytes),
+            messages: counter(Dimension::Messages),
+            http_requests: counter(Dimension::HttpRequests),
+            http_bytes: counter(Dimension::HttpBytes),
+            children: counter(Dimension::Children),
         }
     }
 
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// For how long the instance may still exist.
+    pub(crate) fn wall_left(&self) -> Duration {
+        Duration::from_millis(self.wall_ms.room())
     }
 
     /// What has been used so far.
@@ -81,12 +113,29 @@ impl Meter {
             cpu_ms: millis(self.cpu()),
             wall_ms: millis(self.gone.get().copied().unwrap_or_else(|| self.born.elapsed())),
             memory_peak_bytes: self.memory_peak.load(Relaxed),
-            host_calls: self.host_calls.load(Relaxed),
-            output_bytes: self.output_bytes.load(Relaxed),
-            artifact_bytes: self.artifact_bytes.load(Relaxed),
-            messages: self.messages.load(Relaxed),
+            table_peak_elements: self.table_peak.load(Relaxed),
+            call_peak_bytes: self.call_peak.load(Relaxed),
+            checkpoint_peak_bytes: self.checkpoint_peak.load(Relaxed),
+            file_peak_bytes: self.file_peak.load(Relaxed),
+            host_calls: self.host_calls.used(),
+            output_bytes: self.output_bytes.used(),
+            artifact_bytes: self.artifact_bytes.used(),
+            messages: self.messages.used(),
+            http_requests: self.http_requests.used(),
+            http_bytes: self.http_bytes.used(),
+            children: self.children.used(),
             instances: 1,
         }
+    }
+
+    /// The instance is made: from now on its code runs.
+    pub(crate) fn begin(&self) {
+        let _ = self.begun.set(());
+    }
+
+    /// Notes that the memory of all guests has not had enough for this one.
+    pub(crate) fn no_memory(&self, wanted: u64, allowed: u64) -> wasmtime::Error {
+        self.condemn(AttemptError::NoMemory { wanted, allowed, begun: self.begun.get().is_some() })
     }
 
     /// The instance is gone: the wall clock stands still from now on.
@@ -128,21 +177,20 @@ impl Meter {
     /// Whether the guest may go on computing.
     pub(crate) fn check_cpu(&self) -> wasmtime::Result<()> {
         let used = millis(self.cpu());
-        if used <= self.budget.cpu_ms {
-            return Ok(());
-        }
-        Err(self.condemn(AttemptError::Exhausted { dimension: "cpu_ms", allowed: self.budget.cpu_ms, used }))
+        let fresh = used.saturating_sub(self.cpu_counted.swap(used, Relaxed));
+        self.cpu_ms.add(fresh);
+        self.cpu_ms.has_room(0).map_err(|full| self.exhausted(Dimension::Cpu, full))
+    }
+
+    fn exhausted(&self, dimension: Dimension, full: Full) -> wasmtime::Error {
+        let Full { allowed, wanted } = full;
+        self.condemn(AttemptError::Exhausted { dimension: dimension.as_str(), allowed, used: wanted })
     }
 
     /// Counts a look at something the host has at hand. It does no work for the guest that a rate would have to bound, and
     /// cannot be made to wait.
     pub(crate) fn look(&self) -> wasmtime::Result<()> {
-        let used = self.host_calls.fetch_add(1, Relaxed).saturating_add(1);
-        let allowed = self.budget.host_calls;
-        if used > allowed {
-            return Err(self.condemn(AttemptError::Exhausted { dimension: "host_calls", allowed, used }));
-        }
-        Ok(())
+        self.host_calls.take(1).map_err(|full| self.exhausted(Dimension::HostCalls, full))
     }
 
     /// Counts a call into the host. Returns how long the guest has to wait for its turn.
@@ -167,6 +215,7 @@ impl Meter {
         let allowed = self.budget.call_bytes.saturating_mul(CALLS_IN_FLIGHT);
         let used = self.in_flight_bytes.fetch_add(bytes, Relaxed).saturating_add(bytes);
         let carried = Carried { meter: self, bytes };
+        self.call_peak.fetch_max(used, Relaxed);
         if used > allowed {
             return Err(self.condemn(AttemptError::Exhausted { dimension: "call_bytes", allowed, used }));
         }
@@ -175,22 +224,51 @@ impl Meter {
 
     /// Counts output of the contract's own function.
     pub(crate) fn output(&self, bytes: usize) -> Result<(), Refusal> {
-        take(&self.output_bytes, bytes as u64, "output_bytes", self.budget.output_bytes)
+        take(&self.output_bytes, bytes as u64)
     }
 
     /// Counts bytes of an artifact or a draft.
     pub(crate) fn artifact(&self, bytes: usize) -> Result<(), Refusal> {
-        take(&self.artifact_bytes, bytes as u64, "artifact_bytes", self.budget.artifact_bytes)
+        take(&self.artifact_bytes, bytes as u64)
     }
 
     /// Counts a message or a question.
     pub(crate) fn message(&self) -> Result<(), Refusal> {
-        take(&self.messages, 1, "messages", self.budget.messages)
+        take(&self.messages, 1)
     }
 
     /// Checks the length of a checkpoint.
     pub(crate) fn checkpoint(&self, bytes: usize) -> Result<(), Refusal> {
-        at_most("checkpoint_bytes", bytes as u64, self.budget.checkpoint_bytes)
+        at_most(Dimension::CheckpointBytes.as_str(), bytes as u64, self.budget.checkpoint_bytes)
+            .inspect_err(|_| refused(Dimension::CheckpointBytes))?;
+        self.checkpoint_peak.fetch_max(bytes as u64, Relaxed);
+        Ok(())
+    }
+
+    /// Counts a request over HTTP.
+    pub(crate) fn http_request(&self) -> Result<(), Refusal> {
+        take(&self.http_requests, 1)
+    }
+
+    /// Counts bytes sent or received over HTTP.
+    pub(crate) fn http_bytes(&self, bytes: u64) -> Result<(), Refusal> {
+        take(&self.http_bytes, bytes)
+    }
+
+    /// Counts a child task.
+    pub(crate) fn child(&self) -> Result<(), Refusal> {
+        take(&self.children, 1)
+    }
+
+    /// Notes how much lies in the task's own folder now.
+    pub(crate) fn files_are(&self, bytes: u64) {
+        self.file_peak.fetch_max(bytes, Relaxed);
+    }
+
+    /// Notes how many table elements there are now.
+    pub(crate) fn table_is(&self, elements: u64) {
+        self.denied_table.store(0, Relaxed);
+        self.table_peak.fetch_max(elements, Relaxed);
     }
 
     /// Notes how much memory there is now.
@@ -242,12 +320,16 @@ pub(crate) fn at_most(dimension: &str, wanted: u64, allowed: u64) -> Result<(), 
 }
 
 /// Adds to a counter, or leaves it as it is and refuses.
-fn take(counter: &AtomicU64, amount: u64, dimension: &str, allowed: u64) -> Result<(), Refusal> {
-    let added = counter.try_update(Relaxed, Relaxed, |used| used.checked_add(amount).filter(|sum| *sum <= allowed));
-    match added {
-        Ok(_) => Ok(()),
-        Err(used) => at_most(dimension, used.saturating_add(amount), allowed),
-    }
+fn take(counter: &Counter, amount: u64) -> Result<(), Refusal> {
+    counter.take(amount).map_err(|Full { allowed, wanted }| {
+        refused(counter.dimension());
+        Refusal::LimitExceeded { dimension: counter.dimension().as_str().to_owned(), allowed, wanted }
+    })
+}
+
+/// Counts a call that the budget refused and the guest survived.
+fn refused(dimension: Dimension) {
+    metrics::counter!("taskwright_budget_refused_total", "dimension" => dimension.as_str()).increment(1);
 }
 
 fn nanos(time: Duration) -> u64 {

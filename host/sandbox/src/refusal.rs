@@ -57,7 +57,7 @@ impl From<Refusal> for Failure {
     /// attempt.
     fn from(refusal: Refusal) -> Self {
         let retry = if refusal == Refusal::Unavailable { Retry::Backoff } else { Retry::Never };
-        let error = TaskError { kind: refusal.word().to_owned(), message: refusal.to_string() };
+        let error = TaskError { detail: None, kind: refusal.word().to_owned(), message: refusal.to_string() };
         Failure { error, retry }
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Direction, Event, EventBody, Message, Part, Recovery, State, Task, Timestamp, Usage, clean_line, clean_text,
+    Counted, Dimension, Direction, Event, EventBody, Message, Part, Recovery, State, Task, Timestamp, Unit, Usage,
+    clean_line, clean_text,
 };
 
 use crate::home::Home;
@@ -78,6 +79,15 @@ pub(crate) fn time(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// A figure of a dimension as a person reads it.
+pub(crate) fn amount(dimension: Dimension, figure: u64) -> String {
+    match dimension.unit() {
+        Unit::Bytes => bytes(figure),
+        Unit::Milliseconds => milliseconds(figure),
+        Unit::Count => figure.to_string(),
+    }
+}
+
 /// What attempts consumed, on one line.
 pub(crate) fn usage(usage: &Usage) -> String {
     format!(
@@ -87,6 +97,31 @@ pub(crate) fn usage(usage: &Usage) -> String {
         bytes(usage.memory_peak_bytes),
         usage.host_calls
     )
+}
+
+/// What the task's attempts consumed, dimension by dimension, beside what one may: `used / allowed`. Of what is not measured
+/// only the limit is known, and of what was not used nothing is said.
+fn consumed(task: &Task) -> String {
+    let row = |&dimension: &Dimension| {
+        let used = task.usage.get(dimension);
+        let limit = task.allowed.map(|allowed| allowed.get(dimension)).filter(|&limit| limit != u64::MAX);
+        let peak = if dimension.counted() == Counted::Level { "peak " } else { "" };
+        match (used, limit) {
+            (None | Some(0), _) => None,
+            (Some(used), None) => Some(format!("{dimension}  {peak}{}", amount(dimension, used))),
+            (Some(used), Some(limit)) => {
+                Some(format!("{dimension}  {peak}{} / {}", amount(dimension, used), amount(dimension, limit)))
+            }
+        }
+    };
+    let mut rows: Vec<String> = Dimension::ALL.iter().filter_map(row).collect();
+    if task.usage.instances > 1 {
+        rows.push(format!(
+            "in {} instances of {} attempts; what is allowed is for one attempt",
+            task.usage.instances, task.attempt
+        ));
+    }
+    rows.join("\n")
 }
 
 /// A result for people: pretty, and cut where it is very long.
@@ -144,7 +179,9 @@ fn artifacts(task: &Task, home: &Home) -> String {
 }
 
 fn error(task: &Task) -> String {
-    task.error.as_ref().map(|error| line(&format!("{}: {}", error.kind, error.message))).unwrap_or_default()
+    let Some(error) = &task.error else { return String::new() };
+    let detail = error.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    line(&format!("{}{detail}: {}", error.kind, error.message))
 }
 
 /// How a task ended, with everything it left.
@@ -190,14 +227,6 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
     let checkpoint = task.checkpoint.as_ref().map(|checkpoint| {
         format!("{}, attempt {}, {}", bytes(checkpoint.bytes), checkpoint.attempt, time(checkpoint.at))
     });
-    let usage_more = format!(
-        "{}\noutput {}, artifacts {}, messages {}, instances {}",
-        usage(&task.usage),
-        bytes(task.usage.output_bytes),
-        bytes(task.usage.artifact_bytes),
-        task.usage.messages,
-        task.usage.instances
-    );
     let phase = match (&task.dispatch.phase, task.dispatch.due_at) {
         (phase, Some(due)) => format!("{}, due {}", phase.as_str(), time(due)),
         (phase, None) => phase.as_str().to_owned(),
@@ -239,11 +268,21 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ("deadline", at(task.deadline)),
         ("attempt ends", at(task.attempt_ends_at().filter(|_| task.state.is_live()))),
         ("checkpoint", checkpoint.unwrap_or_default()),
-        ("usage", usage_more),
+        ("usage", consumed(task)),
+        ("budget", limits(task)),
         ("created", format!("{} ({} ago)", time(task.created_at), age(task.created_at, now))),
         ("started", at(task.started_at)),
         ("finished", at(task.finished_at)),
     ])
+}
+
+/// What the creator of a task allows its attempts.
+fn limits(task: &Task) -> String {
+    let row = |&dimension: &Dimension| {
+        let limit = task.budget.get(dimension);
+        (limit != u64::MAX).then(|| format!("{dimension}  at most {}", amount(dimension, limit)))
+    };
+    Dimension::ALL.iter().filter_map(row).collect::<Vec<_>>().join("\n")
 }
 
 /// What becomes of a live task when its host is lost.

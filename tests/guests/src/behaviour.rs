@@ -59,6 +59,7 @@ pub fn no_wishes() -> Budget {
         artifact_bytes: None,
         messages: None,
         checkpoint_bytes: None,
+        file_bytes: None,
         http_requests: None,
         http_bytes: None,
         children: None,

@@ -253,7 +253,10 @@ fn value_of(answer: &Message) -> Value {
 }
 
 fn failure(kind: &str, message: impl ToString) -> Failure {
-    Failure { error: TaskError { kind: kind.to_owned(), message: message.to_string() }, retry: Retry::Never }
+    Failure {
+        error: TaskError { detail: None, kind: kind.to_owned(), message: message.to_string() },
+        retry: Retry::Never,
+    }
 }
 
 fn failure_of(fail: &Fail) -> Failure {

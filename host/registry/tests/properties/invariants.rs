@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use taskwright_registry::{
-    Direction, DispatchChange, EventBody, Phase, Recovery, Rejection, State, Supersede, Task, WakeCause, WakePolicy,
+    Direction, DispatchChange, EventBody, Phase, Recovery, Rejection, State, Supersede, Task, Usage, WakeCause,
+    WakePolicy,
 };
 
-use crate::life::{Command, Life, Step};
+use crate::life::{ALLOWED, Command, Life, Step};
 
 pub(crate) type Invariant = fn(&Step, &Life) -> Result<(), String>;
 
@@ -48,6 +49,7 @@ all![
     invariant_36_what_a_lost_host_held_goes_on_or_ends_in_one_write,
     invariant_38_an_attempt_is_timed_from_its_first_instance,
     invariant_39_what_a_lost_instance_held_comes_back,
+    invariant_40_all_instances_of_an_attempt_share_its_budget,
 ];
 
 fn hold(condition: bool, broken: &str) -> Result<(), String> {
@@ -403,4 +405,23 @@ fn invariant_39_what_a_lost_instance_held_comes_back(step: &Step, life: &Life) -
     let kept = step.command.update().is_some_and(|update| update.checkpoint.is_some());
     let back = after.unread == before.unread + before.held;
     hold(!gone || kept || back, "a message went with the instance that had taken it")
+}
+
+// L40
+fn invariant_40_all_instances_of_an_attempt_share_its_budget(step: &Step, _: &Life) -> Result<(), String> {
+    let (before, after) = (&step.before, step.after());
+    let none = Usage::default();
+    let used = step.command.update().filter(|_| step.outcome.is_ok()).map_or(none, |update| update.usage);
+    hold(after.usage == before.usage.plus(used), "what was used was not added up")?;
+    if after.attempt != before.attempt {
+        return hold(after.dispatch.attempt_usage == none, "a new attempt inherited what the old one had used");
+    }
+    if used == none {
+        return hold(after.dispatch.attempt_usage == before.dispatch.attempt_usage, "what counts changed by itself");
+    }
+    let counts = before.attempt_usage(&ALLOWED, step.now).plus(used);
+    hold(after.dispatch.attempt_usage == counts, "what was used does not count towards the attempt's budget")?;
+    let (flow, sum) = (counts.cpu_ms, counts.artifact_bytes);
+    hold(flow <= sum, "more was regained than had been used")?;
+    hold(after.allowed == Some(ALLOWED), "what was allowed is not in the record")
 }

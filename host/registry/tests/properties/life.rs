@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 use taskwright_registry::{
-    Applied, Artifact, CancelPolicy, Direction, DispatchChange, EventBody, Failure, Fence, HostId, HostRef,
+    Applied, Artifact, Budget, CancelPolicy, Direction, DispatchChange, EventBody, Failure, Fence, HostId, HostRef,
     InputRequestId, Links, Message, MessageId, NewInputRequest, NewMessage, NewTask, Part, Phase, Progress, Rejection,
     Retry, Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, acknowledge, apply,
     create, record_message, request_cancel, settle_failure, settle_loss,
 };
 
 use crate::wish::{Ask, Birth, Leave, Reply, Wish, Writer};
+
+/// What an instance is allowed, where one has used something. The flow is so wide that the seconds of a life regain some.
+pub(crate) const ALLOWED: Budget = Budget { cpu_ms: 20_000_000, artifact_bytes: 1_000, ..Budget::UNLIMITED };
 
 /// What an accepted wish did.
 #[derive(Debug, Clone)]
@@ -226,7 +229,7 @@ impl Life {
             }
             Wish::Take(writer) => Command::Take(self.fence(*writer).unwrap_or(self.task.fence())),
             Wish::FailAttempt(writer) => {
-                let error = TaskError { kind: "trap".to_owned(), message: "m".to_owned() };
+                let error = TaskError { detail: None, kind: "trap".to_owned(), message: "m".to_owned() };
                 let failure = Failure { error, retry: Retry::Backoff };
                 let update = settle_failure(&self.task, failure, Usage::default(), self.now, 0.5);
                 Command::Update(Box::new(TaskUpdate { fence: self.fence(*writer), ..update }))
@@ -289,9 +292,10 @@ impl Life {
             result: ask.result.map(|number| json!(number)),
             artifacts: (0..ask.artifacts).map(artifact).collect(),
             links: Links { resource_ids: ask.links.iter().map(ToString::to_string).collect(), ..Links::default() },
-            error: ask.error.then(|| TaskError { kind: "odd".to_owned(), message: "m".to_owned() }),
+            error: ask.error.then(|| TaskError { detail: None, kind: "odd".to_owned(), message: "m".to_owned() }),
             checkpoint: ask.checkpoint.map(|byte| vec![byte]),
-            usage: Usage::default(),
+            usage: Usage { cpu_ms: ask.used.into(), artifact_bytes: ask.used.into(), ..Usage::default() },
+            allowed: (ask.used > 0).then_some(ALLOWED),
             supersede,
             dispatch,
             cancel_delivered: ask.cancel_delivered,

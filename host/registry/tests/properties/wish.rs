@@ -60,6 +60,8 @@ pub(crate) struct Ask {
     pub(crate) leave: Option<Leave>,
     pub(crate) cancel_delivered: bool,
     pub(crate) heartbeat: bool,
+    /// What the instance has used, of a flow and of a sum.
+    pub(crate) used: u16,
     pub(crate) too_large: bool,
 }
 
@@ -141,11 +143,12 @@ fn ask() -> impl Strategy<Value = Ask> {
         prop::option::weighted(0.15, leave),
         rarely(),
         prop::bool::weighted(0.2),
+        prop_oneof![2 => Just(0_u16), 1 => 0..500_u16],
         prop::bool::weighted(0.03),
     );
     (report, rest).prop_map(|(report, rest)| {
         let (state, detail, progress, question, summary, result, artifacts, links) = report;
-        let (error, checkpoint, retry_in, reattach, leave, cancel_delivered, heartbeat, too_large) = rest;
+        let (error, checkpoint, retry_in, reattach, leave, cancel_delivered, heartbeat, used, too_large) = rest;
         Ask {
             state,
             detail,
@@ -162,6 +165,7 @@ fn ask() -> impl Strategy<Value = Ask> {
             leave,
             cancel_delivered,
             heartbeat,
+            used,
             too_large,
         }
     })

@@ -17,7 +17,7 @@ fn folder() -> (TempDir, Grants) {
     std::fs::write(inner.join("hello.txt"), "hello").unwrap();
     symlink(outer.path().join("secret.txt"), inner.join("link")).unwrap();
     symlink("..", inner.join("dir-link")).unwrap();
-    let grants = Grants { folders: vec![FolderGrant { name: "files".to_owned(), host_path: inner }] };
+    let grants = Grants { folders: vec![FolderGrant::read("files", inner)], ..Grants::default() };
     (outer, grants)
 }
 
@@ -58,8 +58,9 @@ pub(crate) mod file_reader {
 
     #[tokio::test]
     async fn a_folder_that_is_not_there_is_said_by_name() {
-        let folders = vec![FolderGrant { name: "files".to_owned(), host_path: "/no/such/folder".into() }];
-        let running = instantiate(guests::FILE_READER, Budget::default(), Grants { folders }).await;
+        let folders = vec![FolderGrant::read("files", "/no/such/folder")];
+        let running =
+            instantiate(guests::FILE_READER, Budget::default(), Grants { folders, ..Grants::default() }).await;
         let failure = running.instance.start(context()).await.unwrap_err().into_failure();
         assert!(failure.error.message.contains("/no/such/folder"), "{failure:?}");
     }
@@ -72,8 +73,9 @@ pub(crate) mod file_walker {
     async fn walk() -> (TempDir, Running, tokio::task::JoinHandle<Result<Step, AttemptError>>) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.txt"), "a").unwrap();
-        let folders = vec![FolderGrant { name: "files".to_owned(), host_path: folder.path().to_owned() }];
-        let running = instantiate(guests::FILE_WALKER, Budget::default(), Grants { folders }).await;
+        let folders = vec![FolderGrant::read("files", folder.path())];
+        let running =
+            instantiate(guests::FILE_WALKER, Budget::default(), Grants { folders, ..Grants::default() }).await;
         let (instance, task) = (running.instance.clone(), context_with(serde_json::json!(u32::MAX)));
         let start = tokio::spawn(async move { instance.start(task).await });
         (folder, running, start)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use taskwright_registry::{Reattach, clean_line, clean_text};
-use taskwright_sandbox::{Budget, Kind};
+use taskwright_registry::{Budget, Dimension, Reattach, clean_line, clean_text};
+use taskwright_sandbox::Kind;
 
 use super::Context;
 use crate::exit_code::Exit;
@@ -94,31 +94,11 @@ async fn find(context: &Context, name: &str) -> Result<(Component, Arc<Kind>)> {
     Err(kind_source::unknown(name, known))
 }
 
-/// A dimension, its limit, and how the limit is written.
-type Row = (&'static str, u64, fn(u64) -> String);
-
 /// Each dimension by its name: its limit, `None` for no limit, and the limit as text.
 fn budget(budget: &Budget) -> Vec<(&'static str, Option<u64>, String)> {
-    let count = |n: u64| n.to_string();
-    let rows: [Row; 13] = [
-        ("memory_bytes", budget.memory_bytes, render::bytes),
-        ("table_elements", budget.table_elements, count),
-        ("instances", budget.instances, count),
-        ("handles", budget.handles, count),
-        ("call_bytes", budget.call_bytes, render::bytes),
-        ("host_calls", budget.host_calls, count),
-        ("host_calls_per_second", budget.host_calls_per_second, count),
-        ("cpu_ms", budget.cpu_ms, render::milliseconds),
-        ("wall_ms", budget.wall_ms, render::milliseconds),
-        ("output_bytes", budget.output_bytes, render::bytes),
-        ("artifact_bytes", budget.artifact_bytes, render::bytes),
-        ("messages", budget.messages, count),
-        ("checkpoint_bytes", budget.checkpoint_bytes, render::bytes),
-    ];
-    rows.into_iter()
-        .map(|(name, limit, text)| match limit {
-            u64::MAX => (name, None, "without limit".to_owned()),
-            limit => (name, Some(limit), text(limit)),
-        })
-        .collect()
+    let row = |&dimension: &Dimension| match budget.get(dimension) {
+        u64::MAX => (dimension.as_str(), None, "without limit".to_owned()),
+        limit => (dimension.as_str(), Some(limit), render::amount(dimension, limit)),
+    };
+    Dimension::ALL.iter().map(row).collect()
 }

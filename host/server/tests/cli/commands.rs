@@ -338,7 +338,8 @@ fn a_component_that_cannot_be_compiled_in_bounded_memory_is_refused_and_the_next
 /// Ten thousand loops within one another, each of which has to know of ten thousand variables.
 fn bomb() -> Vec<u8> {
     const MANY: usize = 10_000;
-    let variables: String = (0..MANY).map(|n| format!("(local.set {n} (i64.const {n}))")).collect();
+    let variables: String =
+        (0..MANY).map(|n| format!("(local.set {n} (i64.add (local.get {n}) (i64.const 3)))")).collect();
     let (begin, end) = ("loop ".repeat(MANY), "local.get 0 i32.wrap_i64 br_if 0 end ".repeat(MANY));
     let module = format!("(core module (func (local {}) {begin} {variables} {end}))", "i64 ".repeat(MANY));
     let kind = r#"(instance $kind) (export "taskwright:task/executor@0.1.0" (instance $kind))"#;

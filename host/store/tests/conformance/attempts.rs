@@ -9,7 +9,7 @@ use taskwright_registry::{
 use crate::world::{World, to};
 
 fn failure() -> Failure {
-    let error = TaskError { kind: "trap".to_owned(), message: "unreachable".to_owned() };
+    let error = TaskError { detail: None, kind: "trap".to_owned(), message: "unreachable".to_owned() };
     Failure { error, retry: Retry::Backoff }
 }
 

@@ -76,7 +76,7 @@ async fn a_finished_task_takes_content_and_nothing_of_the_living(world: World, s
     assert_eq!((after.summary.as_deref(), after.artifacts.len()), (Some("done"), 1));
     assert_eq!(world.result(&task).await, Some(json!({"ok": true})));
 
-    let error = TaskError { kind: "late".to_owned(), message: String::new() };
+    let error = TaskError { detail: None, kind: "late".to_owned(), message: String::new() };
     let outcome = world.try_update(&task, TaskUpdate { error: Some(error), ..TaskUpdate::default() }).await;
     assert_eq!(outcome.is_ok(), state != State::Succeeded);
 }

@@ -43,7 +43,7 @@ async fn a_session_is_woken_as_the_policy_says(world: World, end: State) {
 // L18: an orphan that nobody is told about.
 async fn the_end_of_an_orphan_wakes_too(world: World) {
     let task = world.running_with(WakePolicy::OnTerminal).await;
-    let error = TaskError { kind: "orphaned".to_owned(), message: "its host was lost".to_owned() };
+    let error = TaskError { detail: None, kind: "orphaned".to_owned(), message: "its host was lost".to_owned() };
     let reaped = TaskUpdate { state: Some(State::Failed), error: Some(error), ..TaskUpdate::default() };
     world.update(&task, reaped).await;
     let wakes = world.store.wakes(&world.session, 10).await.unwrap();
