@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::Budget;
+use crate::{Budget, HttpConfig};
 
 /// Where instances get their memory and stacks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,12 +28,20 @@ pub struct SandboxConfig {
     pub allocation: Allocation,
     /// What an attempt may use at most, whatever its kind wishes.
     pub budget: Budget,
+    /// Requests over HTTP, of those kinds that are granted any.
+    pub http: HttpConfig,
 }
 
 impl Default for SandboxConfig {
     /// No cache, and 2,000 instances: that many reserve eight terabytes of the address space, and memory only as they
     /// use it.
     fn default() -> Self {
-        Self { cache_dir: None, max_instances: 2_000, allocation: Allocation::default(), budget: Budget::default() }
+        Self {
+            cache_dir: None,
+            max_instances: 2_000,
+            allocation: Allocation::default(),
+            budget: Budget::default(),
+            http: HttpConfig::default(),
+        }
     }
 }

@@ -14,8 +14,9 @@ use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::code::GenuineCode;
 use crate::code_cache::CodeCache;
+use crate::http::Client;
 use crate::verify::{self, Outside};
-use crate::{Kind, LoadError, SandboxConfig, SandboxError, describe, engine, world};
+use crate::{Kind, LoadError, SandboxConfig, SandboxError, capability, describe, engine, world};
 
 /// The engine, its ticking thread, and the cache of compiled code. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ pub struct Sandbox {
 struct Inner {
     engine: Engine,
     linker: Linker<Attempt>,
+    http: Arc<Client>,
     cache: Option<CodeCache>,
     room: Arc<Semaphore>,
     config: SandboxConfig,
@@ -45,9 +47,10 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
         let engine = engine::build(&config)?;
         let linker = world::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let http = Client::new(config.http.clone()).map_err(SandboxError::Http)?;
         let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine)).transpose()?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
-        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, cache, room, config }) })
+        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, http, cache, room, config }) })
     }
 
     /// Verifies, compiles and describes a kind.
@@ -62,11 +65,13 @@ impl Sandbox {
         let bound = self.inner.bind(&component)?;
         let engine = self.inner.engine.clone();
         let most = &self.inner.config.budget;
-        let described = describe::describe(&engine, &bound, most).await?;
+        let described = describe::describe(&engine, &bound, most, &self.inner.http).await?;
+        capability::check_imports(&outside.imports, &described.description.wants)?;
         let budget = described.wishes.narrowed_by(most);
         Ok(Arc::new(Kind {
             engine,
             bound,
+            http: self.inner.http.clone(),
             room: self.inner.room.clone(),
             max_instances: self.inner.config.max_instances,
             described,
