@@ -24,7 +24,11 @@ const CAPABILITIES: [Capability; 3] = [
         name: "files",
         imports: &[],
         granted: |grants, name| grants.folders.iter().any(|folder| folder.name == name),
-        line: |kind, name| format!("[[kinds.{kind}.files]] name = \"{name}\" path = \"DIR\""),
+        line: |kind, name| {
+            format!(
+                "[[kinds.{kind}.files]] name = \"{name}\" path = \"DIR\", or on the command line --grant {name}=DIR"
+            )
+        },
     },
     Capability {
         name: "http",

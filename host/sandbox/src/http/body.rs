@@ -95,7 +95,7 @@ impl ResponseBody {
             Some(Err(refused.unwrap_or_else(|| HttpError::Connection(format!("the body ended early: {problem}")))))
         };
         match frame {
-            None if Instant::now() >= line.deadline => Poll::Ready(Some(Err(overdue))),
+            None | Some(Err(_)) if Instant::now() >= line.deadline => Poll::Ready(Some(Err(overdue))),
             None if self.announced.is_some_and(|announced| announced != self.received) => {
                 Poll::Ready(lost("the connection was lost"))
             }
