@@ -336,12 +336,12 @@ async fn a_head_without_an_end_is_refused() {
 
 #[tokio::test]
 async fn a_server_that_takes_its_time_is_given_up() {
-    let tick = std::time::Duration::from_millis(20);
+    const TICK: std::time::Duration = std::time::Duration::from_millis(20);
     let silent = serve(async |exchange: Exchange| exchange.closed().await).await;
-    let dripping = serve(async move |mut exchange: Exchange| {
+    let dripping = serve(async |mut exchange: Exchange| {
         exchange.write("HTTP/1.1 200 OK\r\n\r\n").await;
         while exchange.write("x").await {
-            tokio::time::sleep(tick).await;
+            tokio::time::sleep(TICK).await;
         }
     });
     let dripping = dripping.await;
