@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::{Printer, Stdio};
 use crate::{Access, AttemptError, AttemptHost, Grants, LiveGrants, OutputStream};
@@ -79,17 +80,18 @@ pub(crate) fn store(
     stdio: &Arc<Stdio>,
     grants: &LiveGrants,
     http: Arc<Gateway>,
+    memory: MemoryShare,
 ) -> Result<Store<Attempt>, AttemptError> {
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));
-    let limit = MemoryLimit::new(meter.clone());
+    let limit = MemoryLimit::new(meter.clone(), memory);
     let budget = *meter.budget();
     let wasi = wasi(&grants.current(), stdio)?;
     let (wasi_http, hooks) = (wasi_context(), Hooks::new(http.clone(), stdio.clone()));
     let attempt = Attempt { host, meter, made_for: None, http, wasi_http, hooks, limit, wasi, table };
     let mut store = Store::new(engine, attempt);
-    store.limiter(|attempt| &mut attempt.limit);
+    store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));
     store.set_max_component_handles(size(budget.handles));
     if let Some(concurrent) = store.concurrent_resource_table() {

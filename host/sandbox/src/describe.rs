@@ -13,6 +13,7 @@ use crate::bindings::KindPre;
 use crate::bindings::taskwright::task::types;
 use crate::http::{Asker, Client, Gateway};
 use crate::life::clocked;
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::{
@@ -38,15 +39,17 @@ pub(crate) async fn describe(
     engine: &Engine,
     kind: &KindPre<Attempt>,
     most: &Budget,
+    memory: MemoryShare,
     http: &Arc<Client>,
 ) -> Result<Described, LoadError> {
-    check(call(engine, kind, most, http).await?)
+    check(call(engine, kind, most, memory, http).await?)
 }
 
 async fn call(
     engine: &Engine,
     kind: &KindPre<Attempt>,
     most: &Budget,
+    memory: MemoryShare,
     http: &Arc<Client>,
 ) -> Result<types::Description, LoadError> {
     let allowed_ms = u64::try_from(TIME.as_millis()).unwrap_or(u64::MAX);
@@ -56,7 +59,7 @@ async fn call(
     let grants = LiveGrants::default();
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
     let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
-    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &grants, http);
+    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &grants, http, memory);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     let asking = clocked(&meter, async {
         let kind = kind.instantiate_async(&mut store).await?;

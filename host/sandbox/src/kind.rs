@@ -14,6 +14,7 @@ use crate::bindings::KindPre;
 use crate::describe::Described;
 use crate::http::{Asker, Client};
 use crate::life::{Plan, Shared};
+use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
 use crate::verify::Outside;
 use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants};
@@ -24,6 +25,7 @@ pub struct Kind {
     pub(crate) bound: KindPre<Attempt>,
     pub(crate) http: Arc<Client>,
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) memory: Arc<MemoryPool>,
     pub(crate) max_instances: u32,
     pub(crate) described: Described,
     pub(crate) digest: String,
@@ -102,6 +104,7 @@ impl Kind {
         allowance: impl Into<Allowance>,
         grants: impl Into<LiveGrants>,
     ) -> Instance {
+        let allowance = allowance.into();
         let plan = Plan {
             engine: self.engine.clone(),
             kind: self.bound.clone(),
@@ -110,6 +113,7 @@ impl Kind {
             http: self.http.clone(),
             asker: Arc::new(self.asker()),
             room: self.room.clone(),
+            memory: self.memory.share(allowance.owner.as_deref()),
             max_instances: self.max_instances,
         };
         Instance::begin(plan, Arc::new(Shared::new(Arc::new(Meter::new(allowance)))))

@@ -42,7 +42,7 @@ impl Destination {
         };
         // The parser takes `https:example.com` and `https:///example.com` for what they may have meant.
         let rest = text.get(scheme.as_str().len()..).and_then(|rest| rest.strip_prefix("://"));
-        if !rest.is_some_and(|rest| !rest.starts_with('/')) {
+        if rest.is_none_or(|rest| rest.starts_with('/')) {
             return Err(format!("`{}` is no url: expected {}://HOST", shown(), scheme.as_str()));
         }
         let authority = rest.unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();

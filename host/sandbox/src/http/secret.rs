@@ -17,8 +17,11 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// The next placeholder: what is before it, its name, what is behind it.
-fn next(bytes: &[u8]) -> Option<Result<(&[u8], &str, &[u8]), String>> {
+/// What is before a placeholder, its name, what is behind it.
+type Found<'a> = (&'a [u8], &'a str, &'a [u8]);
+
+/// The next placeholder, or what is wrong with it.
+fn next(bytes: &[u8]) -> Option<Result<Found<'_>, String>> {
     let begin = find(bytes, BEGIN)?;
     let (before, rest) = (&bytes[..begin], &bytes[begin + BEGIN.len()..]);
     let usable = |name: &&str| {
