@@ -21,6 +21,12 @@ impl Want {
         Self { capability: "files".to_owned(), name: name.into(), reason: reason.into(), required: true }
     }
 
+    /// Requests over HTTP under this name, without which the kind cannot work. They are sent with
+    /// [`http::Request`](crate::http::Request).
+    pub fn http(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { capability: "http".to_owned(), name: name.into(), reason: reason.into(), required: true }
+    }
+
     /// The same, but the kind can work without it.
     pub fn optional(mut self) -> Self {
         self.required = false;

@@ -6,12 +6,14 @@ mod component;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use component::{
-    artifact, cancel_requested, checkpoint, draft, folder, idempotency_key, link, now, output, post, progress,
-    request_input, sleep, state,
+    Body, artifact, cancel_requested, checkpoint, draft, folder, idempotency_key, link, now, output, post, progress,
+    request_input, send, sleep, state,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::mock::http::Body;
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::mock::imports::{
     artifact, cancel_requested, checkpoint, draft, folder, idempotency_key, link, now, output, post, progress,
-    request_input, sleep, state,
+    request_input, send, sleep, state,
 };

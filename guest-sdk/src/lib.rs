@@ -44,6 +44,7 @@ mod export;
 mod failure;
 pub mod files;
 mod host;
+pub mod http;
 mod inbox;
 mod instance;
 mod kind;

@@ -25,6 +25,7 @@
 //! no real time and no race in a test.
 
 mod call;
+pub(crate) mod http;
 pub(crate) mod imports;
 mod job;
 mod record;
@@ -43,6 +44,7 @@ use crate::refusal::Refusal;
 use crate::task::TaskInfo;
 
 pub use call::{Call, Stimulus};
+pub use http::Reply;
 pub use record::{Posted, Record};
 pub use run::Run;
 pub use status::Status;
@@ -94,6 +96,13 @@ impl MockHost {
     /// A folder of this machine was granted under this name.
     pub fn folder(mut self, name: &str, path: impl Into<PathBuf>) -> Self {
         self.plan.folders.insert(name.to_owned(), path.into());
+        self
+    }
+
+    /// Answers a request with this method to this url. Several replies to the same are given one after the other, and the
+    /// last one again and again. A request without a reply is denied.
+    pub fn reply(mut self, method: &str, url: &str, reply: Reply) -> Self {
+        self.plan.replies.plan(method, url, reply);
         self
     }
 

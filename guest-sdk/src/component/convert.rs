@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bindings::exports::taskwright::task::executor as wit;
-use crate::bindings::taskwright::task::types;
+use crate::bindings::taskwright::task::{http, types};
 use crate::cancel::Cancel;
 use crate::description::{Budget, Description, Reattach, Want};
 use crate::dispatch::{self, RawTask};
@@ -154,6 +154,23 @@ impl From<types::Refusal> for Refusal {
             }
             types::Refusal::Unavailable => Self::Unavailable,
             types::Refusal::Other(what) => Self::Other(what),
+        }
+    }
+}
+
+impl From<http::Error> for crate::http::Error {
+    fn from(error: http::Error) -> Self {
+        match error {
+            http::Error::Invalid(text) => Self::Invalid(text),
+            http::Error::Denied(text) => Self::Denied(text),
+            http::Error::LimitExceeded(types::Limit { dimension, allowed, wanted }) => {
+                Self::LimitExceeded(Limit { dimension, allowed, wanted })
+            }
+            http::Error::Timeout(text) => Self::Timeout(text),
+            http::Error::Dns(text) => Self::Dns(text),
+            http::Error::Connection(text) => Self::Connection(text),
+            http::Error::Tls(text) => Self::Tls(text),
+            http::Error::Protocol(text) => Self::Protocol(text),
         }
     }
 }

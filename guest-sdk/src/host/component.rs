@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use crate::artifact::{Artifact, Content};
-use crate::bindings::taskwright::task::{clock, control, sink};
+use crate::bindings::taskwright::task::{clock, control, http, sink};
 use crate::cancel::Cancel;
+use crate::http::{Error, Head, Request};
 use crate::links::Links;
 use crate::message::Part;
 use crate::progress::Progress;
@@ -74,4 +75,23 @@ pub(crate) async fn sleep(milliseconds: u64) {
 
 pub(crate) fn folder(name: &str) -> PathBuf {
     PathBuf::from(format!("/{name}"))
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub(crate) struct Body(http::Body);
+
+impl Body {
+    pub(crate) async fn read(&mut self, at_most: u32) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.0.read(at_most).await?)
+    }
+}
+
+pub(crate) async fn send(request: Request) -> Result<Head, Error> {
+    let Request { method, url, headers, body, body_secrets, timeout, redirects } = request;
+    let headers = headers.into_iter().map(|(name, value)| http::Header { name, value }).collect();
+    let timeout = timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let response = http::send(http::Request { method, url, headers, body, body_secrets, timeout, redirects }).await?;
+    let headers = response.headers.into_iter().map(|header| (header.name, header.value)).collect();
+    Ok(Head { status: response.status, url: response.url, headers, body: Body(response.body) })
 }

@@ -19,6 +19,7 @@ pub enum Call {
     CancelRequested,
     IdempotencyKey,
     Sleep,
+    Send,
 }
 
 /// Something that the session does while the kind works.

@@ -10,6 +10,7 @@ use super::record::Posted;
 use super::world::World;
 use crate::artifact::{Artifact, Content};
 use crate::cancel::Cancel;
+use crate::http::{Error, Head, Request};
 use crate::links::Links;
 use crate::message::{InputRequest, Part};
 use crate::progress::Progress;
@@ -22,6 +23,12 @@ async fn call<T>(call: Call, act: impl FnOnce(&World) -> Result<T, Refusal>) -> 
         Ok(()) => act(&world),
         Err(refusal) => Err(refusal),
     };
+    give_way().await;
+    outcome
+}
+
+/// Yields once.
+pub(super) async fn give_way() {
     let mut yielded = false;
     poll_fn(|context| {
         if std::mem::replace(&mut yielded, true) {
@@ -31,7 +38,6 @@ async fn call<T>(call: Call, act: impl FnOnce(&World) -> Result<T, Refusal>) -> 
         Poll::Pending
     })
     .await;
-    outcome
 }
 
 pub(crate) async fn state(detail: Option<String>) -> Result<(), Refusal> {
@@ -162,4 +168,18 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     World::current().folder(name).unwrap_or_else(|| {
         panic!("the kind asks for the folder `{name}`, which the test has not granted: `MockHost::folder` does")
     })
+}
+
+pub(crate) async fn send(request: Request) -> Result<Head, Error> {
+    let world = World::current();
+    // A refusal of the sink's is told in the words that requests have.
+    let refused = world.called(Call::Send).err().map(|refusal| match refusal {
+        Refusal::Invalid(text) => Error::Invalid(text),
+        Refusal::LimitExceeded(limit) => Error::LimitExceeded(limit),
+        other => Error::Denied(other.to_string()),
+    });
+    world.record.borrow_mut().requests.push(request.clone());
+    let reply = refused.map_or_else(|| world.replies.borrow_mut().next(&request), Err);
+    give_way().await;
+    reply?.answer(&request.url)
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{Artifact, Content};
 use crate::failure::Failure;
+use crate::http::Request;
 use crate::message::{InputRequest, Part};
 use crate::progress::Progress;
 
@@ -41,6 +42,8 @@ pub struct Record {
     pub posts: Vec<Posted>,
     /// The questions, in order.
     pub questions: Vec<InputRequest>,
+    /// The requests over HTTP, in order.
+    pub requests: Vec<Request>,
     /// The artifacts, in order; a drafted one with the bytes that were drafted.
     pub artifacts: Vec<Artifact>,
     /// The linked resources, without duplicates, in order.

@@ -10,6 +10,7 @@ use std::task::Waker;
 use sha2::{Digest, Sha256};
 
 use super::call::{Call, Stimulus};
+use super::http::Replies;
 use super::record::Record;
 use crate::cancel::Cancel;
 use crate::message::InputRequest;
@@ -32,6 +33,7 @@ pub(super) struct Plan {
     pub(super) checkpoint: Option<Vec<u8>>,
     pub(super) pending: Option<InputRequest>,
     pub(super) folders: HashMap<String, PathBuf>,
+    pub(super) replies: Replies,
     pub(super) refusals: Vec<(Call, u64, Refusal)>,
     pub(super) stimuli: Vec<(Call, u64, Stimulus)>,
 }
@@ -43,6 +45,7 @@ impl Default for Plan {
             checkpoint: None,
             pending: None,
             folders: HashMap::new(),
+            replies: Replies::default(),
             refusals: Vec::new(),
             stimuli: Vec::new(),
         }
@@ -68,6 +71,7 @@ pub(super) struct World {
     pub(super) due: RefCell<Vec<Stimulus>>,
     pub(super) attempt: Cell<u32>,
     folders: HashMap<String, PathBuf>,
+    pub(super) replies: RefCell<Replies>,
     refusals: Vec<(Call, u64, Refusal)>,
     stimuli: Vec<(Call, u64, Stimulus)>,
     calls: RefCell<HashMap<Call, u64>>,
@@ -86,7 +90,7 @@ impl Drop for Entered {
 
 impl World {
     pub(super) fn new(plan: Plan) -> Self {
-        let Plan { attempt, checkpoint, pending, folders, refusals, stimuli } = plan;
+        let Plan { attempt, checkpoint, pending, folders, replies, refusals, stimuli } = plan;
         Self {
             record: RefCell::default(),
             checkpoint: RefCell::new(checkpoint),
@@ -96,6 +100,7 @@ impl World {
             due: RefCell::default(),
             attempt: Cell::new(attempt),
             folders,
+            replies: RefCell::new(replies),
             refusals,
             stimuli,
             calls: RefCell::default(),

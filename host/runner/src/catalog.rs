@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use taskwright_registry::Description;
-use taskwright_sandbox::{Budget, FolderGrant, Grants};
+use taskwright_sandbox::{Budget, FolderGrant, Grants, HttpGrant};
 
 use crate::RunnerError;
 use crate::kind::Kind;
@@ -19,11 +19,14 @@ pub struct KindSettings {
     /// What an attempt may use where it is limited here, in place of the sandbox's default and the kind's wish. What it
     /// leaves without a limit stays as those two say.
     pub budget: Budget,
+    /// Tasks of the kind are created here and run by other hosts, with grants of their own: nothing is asked of these, and
+    /// nothing of the kind is claimed.
+    pub runs_elsewhere: bool,
 }
 
 impl Default for KindSettings {
     fn default() -> Self {
-        Self { grants: Grants::default(), budget: Budget::UNLIMITED }
+        Self { grants: Grants::default(), budget: Budget::UNLIMITED, runs_elsewhere: false }
     }
 }
 
@@ -32,6 +35,20 @@ impl KindSettings {
     #[must_use]
     pub fn folder(mut self, name: impl Into<String>, host_path: impl Into<PathBuf>) -> Self {
         self.grants.folders.push(FolderGrant::read(name, host_path));
+        self
+    }
+
+    /// Grants requests over HTTP, under the name of one of the kind's wants.
+    #[must_use]
+    pub fn http(mut self, grant: HttpGrant) -> Self {
+        self.grants.http.push(grant);
+        self
+    }
+
+    /// Tasks of the kind are only created here.
+    #[must_use]
+    pub fn runs_elsewhere(mut self) -> Self {
+        self.runs_elsewhere = true;
         self
     }
 
@@ -69,8 +86,10 @@ impl Catalog {
         })
     }
 
+    /// The kinds whose tasks are run here.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.kinds.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().filter(|(_, kind)| kind.runs_here()).map(|(name, _)| name.clone()).collect()
     }
 
     pub(crate) fn descriptions(&self) -> Vec<Description> {

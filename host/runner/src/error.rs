@@ -2,7 +2,7 @@
 //! Does not cover how a task ends: a failed task is an outcome and no error.
 
 use taskwright_registry::{SchemaViolation, TaskId};
-use taskwright_sandbox::{LoadError, SandboxError};
+use taskwright_sandbox::{LoadError, MissingGrant, SandboxError};
 use taskwright_store::StoreError;
 
 use crate::FilesError;
@@ -39,6 +39,14 @@ pub enum RunnerError {
         present: String,
         /// What was refused.
         given: String,
+    },
+    /// The kind cannot work without something that it is not granted.
+    #[error("the kind `{kind}` cannot be run: {}", missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    MissingGrants {
+        /// The kind.
+        kind: String,
+        /// What it lacks, each with the line of configuration that would grant it.
+        missing: Vec<MissingGrant>,
     },
     /// The specification is not what the kind takes. No task was created.
     #[error(

@@ -20,7 +20,7 @@ pub(crate) struct Kind {
 
 #[derive(Clone)]
 enum Code {
-    Component { kind: Arc<taskwright_sandbox::Kind>, budget: Box<Budget>, grants: LiveGrants },
+    Component { kind: Arc<taskwright_sandbox::Kind>, budget: Box<Budget>, grants: LiveGrants, runs_here: bool },
     Native { kind: Arc<dyn NativeKind>, schema: Schema },
 }
 
@@ -29,7 +29,8 @@ impl Kind {
     pub(crate) fn component(kind: Arc<taskwright_sandbox::Kind>, settings: KindSettings) -> Self {
         let description = Arc::new(kind.description().clone());
         let budget = Box::new(kind.default_budget().replaced_by(&settings.budget));
-        Self { description, code: Code::Component { kind, budget, grants: settings.grants.into() } }
+        let runs_here = !settings.runs_elsewhere;
+        Self { description, code: Code::Component { kind, budget, grants: settings.grants.into(), runs_here } }
     }
 
     /// Code of this process. What it says of itself has to keep the same rules as what a component says.
@@ -41,6 +42,14 @@ impl Kind {
 
     pub(crate) fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Whether its tasks are run by this runner.
+    pub(crate) fn runs_here(&self) -> bool {
+        match &self.code {
+            Code::Component { runs_here, .. } => *runs_here,
+            Code::Native { .. } => true,
+        }
     }
 
     /// What its code is, for a person.
@@ -79,7 +88,7 @@ impl Kind {
     /// Makes an instance for one claim. Whether that worked, the first call says. Needs a tokio runtime.
     pub(crate) fn instantiate(&self, host: Arc<dyn AttemptHost>, task: &Task, now: Timestamp) -> Arc<dyn Instance> {
         match &self.code {
-            Code::Component { kind, budget, grants } => {
+            Code::Component { kind, budget, grants, .. } => {
                 let budget = budget.narrowed_by(&task.budget);
                 let allowance = Allowance {
                     budget,

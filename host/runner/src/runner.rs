@@ -141,10 +141,15 @@ impl Runner {
     /// Checks, compiles and adds a component. Nothing of it runs but `describe`. The first one sets up the sandbox.
     ///
     /// # Errors
-    /// `Load`; `Sandbox`; `DuplicateKind` for another kind of the same name.
+    /// `Load`; `Sandbox`; `DuplicateKind` for another kind of the same name; `MissingGrants` if it cannot work without
+    /// something that the settings do not grant.
     pub async fn add_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
         let kind = self.inner.sandbox.get()?.load(wasm).await?;
         let description = kind.description().clone();
+        let missing = kind.missing_grants(&settings.grants);
+        if !missing.is_empty() && !settings.runs_elsewhere {
+            return Err(RunnerError::MissingGrants { kind: description.kind, missing });
+        }
         self.inner.catalog.add(Kind::component(kind, settings))?;
         Ok(description)
     }

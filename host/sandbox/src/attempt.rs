@@ -7,7 +7,9 @@ use taskwright_registry::TaskId;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
@@ -21,6 +23,10 @@ pub(crate) struct Attempt {
     /// The task and the attempt that the first call was made for; none before it, and none in `describe`. An instance
     /// belongs to one attempt, so later calls are for the same.
     pub(crate) made_for: Option<(TaskId, u32)>,
+    /// Requests of the contract's own, and those of `wasi:http`.
+    pub(crate) http: Arc<Gateway>,
+    wasi_http: WasiHttpCtx,
+    hooks: Hooks,
     limit: MemoryLimit,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -29,6 +35,12 @@ pub(crate) struct Attempt {
 impl WasiView for Attempt {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Attempt {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.wasi_http, table: &mut self.table, hooks: &mut self.hooks }
     }
 }
 
@@ -67,6 +79,7 @@ pub(crate) fn store(
     meter: Arc<Meter>,
     stdio: &Arc<Stdio>,
     grants: &LiveGrants,
+    http: Arc<Gateway>,
     memory: MemoryShare,
 ) -> Result<Store<Attempt>, AttemptError> {
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -74,7 +87,9 @@ pub(crate) fn store(
     table.set_max_capacity(size(meter.budget().handles));
     let limit = MemoryLimit::new(meter.clone(), memory);
     let budget = *meter.budget();
-    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi(&grants.current(), stdio)?, table };
+    let wasi = wasi(&grants.current(), stdio)?;
+    let (wasi_http, hooks) = (wasi_context(), Hooks::new(http.clone(), stdio.clone()));
+    let attempt = Attempt { host, meter, made_for: None, http, wasi_http, hooks, limit, wasi, table };
     let mut store = Store::new(engine, attempt);
     store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));

@@ -6,4 +6,7 @@ wasmtime::component::bindgen!({
     world: "kind",
     imports: { default: trappable },
     exports: { default: async },
+    with: {
+        "taskwright:task/http.body": crate::http::OpenBody,
+    },
 });

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Budget, CompileLimits, Compiler, ComponentLimits};
+use crate::{Budget, CompileLimits, Compiler, ComponentLimits, HttpConfig};
 
 /// Where instances get their memory and stacks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +42,8 @@ pub struct SandboxConfig {
     pub compiler: Compiler,
     /// What compiling one of them may cost.
     pub compile_limits: CompileLimits,
+    /// Requests over HTTP, of those kinds that are granted any.
+    pub http: HttpConfig,
 }
 
 /// A quarter of a laptop with 16 GiB; two thousand small guests need less than a tenth of it.
@@ -61,6 +63,7 @@ impl Default for SandboxConfig {
             component_limits: ComponentLimits::default(),
             compiler: Compiler::default(),
             compile_limits: CompileLimits::default(),
+            http: HttpConfig::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use wasmtime::Engine;
 use crate::attempt::{self, Attempt};
 use crate::bindings::KindPre;
 use crate::bindings::taskwright::task::types;
+use crate::http::{Asker, Client, Gateway};
 use crate::life::clocked;
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
@@ -39,8 +40,9 @@ pub(crate) async fn describe(
     kind: &KindPre<Attempt>,
     most: &Budget,
     memory: MemoryShare,
+    http: &Arc<Client>,
 ) -> Result<Described, LoadError> {
-    check(call(engine, kind, most, memory).await?)
+    check(call(engine, kind, most, memory, http).await?)
 }
 
 async fn call(
@@ -48,12 +50,16 @@ async fn call(
     kind: &KindPre<Attempt>,
     most: &Budget,
     memory: MemoryShare,
+    http: &Arc<Client>,
 ) -> Result<types::Description, LoadError> {
     let allowed_ms = u64::try_from(TIME.as_millis()).unwrap_or(u64::MAX);
     let budget = Budget { cpu_ms: allowed_ms, ..*most };
     let meter = Arc::new(Meter::new(budget));
     let stdio = Stdio::new(meter.clone());
-    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &LiveGrants::default(), memory);
+    let grants = LiveGrants::default();
+    let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
+    let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
+    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &grants, http, memory);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     let asking = clocked(&meter, async {
         let kind = kind.instantiate_async(&mut store).await?;

@@ -12,6 +12,7 @@ use wasmtime::Engine;
 use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::describe::Described;
+use crate::http::{Asker, Client};
 use crate::life::{Plan, Shared};
 use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
@@ -22,6 +23,7 @@ use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants};
 pub struct Kind {
     pub(crate) engine: Engine,
     pub(crate) bound: KindPre<Attempt>,
+    pub(crate) http: Arc<Client>,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) memory: Arc<MemoryPool>,
     pub(crate) max_instances: u32,
@@ -83,6 +85,13 @@ impl Kind {
         self.described.schema.check(spec)
     }
 
+    /// On whose behalf requests over HTTP are judged.
+    fn asker(&self) -> Asker {
+        let Description { kind, wants, .. } = self.description();
+        let want = wants.iter().find(|want| want.capability == "http").map(|want| want.name.clone());
+        Asker { kind: kind.clone(), want }
+    }
+
     /// Makes an instance for one attempt. It starts to exist at once; whether that worked, the first call says. Grants that
     /// are replaced later hold from its next call on.
     ///
@@ -101,6 +110,8 @@ impl Kind {
             kind: self.bound.clone(),
             host,
             grants: grants.into(),
+            http: self.http.clone(),
+            asker: Arc::new(self.asker()),
             room: self.room.clone(),
             memory: self.memory.share(allowance.owner.as_deref()),
             max_instances: self.max_instances,

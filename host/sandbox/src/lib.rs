@@ -7,6 +7,7 @@ mod attempt;
 mod attempt_error;
 mod attempt_host;
 mod bindings;
+mod capability;
 mod code;
 mod code_cache;
 mod compile_child;
@@ -46,13 +47,17 @@ pub use allowance::Allowance;
 pub use artifact::{ArtifactContent, NewArtifact, check_artifact_name};
 pub use attempt_error::{AttemptError, HOST_ERROR_KINDS};
 pub use attempt_host::{AttemptHost, OutputStream};
+pub use capability::MissingGrant;
 pub use compile_child::compile_child;
 pub use compiler::{CompileLimits, CompileProcess, Compiler};
 pub use component_limits::ComponentLimits;
 pub use config::{Allocation, SandboxConfig};
 pub use describe::check_description;
 pub use grant::{Access, FolderGrant, Grants, LiveGrants};
-pub use http::{HttpGrant, HttpTarget, InvalidTarget, Scheme, SecretGrant, SecretText};
+pub use http::{
+    HttpConfig, HttpGrant, HttpTarget, InvalidCertificate, InvalidTarget, Resolve, RootCertificate, Scheme,
+    SecretGrant, SecretText, SystemResolver,
+};
 pub use instance::Instance;
 pub use kind::Kind;
 pub use load_error::{CompileClock, LoadError, SandboxError};
@@ -62,3 +67,15 @@ pub use sandbox::Sandbox;
 pub use spawn_grant::SpawnGrant;
 pub use taskwright_registry::Budget;
 pub use verify::{Outside, verify};
+
+/// Ways into what guests and servers can write, for fuzzing. Not part of the interface.
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Asks the policy of requests about a url, and panics where an answer breaks one of its promises. `allow` is what a
+    /// configuration would say; texts that are no targets are passed over. `address` is what the name stands for. Returns
+    /// whether the request may be sent.
+    #[must_use]
+    pub fn http_policy(allow: &[&str], private: bool, method: &str, url: &str, address: std::net::IpAddr) -> bool {
+        crate::http::fuzz(allow, private, method, url, address)
+    }
+}

@@ -14,6 +14,7 @@ use wasmtime::{Engine, Store};
 
 use crate::attempt::{self, Attempt};
 use crate::bindings::{Kind as Bound, KindPre};
+use crate::http::{Asker, Client, Gateway};
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
@@ -117,6 +118,8 @@ pub(crate) struct Plan {
     pub(crate) kind: KindPre<Attempt>,
     pub(crate) host: Arc<dyn AttemptHost>,
     pub(crate) grants: LiveGrants,
+    pub(crate) http: Arc<Client>,
+    pub(crate) asker: Arc<Asker>,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) memory: MemoryShare,
     pub(crate) max_instances: u32,
@@ -126,13 +129,14 @@ pub(crate) struct Plan {
 /// that limits the instance waits beside it, because nothing inside would get a turn while the guest computes.
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(shared.clone());
-    let Plan { engine, kind, host, grants, room, memory, max_instances } = plan;
+    let Plan { engine, kind, host, grants, http, asker, room, memory, max_instances } = plan;
     let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
     let stdio = Stdio::new(meter.clone());
-    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, memory) {
+    let http = Gateway::new(http, grants.clone(), meter.clone(), asker);
+    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, http, memory) {
         Ok(store) => store,
         Err(error) => return shared.bury(error),
     };

@@ -20,6 +20,9 @@ pub enum SandboxError {
         /// Why.
         problem: String,
     },
+    /// Requests over HTTP cannot be set up.
+    #[error("requests over HTTP cannot be set up: {0}")]
+    Http(String),
     /// The thread that ticks cannot be started.
     #[error("the thread that limits CPU time cannot be started: {0}")]
     Ticker(std::io::Error),
@@ -177,6 +180,16 @@ pub enum LoadError {
         import: String,
         /// Why not, and what would help.
         reason: String,
+    },
+    /// The component imports a capability that it does not say it wants.
+    #[error(
+        "the component imports `{import}` and does not want `{capability}` in `describe`; add the want, so that an operator can decide, or do without the import"
+    )]
+    UnwantedImport {
+        /// The first such import.
+        import: String,
+        /// What it belongs to.
+        capability: &'static str,
     },
     /// `describe` trapped, or used more than it may.
     #[error("`describe` failed: {problem}")]

@@ -14,9 +14,10 @@ use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::code::GenuineCode;
 use crate::code_cache::{CodeCache, Most};
+use crate::http::Client;
 use crate::memory_pool::MemoryPool;
 use crate::verify::{self, Outside};
-use crate::{Kind, LoadError, SandboxConfig, SandboxError, describe, engine, world};
+use crate::{Kind, LoadError, SandboxConfig, SandboxError, capability, describe, engine, world};
 
 /// The engine, its ticking thread, and the cache of compiled code. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ pub struct Sandbox {
 struct Inner {
     engine: Engine,
     linker: Linker<Attempt>,
+    http: Arc<Client>,
     cache: Option<CodeCache>,
     room: Arc<Semaphore>,
     memory: Arc<MemoryPool>,
@@ -58,10 +60,11 @@ impl Sandbox {
         let linker = world::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let most = Most { code_bytes: config.compile_limits.code_bytes, cache_bytes: config.cache_bytes };
         let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine, most)).transpose()?;
+        let http = Client::new(config.http.clone()).map_err(SandboxError::Http)?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
         let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
         let memory = MemoryPool::new(config.guest_memory_bytes);
-        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, cache, room, memory, compiling, config }) })
+        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, http, cache, room, memory, compiling, config }) })
     }
 
     /// Waits until the memory that all guests share has room for this many bytes more; at once where it never has so much.
@@ -101,11 +104,14 @@ impl Sandbox {
         let bound = self.inner.bind(&component)?;
         let engine = self.inner.engine.clone();
         let most = &self.inner.config.budget;
-        let described = describe::describe(&engine, &bound, most, self.inner.memory.share(None)).await?;
+        let memory = self.inner.memory.share(None);
+        let described = describe::describe(&engine, &bound, most, memory, &self.inner.http).await?;
+        capability::check_imports(&outside.imports, &described.description.wants)?;
         let budget = described.wishes.narrowed_by(most);
         Ok(Arc::new(Kind {
             engine,
             bound,
+            http: self.inner.http.clone(),
             room: self.inner.room.clone(),
             memory: self.inner.memory.clone(),
             max_instances: self.inner.config.max_instances,

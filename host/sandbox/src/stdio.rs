@@ -59,6 +59,11 @@ impl Stdio {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a line of the host's to what the guest prints, within the same budget.
+    pub(crate) fn note(&self, line: &str) {
+        self.print(OutputStream::Stderr, line.as_bytes());
+    }
+
     fn print(&self, stream: OutputStream, bytes: &[u8]) {
         let mut state = self.lock();
         if stream == OutputStream::Stderr {

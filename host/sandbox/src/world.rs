@@ -8,6 +8,8 @@ use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
 use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi_http::p2::bindings::http;
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::attempt::Attempt;
@@ -20,11 +22,11 @@ pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
 pub(crate) const EXECUTOR: &str = "taskwright:task/executor";
 
 /// Interfaces of the contract that may be imported.
-const CONTRACT: [&str; 4] = ["types", "sink", "control", "clock"];
+const CONTRACT: [&str; 5] = ["types", "sink", "control", "clock", "http"];
 
 /// Interfaces of WASI 0.2 that may be imported. All of them are linked for every kind, because the runtimes of languages
 /// import them whether they use them or not; without a grant there is nothing behind them.
-const WASI: [&str; 20] = [
+const WASI: [&str; 22] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -39,6 +41,8 @@ const WASI: [&str; 20] = [
     "wasi:clocks/wall-clock",
     "wasi:filesystem/preopens",
     "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
@@ -78,6 +82,8 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Attem
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
+    http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, Attempt::http)?;
+    http::types::add_to_linker::<_, WasiHttp>(l, &http::types::LinkOptions::default(), Attempt::http)?;
     Ok(linker)
 }
 
@@ -101,12 +107,10 @@ pub(crate) fn refuse_import(import: &str) -> Option<String> {
         return Some("of WASI only version 0.2 is offered; build the component for wasm32-wasip2".to_owned());
     }
     if interface.starts_with("wasi:sockets/") {
-        return Some(
-            "no configuration opens sockets to a kind; requests over HTTP will be a grant of their own".to_owned(),
-        );
+        return Some("no configuration opens sockets to a kind; requests over HTTP are granted by `http`".to_owned());
     }
     if interface.starts_with("wasi:http/") {
-        return Some("this version has no `http` grant yet; do without requests, or use a later version".to_owned());
+        return Some("of wasi:http only `types` and `outgoing-handler` are offered: a kind serves nothing".to_owned());
     }
     Some("it is neither of the contract nor of the part of WASI 0.2 that kinds get".to_owned())
 }
@@ -124,7 +128,12 @@ mod tests {
     fn what_is_linked_is_what_is_allowed() {
         let engine = wasmtime::Engine::default();
         linker(&engine).unwrap();
-        for import in ["taskwright:task/sink@0.1.0", "taskwright:task/types@0.1.7", "wasi:io/streams@0.2.9"] {
+        for import in [
+            "taskwright:task/sink@0.1.0",
+            "taskwright:task/types@0.1.7",
+            "wasi:io/streams@0.2.9",
+            "wasi:http/types@0.2.4",
+        ] {
             assert_eq!(refuse_import(import), None, "{import}");
         }
         for import in [
@@ -132,7 +141,7 @@ mod tests {
             "taskwright:task/spawner@0.1.0",
             "wasi:io/streams@0.3.0",
             "wasi:sockets/tcp@0.2.0",
-            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:http/incoming-handler@0.2.0",
             "env",
         ] {
             assert!(refuse_import(import).is_some(), "{import}");

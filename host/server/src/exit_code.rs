@@ -100,6 +100,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
                 RunnerError::Load(error) => of_load(error),
                 RunnerError::UnknownKind { .. }
                 | RunnerError::DuplicateKind { .. }
+                | RunnerError::MissingGrants { .. }
                 | RunnerError::Spec { .. }
                 | RunnerError::NothingAsked { .. } => Exit::Refused,
                 _ => Exit::Broken,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use taskwright_registry::Description;
-use taskwright_runner::{KindSettings, Runner};
+use taskwright_runner::{KindSettings, Runner, RunnerError};
 
 use crate::exit_code::{not_found, refused};
 use crate::home::Home;
@@ -101,10 +101,16 @@ pub(crate) async fn add_one(
         match runner.add_kind(&component.wasm, settings.clone()).await {
             Ok(description) if description.kind == name => return Ok(description),
             Ok(description) => known.push(description.kind),
+            Err(error) if lacks(&error, name) => return Err(error.into()),
             Err(error) => out.notice(&format!("{}: {error}; passed over", component.origin)),
         }
     }
     Err(unknown(name, known))
+}
+
+/// Whether it is this kind that lacks a grant.
+fn lacks(error: &RunnerError, name: &str) -> bool {
+    matches!(error, RunnerError::MissingGrants { kind, .. } if kind == name)
 }
 
 /// The error about a kind that nobody knows.

@@ -27,6 +27,8 @@ pub mod contract {
     });
 }
 #[cfg(target_arch = "wasm32")]
+pub mod request;
+#[cfg(target_arch = "wasm32")]
 pub mod signal;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

@@ -78,7 +78,7 @@ async fn a_component_of_another_version_of_the_contract_is_refused_with_both_ver
 async fn an_import_that_nobody_gets_is_refused_by_name_and_reason() {
     for (import, reason) in [
         ("wasi:sockets/tcp@0.2.0", "sockets"),
-        ("wasi:http/outgoing-handler@0.2.0", "`http` grant"),
+        ("wasi:http/incoming-handler@0.2.0", "serves nothing"),
         ("wasi:io/streams@0.3.0", "0.2"),
         ("taskwright:task/spawner@0.1.0", "version 0.1.0"),
         ("acme:secret/store", "neither"),

@@ -4,6 +4,9 @@
 mod compiling;
 mod files;
 mod hostile;
+mod http;
+mod http_hostile;
+mod http_server;
 mod large_files;
 mod limits;
 mod loading;
@@ -14,6 +17,8 @@ mod well_behaved;
 mod tested {
     pub(crate) use crate::files::*;
     pub(crate) use crate::hostile::*;
+    pub(crate) use crate::http::*;
+    pub(crate) use crate::http_hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;
     pub(crate) use crate::well_behaved::*;

@@ -59,6 +59,10 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
+    pub(crate) fn new(reports: mpsc::UnboundedSender<Report>) -> Self {
+        Self { reports, cancel: Mutex::new(None) }
+    }
+
     fn accept(&self, report: Report) -> Result<(), Refusal> {
         let _ = self.reports.send(report);
         Ok(())
@@ -144,7 +148,7 @@ impl Running {
 pub(crate) async fn instantiate(wasm: &'static [u8], budget: Budget, grants: Grants) -> Running {
     let kind = kind(wasm).await;
     let (sender, reports) = mpsc::unbounded_channel();
-    let host = Arc::new(Recorder { reports: sender, cancel: Mutex::new(None) });
+    let host = Arc::new(Recorder::new(sender));
     Running { instance: kind.instantiate(host.clone(), budget, grants), host, reports }
 }
 

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 use taskwright_registry::{Recovery, Task};
-use taskwright_runner::{RunnerConfig, Session};
+use taskwright_runner::{KindSettings, RunnerConfig, Session};
 
 use super::Context;
 use crate::cli::CreateArgs;
@@ -18,7 +18,8 @@ pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit>
     kind_source::check_name(&context.home, args.kind.as_deref(), args.kind_file.as_deref())?;
     let runner = context.home.runner(context.home.open_or_create()?, RunnerConfig::default())?;
     let (name, file) = (args.kind.as_deref(), args.kind_file.as_deref());
-    let added = kind_source::add_one(&runner, &context.home, name, file, Default::default(), context.out).await?;
+    let settings = KindSettings::default().runs_elsewhere();
+    let added = kind_source::add_one(&runner, &context.home, name, file, settings, context.out).await?;
     let task = create_task(&runner.session(context.session.clone()), args, added.kind, spec).await?;
     if context.out.is_json() {
         context.out.json(&json!(task))?;

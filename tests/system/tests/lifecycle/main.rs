@@ -8,6 +8,7 @@ mod cancel;
 mod drain;
 mod explorer;
 mod fence;
+mod grants;
 mod hibernate;
 mod input;
 mod recovery;

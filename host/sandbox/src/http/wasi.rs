@@ -1,0 +1,121 @@
+//! `wasi:http@0.2`: the same requests for guests that bring their language's usual client.
+//! Does not judge or send: `gateway` does. A client follows redirects itself, each as a request of its own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderName, Request};
+use http_body_util::BodyExt;
+use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpHooks};
+
+use super::destination::Destination;
+use super::error::HttpError;
+use super::gateway::{Gateway, Response, Wish, is_empty};
+use super::policy;
+use super::request::{Hop, headers, is_the_host_s};
+use crate::stdio::Stdio;
+
+/// How much of a body may wait between guest and host. A guest can make as many requests as it has handles before it sends
+/// one, and each may hold this much.
+const CHUNK_BYTES: usize = 16 * 1024;
+/// How large the headers that a guest puts together may be, for the same reason.
+const FIELD_BYTES: usize = 16 * 1024;
+
+/// What wasmtime's implementation keeps for itself.
+pub(crate) fn context() -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    context.set_field_size_limit(FIELD_BYTES);
+    context
+}
+
+/// What wasmtime's implementation leaves to its host.
+pub(crate) struct Hooks {
+    gateway: Arc<Gateway>,
+    /// Where a refusal is told in words, for which `wasi:http` has no place.
+    stdio: Arc<Stdio>,
+}
+
+impl Hooks {
+    pub(crate) fn new(gateway: Arc<Gateway>, stdio: Arc<Stdio>) -> Self {
+        Self { gateway, stdio }
+    }
+}
+
+/// A response, and what goes on in the background for it.
+type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+
+impl WasiHttpHooks for Hooks {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        // A client says how long its body is; wasmtime holds it to that.
+        Arc::new(|name| is_the_host_s(name) && name != CONTENT_LENGTH)
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _guest: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let (gateway, stdio) = (self.gateway.clone(), self.stdio.clone());
+        Box::new(async move {
+            let sent = send(&gateway, request, options.unwrap_or_default()).await;
+            let response = sent.map_err(|error| {
+                if matches!(error, HttpError::Denied(_) | HttpError::DeniedAddress(_)) {
+                    stdio.note(&format!("[wasi:http: {error}]\n"));
+                }
+                said(error)
+            })?;
+            let mut answer = http::Response::new(response.body.map_err(said).boxed_unsync());
+            *answer.status_mut() = response.status;
+            *answer.headers_mut() = response.headers;
+            let nothing: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
+            Ok((answer, nothing))
+        })
+    }
+}
+
+async fn send(gateway: &Gateway, request: Request<WasiBody>, options: RequestOptions) -> Result<Response, HttpError> {
+    let (head, body) = request.into_parts();
+    let method = policy::method(head.method.as_str())?;
+    let to = Destination::parse(&head.uri.to_string()).map_err(HttpError::Invalid)?;
+    let length: Option<(HeaderName, Bytes)> =
+        head.headers.get(CONTENT_LENGTH).map(|value| (CONTENT_LENGTH, Bytes::copy_from_slice(value.as_bytes())));
+    let own = head.headers.iter().filter(|(name, _)| **name != HOST && **name != CONTENT_LENGTH);
+    let mut taken = headers(own.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect())?;
+    let flowing = if is_empty(&body) { None } else { Some(body.map_err(Into::into).boxed_unsync()) };
+    if flowing.is_some() {
+        taken.extend(length);
+    }
+    let hop = Hop::new(method, to, taken, None, false)?;
+    let times = gateway.times(Wish {
+        connect: options.connect_timeout,
+        head: options.first_byte_timeout,
+        idle: options.between_bytes_timeout,
+        total: None,
+    });
+    gateway.send(hop, flowing, Some(0), times).await
+}
+
+/// The nearest word that `wasi:http` has.
+fn said(error: HttpError) -> Error {
+    match error {
+        HttpError::Denied(_) => Error::HttpRequestDenied,
+        HttpError::DeniedAddress(_) => Error::DestinationIpProhibited,
+        HttpError::LimitExceeded { ref dimension, allowed, .. } => match dimension.as_str() {
+            "http_open_responses" => Error::ConnectionLimitReached,
+            "http_response_bytes" => Error::HttpResponseBodySize(Some(allowed)),
+            _ => Error::InternalError(Some(error.to_string())),
+        },
+        HttpError::Timeout { what: "the connection", .. } => Error::ConnectionTimeout,
+        HttpError::Timeout { .. } => Error::HttpResponseTimeout,
+        HttpError::Dns(text) => Error::DnsError { rcode: Some(text), info_code: None },
+        HttpError::Connection(text) => Error::InternalError(Some(text)),
+        HttpError::Tls(_) => Error::TlsProtocolError,
+        HttpError::Invalid(text) | HttpError::Protocol(text) => Error::InternalError(Some(text)),
+    }
+}
