@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use taskwright_registry::Description;
-use taskwright_sandbox::{Budget, FolderGrant, Grants};
+use taskwright_sandbox::{Access, Budget, FolderGrant, Grants};
 
 use crate::RunnerError;
 use crate::kind::Kind;
@@ -32,6 +32,21 @@ impl KindSettings {
     #[must_use]
     pub fn folder(mut self, name: impl Into<String>, host_path: impl Into<PathBuf>) -> Self {
         self.grants.folders.push(FolderGrant::read(name, host_path));
+        self
+    }
+
+    /// Grants a folder, to read and to write. The guest sees it as `/NAME`. Nothing bounds what is written there.
+    #[must_use]
+    pub fn folder_writable(mut self, name: impl Into<String>, host_path: impl Into<PathBuf>) -> Self {
+        self.grants.folders.push(FolderGrant { access: Access::Write, ..FolderGrant::read(name, host_path) });
+        self
+    }
+
+    /// Grants each task a folder of its own, `/task` in the guest, if the kind wants `files` by the name `task`. What may lie
+    /// there is the budget's `file_bytes`.
+    #[must_use]
+    pub fn task_folder(mut self) -> Self {
+        self.grants.task_folder = true;
         self
     }
 

@@ -2,6 +2,7 @@
 //! stopped.
 //! Does not limit anything: the core's limits on a record hold, and a trusted kind has no budget.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -165,5 +166,10 @@ impl AttemptHost for NativeHost {
     fn now(&self) -> Timestamp {
         add(&self.host_calls, 1);
         self.reports.now()
+    }
+
+    fn task_folder(&self) -> Result<PathBuf, Refusal> {
+        let _in = self.enter()?;
+        self.reports.task_folder()
     }
 }

@@ -2,6 +2,7 @@
 //! Does not count: whoever runs the instance has done that before it calls here.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -292,5 +293,10 @@ impl AttemptHost for Reporter {
 
     fn now(&self) -> Timestamp {
         self.writer.store.now()
+    }
+
+    fn task_folder(&self) -> Result<PathBuf, Refusal> {
+        // Whoever reads this is the operator: it ends the attempt, and the guest never sees it.
+        self.files.own_folder(&self.writer.id).map_err(|error| Refusal::Other(error.to_string()))
     }
 }

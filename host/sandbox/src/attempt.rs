@@ -1,17 +1,24 @@
 //! What a store holds: everything that belongs to one instance and to nobody else.
 //! Does not implement the contract's functions: that is `contract`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use taskwright_registry::TaskId;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::clocks::WasiClocksCtxView;
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
+use crate::files::{Files, FilesView};
 use crate::memory_limit::MemoryLimit;
 use crate::meter::Meter;
+use crate::poll::Polls;
+use crate::random::Random;
 use crate::stdio::{Printer, Stdio};
-use crate::{Access, AttemptError, AttemptHost, Grants, LiveGrants, OutputStream};
+use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream};
 
 /// The data of a store.
 pub(crate) struct Attempt {
@@ -23,6 +30,7 @@ pub(crate) struct Attempt {
     limit: MemoryLimit,
     wasi: WasiCtx,
     table: ResourceTable,
+    files: Files,
 }
 
 impl WasiView for Attempt {
@@ -31,32 +39,34 @@ impl WasiView for Attempt {
     }
 }
 
-/// Nothing of the host's environment, arguments, standard streams or network; the granted folders, to read.
-fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
+impl Attempt {
+    pub(crate) fn files(&mut self) -> FilesView<'_> {
+        let wasi = WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
+        FilesView { files: &mut self.files, wasi }
+    }
+
+    pub(crate) fn clocks(&mut self) -> Clocks<'_> {
+        let wasi = WasiClocksCtxView { ctx: self.wasi.clocks(), table: &mut self.table };
+        Clocks { meter: &self.meter, wasi }
+    }
+
+    pub(crate) fn polls(&mut self) -> Polls<'_> {
+        Polls { meter: &self.meter, table: &mut self.table }
+    }
+
+    pub(crate) fn random(&mut self) -> Random<'_> {
+        Random { meter: &self.meter }
+    }
+}
+
+/// Nothing of the host's environment, arguments, standard streams or network.
+fn wasi(stdio: &Arc<Stdio>) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
     builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
-    // See `Instance::begin`: an instance with folders has a thread of its own to block.
-    builder.allow_blocking_current_thread(!grants.folders.is_empty());
-    for folder in &grants.folders {
-        builder.preopened_dir(&folder.host_path, format!("/{}", folder.name), perms(folder.access)).map_err(
-            |error| {
-                let path = folder.host_path.display();
-                AttemptError::Internal(format!(
-                    "the folder `{path}`, granted as `{}`, cannot be opened: {error}",
-                    folder.name
-                ))
-            },
-        )?;
-    }
-    Ok(builder.build())
-}
-
-fn perms(access: Access) -> FsPerms {
-    match access {
-        Access::Read => FsPerms::ReadOnly,
-        Access::Write => FsPerms::ReadWrite,
-    }
+    builder.wall_clock(CoarseWall);
+    builder.monotonic_clock(CoarseMonotonic::new());
+    builder
 }
 
 /// A store with all its limits.
@@ -66,13 +76,16 @@ pub(crate) fn store(
     meter: Arc<Meter>,
     stdio: &Arc<Stdio>,
     grants: &LiveGrants,
+    own_folder: Option<&Path>,
 ) -> Result<Store<Attempt>, AttemptError> {
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));
     let limit = MemoryLimit::new(meter.clone());
     let budget = *meter.budget();
-    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi(&grants.current(), stdio)?, table };
+    let mut wasi = wasi(stdio);
+    let files = Files::open(&mut wasi, grants, own_folder, meter.clone())?;
+    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi.build(), table, files };
     let mut store = Store::new(engine, attempt);
     store.limiter(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));

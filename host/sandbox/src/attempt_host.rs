@@ -1,6 +1,8 @@
 //! The other side of a guest's calls, as the sandbox sees it.
 //! Does not count or limit: the sandbox has done that before it calls here.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp};
 
@@ -45,4 +47,12 @@ pub trait AttemptHost: Send + Sync + 'static {
     fn cancel_requested(&self) -> Option<Cancel>;
     /// See `clock.now`. Must not block.
     fn now(&self) -> Timestamp;
+    /// Makes the task's own folder, if it is missing, and says where it lies. Asked when an instance is made that is granted
+    /// it.
+    ///
+    /// # Errors
+    /// Why this host has none.
+    fn task_folder(&self) -> Result<PathBuf, Refusal> {
+        Err(Refusal::Other("this host has no folders for tasks".to_owned()))
+    }
 }

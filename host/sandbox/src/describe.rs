@@ -42,7 +42,7 @@ async fn call(engine: &Engine, kind: &KindPre<Attempt>, most: &Budget) -> Result
     let budget = Budget { cpu_ms: allowed_ms, ..*most };
     let meter = Arc::new(Meter::new(budget));
     let stdio = Stdio::new(meter.clone());
-    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &LiveGrants::default());
+    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &LiveGrants::default(), None);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     let asking = clocked(&meter, async {
         let kind = kind.instantiate_async(&mut store).await?;

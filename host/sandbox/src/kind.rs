@@ -93,11 +93,13 @@ impl Kind {
         allowance: impl Into<Allowance>,
         grants: impl Into<LiveGrants>,
     ) -> Instance {
+        let wants = &self.described.description.wants;
         let plan = Plan {
             engine: self.engine.clone(),
             kind: self.bound.clone(),
             host,
             grants: grants.into(),
+            wants_own_folder: wants.iter().any(|want| want.capability == "files" && want.name == "task"),
             room: self.room.clone(),
             max_instances: self.max_instances,
         };

@@ -4,15 +4,16 @@
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
-use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::attempt::Attempt;
 use crate::bindings;
+use crate::clocks::HasClocks;
 use crate::contract::Contract;
+use crate::files::HasFiles;
+use crate::poll::HasPoll;
+use crate::random::HasRandom;
 
 /// The version of the contract that this host speaks.
 pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
@@ -59,15 +60,15 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Attem
     let l = &mut linker;
     bindings::Kind::add_to_linker::<_, Contract>(l, |attempt| attempt)?;
     io::error::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
-    io::poll::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
+    io::poll::add_to_linker::<_, HasPoll>(l, Attempt::polls)?;
     io::streams::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
-    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Attempt::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Attempt::clocks)?;
-    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, Attempt::filesystem)?;
-    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, Attempt::filesystem)?;
-    random::random::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
+    clocks::wall_clock::add_to_linker::<_, HasClocks>(l, Attempt::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, HasClocks>(l, Attempt::clocks)?;
+    filesystem::types::add_to_linker::<_, HasFiles>(l, Attempt::files)?;
+    filesystem::preopens::add_to_linker::<_, HasFiles>(l, Attempt::files)?;
+    random::random::add_to_linker::<_, HasRandom>(l, Attempt::random)?;
+    random::insecure::add_to_linker::<_, HasRandom>(l, Attempt::random)?;
+    random::insecure_seed::add_to_linker::<_, HasRandom>(l, Attempt::random)?;
     cli::exit::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::environment::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::stdin::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;

@@ -7,6 +7,7 @@ mod limits;
 mod loading;
 mod stored_code;
 mod support;
+mod task_folder;
 mod well_behaved;
 
 mod tested {
@@ -14,6 +15,7 @@ mod tested {
     pub(crate) use crate::hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;
+    pub(crate) use crate::task_folder::*;
     pub(crate) use crate::well_behaved::*;
 }
 
