@@ -14,6 +14,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
 use crate::files::{Files, FilesView};
 use crate::memory_limit::MemoryLimit;
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::poll::Polls;
 use crate::random::Random;
@@ -77,17 +78,18 @@ pub(crate) fn store(
     stdio: &Arc<Stdio>,
     grants: &LiveGrants,
     own_folder: Option<&Path>,
+    memory: MemoryShare,
 ) -> Result<Store<Attempt>, AttemptError> {
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));
-    let limit = MemoryLimit::new(meter.clone());
+    let limit = MemoryLimit::new(meter.clone(), memory);
     let budget = *meter.budget();
     let mut wasi = wasi(stdio);
     let files = Files::open(&mut wasi, grants, own_folder, meter.clone())?;
     let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi.build(), table, files };
     let mut store = Store::new(engine, attempt);
-    store.limiter(|attempt| &mut attempt.limit);
+    store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));
     store.set_max_component_handles(size(budget.handles));
     if let Some(concurrent) = store.concurrent_resource_table() {

@@ -15,6 +15,7 @@ use wasmtime::{Engine, Store};
 
 use crate::attempt::{self, Attempt};
 use crate::bindings::{Kind as Bound, KindPre};
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
@@ -120,6 +121,7 @@ pub(crate) struct Plan {
     /// Whether the kind wants the folder of its task's own.
     pub(crate) wants_own_folder: bool,
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) memory: MemoryShare,
     pub(crate) max_instances: u32,
 }
 
@@ -148,14 +150,14 @@ impl Plan {
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(shared.clone());
     let own_folder = plan.own_folder();
-    let Plan { engine, kind, host, grants, room, max_instances, .. } = plan;
+    let Plan { engine, kind, host, grants, room, memory, max_instances, .. } = plan;
     let Ok(_room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
     let stdio = Stdio::new(meter.clone());
     let made = own_folder
-        .and_then(|own| attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, own.as_deref()));
+        .and_then(|own| attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, own.as_deref(), memory));
     let mut store = match made {
         Ok(store) => store,
         Err(error) => return shared.bury(error),
@@ -206,6 +208,7 @@ async fn serve(
     let meter = store.data().meter.clone();
     let served = async {
         let kind = kind.instantiate_async(&mut *store).await?;
+        meter.begin();
         let kind = &kind;
         store
             .run_concurrent(async move |accessor| {
