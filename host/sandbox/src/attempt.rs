@@ -25,6 +25,7 @@ use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream};
 pub(crate) struct Attempt {
     pub(crate) host: Arc<dyn AttemptHost>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) grants: LiveGrants,
     /// The task and the attempt that the first call was made for; none before it, and none in `describe`. An instance
     /// belongs to one attempt, so later calls are for the same.
     pub(crate) made_for: Option<(TaskId, u32)>,
@@ -87,7 +88,8 @@ pub(crate) fn store(
     let budget = *meter.budget();
     let mut wasi = wasi(stdio);
     let files = Files::open(&mut wasi, grants, own_folder, meter.clone())?;
-    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi.build(), table, files };
+    let grants = grants.clone();
+    let attempt = Attempt { host, meter, grants, made_for: None, limit, wasi: wasi.build(), table, files };
     let mut store = Store::new(engine, attempt);
     store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));

@@ -260,6 +260,11 @@ impl Meter {
         take(&self.children, 1)
     }
 
+    /// A child that was counted was not begun.
+    pub(crate) fn no_child(&self) {
+        self.children.give_back(1);
+    }
+
     /// Whether this much may lie in the task's own folder; notes it if so.
     pub(crate) fn files_may_be(&self, bytes: u64) -> bool {
         if bytes > self.budget.file_bytes {

@@ -21,7 +21,7 @@ pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
 pub(crate) const EXECUTOR: &str = "taskwright:task/executor";
 
 /// Interfaces of the contract that may be imported.
-const CONTRACT: [&str; 4] = ["types", "sink", "control", "clock"];
+const CONTRACT: [&str; 5] = ["types", "sink", "control", "clock", "spawner"];
 
 /// Interfaces of WASI 0.2 that may be imported. All of them are linked for every kind, because the runtimes of languages
 /// import them whether they use them or not; without a grant there is nothing behind them.
@@ -130,7 +130,7 @@ mod tests {
         }
         for import in [
             "taskwright:task/sink@0.2.0",
-            "taskwright:task/spawner@0.1.0",
+            "taskwright:task/kettle@0.1.0",
             "wasi:io/streams@0.3.0",
             "wasi:sockets/tcp@0.2.0",
             "wasi:http/outgoing-handler@0.2.0",
