@@ -5,6 +5,7 @@ mod files;
 mod hostile;
 mod limits;
 mod loading;
+mod spawner;
 mod stored_code;
 mod support;
 mod task_folder;
@@ -15,6 +16,7 @@ mod tested {
     pub(crate) use crate::hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;
+    pub(crate) use crate::spawner::*;
     pub(crate) use crate::task_folder::*;
     pub(crate) use crate::well_behaved::*;
 }

@@ -3,6 +3,7 @@
 
 mod bench_of_one;
 mod cancel;
+mod children;
 mod drain;
 mod explorer;
 mod fence;
