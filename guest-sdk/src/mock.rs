@@ -25,6 +25,7 @@
 //! no real time and no race in a test.
 
 mod call;
+pub(crate) mod children;
 pub(crate) mod imports;
 mod job;
 mod record;
@@ -43,6 +44,7 @@ use crate::refusal::Refusal;
 use crate::task::TaskInfo;
 
 pub use call::{Call, Stimulus};
+pub use children::MockChild;
 pub use record::{Posted, Record};
 pub use run::Run;
 pub use status::Status;

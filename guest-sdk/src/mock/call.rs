@@ -19,6 +19,13 @@ pub enum Call {
     CancelRequested,
     IdempotencyKey,
     Sleep,
+    Spawn,
+    Children,
+    Child,
+    ChildResult,
+    WaitChildren,
+    CancelChild,
+    MessageChild,
 }
 
 /// Something that the session does while the kind works.

@@ -45,7 +45,8 @@ fn told(refusal: Refusal) -> String {
 
 fn snapshot(child: spawner::Snapshot) -> String {
     let error = child.error.map(|error| format!(" {}", error.kind)).unwrap_or_default();
-    format!("{:?}{error}", child.state)
+    // Generated names are printed with their type.
+    format!("{:?}{error}", child.state).replace("ChildState::", "")
 }
 
 async fn perform(words: &[&str]) -> Result<String, Refusal> {

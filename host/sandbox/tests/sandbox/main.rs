@@ -2,6 +2,7 @@
 //! files here; a guest that has none does not compile.
 
 mod files;
+mod greedy;
 mod hostile;
 mod limits;
 mod loading;
@@ -13,6 +14,7 @@ mod well_behaved;
 
 mod tested {
     pub(crate) use crate::files::*;
+    pub(crate) use crate::greedy::*;
     pub(crate) use crate::hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;

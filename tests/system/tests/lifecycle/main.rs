@@ -13,6 +13,7 @@ mod recovery;
 mod refusal;
 mod retry;
 mod run;
+mod task_folder;
 mod user;
 mod wake;
 
