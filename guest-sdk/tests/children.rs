@@ -76,7 +76,7 @@ impl Kind for Patient {
 
     async fn start(task: Task<Value>) -> Outcome<Value> {
         let child = task.spawn(NewChild::new("work", "count", json!({})).deadline(Duration::from_secs(60))).await?;
-        if task.wait_any(&[child.clone()], Some(Duration::from_secs(1))).await?.is_none() {
+        if task.wait_any(std::slice::from_ref(&child), Some(Duration::from_secs(1))).await?.is_none() {
             child.send("hurry").await?;
         }
         Ok(Step::Wait)

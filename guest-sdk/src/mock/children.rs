@@ -101,9 +101,8 @@ pub(crate) async fn wait_children(ids: Vec<String>, timeout: Option<u64>) -> Res
         if over.is_some() || until.is_some_and(|until| world.now.get() >= until) {
             return Poll::Ready(Ok(over));
         }
-        match until {
-            Some(until) => world.wake_at(until, context.waker().clone()),
-            None => {}
+        if let Some(until) = until {
+            world.wake_at(until, context.waker().clone());
         }
         world.wake_with_children(context.waker().clone());
         Poll::Pending

@@ -2,7 +2,6 @@
 //! files here; a guest that has none does not compile.
 
 mod files;
-mod greedy;
 mod hostile;
 mod limits;
 mod loading;
@@ -10,16 +9,17 @@ mod spawner;
 mod stored_code;
 mod support;
 mod task_folder;
+mod wasi;
 mod well_behaved;
 
 mod tested {
     pub(crate) use crate::files::*;
-    pub(crate) use crate::greedy::*;
     pub(crate) use crate::hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;
     pub(crate) use crate::spawner::*;
     pub(crate) use crate::task_folder::*;
+    pub(crate) use crate::wasi::*;
     pub(crate) use crate::well_behaved::*;
 }
 
