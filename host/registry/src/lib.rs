@@ -22,6 +22,7 @@ mod reattach;
 mod recovery;
 mod retry;
 mod schema;
+mod schema_weight;
 mod size;
 mod state;
 mod task;

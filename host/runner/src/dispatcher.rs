@@ -29,9 +29,10 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
     let mut freed = inner.admission.listen();
     loop {
         let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
+        // Before the look at what is held: what is given back from here on is heard of.
+        freed.catch_up();
         let turns = inner.admission.turns();
         let asked = inner.store.now();
-        freed.catch_up();
         let request =
             ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len(), turns };
         match inner.store.claim(&request).await {
@@ -133,9 +134,11 @@ async fn recover(inner: &Arc<Inner>, host: &HostRef) -> bool {
 
 fn spawn(inner: &Arc<Inner>, claimed: Claimed, permits: Permits) {
     let work = inner.at_work.begin(&claimed.task);
+    // Now, and not when its turn to run has come: the next claim is shared out by what is held.
+    let (slot, resident) = inner.admission.admit(permits, &claimed.task.session_id);
     let inner_of_task = inner.clone();
     inner.executions.spawn(async move {
         let _work = work;
-        execute(inner_of_task, claimed, permits).await;
+        execute(inner_of_task, claimed, slot, resident).await;
     });
 }

@@ -15,7 +15,7 @@ use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
 use tokio::time::Instant;
 
-use crate::admission::{Permits, Resident};
+use crate::admission::{Resident, Slot};
 use crate::instance::Instance;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
@@ -67,7 +67,7 @@ struct Execution {
 }
 
 /// Runs a claimed task until its instance is gone and its end written down.
-pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permits: Permits) {
+pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, resident: Resident) {
     let Claimed { task, resumed, checkpoint, unread } = claimed;
     let kind = match inner.catalog.get(&task.kind) {
         Ok(kind) => kind,
@@ -82,7 +82,6 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permits: Permit
         }
     };
     let changes = inner.hub.task(&task.id);
-    let (slot, resident) = inner.admission.admit(permits, &task.session_id);
     // A claim names its host.
     let Some(host) = task.dispatch.host.clone() else { return };
     let reporter = Reporter::new(&inner, &kind, host.clone(), &task, checkpoint, slot);

@@ -11,12 +11,12 @@ pub(crate) enum SandboxOnDemand {
     /// One that others may have too.
     Given(Sandbox),
     /// One of the runner's own.
-    Own { config: SandboxConfig, made: Mutex<Option<Sandbox>> },
+    Own { config: Box<SandboxConfig>, made: Mutex<Option<Sandbox>> },
 }
 
 impl SandboxOnDemand {
     pub(crate) fn own(config: SandboxConfig) -> Self {
-        Self::Own { config, made: Mutex::default() }
+        Self::Own { config: Box::new(config), made: Mutex::default() }
     }
 
     /// The sandbox, if it was set up.
@@ -36,7 +36,7 @@ impl SandboxOnDemand {
                 if let Some(sandbox) = made.as_ref() {
                     return Ok(sandbox.clone());
                 }
-                let sandbox = Sandbox::new(config.clone())?;
+                let sandbox = Sandbox::new(config.as_ref().clone())?;
                 Ok(made.insert(sandbox).clone())
             }
         }

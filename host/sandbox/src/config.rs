@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::Budget;
+use crate::{Budget, CompileLimits, Compiler, ComponentLimits};
 
 /// Where instances get their memory and stacks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,11 +17,16 @@ pub enum Allocation {
     OnDemand,
 }
 
+/// Room for some thousand small kinds, or a dozen and more in Python.
+const CACHE_BYTES: u64 = 2 << 30;
+
 /// Settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// Where compiled code is kept; `None` compiles anew in each process.
     pub cache_dir: Option<PathBuf>,
+    /// Bytes that compiled code may take there; the oldest goes first. What was compiled last is kept in any case.
+    pub cache_bytes: u64,
     /// How many instances there may be at one time.
     pub max_instances: u32,
     /// How much linear memory they may have together, in bytes. Who wants more waits; guests of one owner get three quarters
@@ -31,6 +36,12 @@ pub struct SandboxConfig {
     pub allocation: Allocation,
     /// What an attempt may use at most, whatever its kind wishes.
     pub budget: Budget,
+    /// How large a component may be.
+    pub component_limits: ComponentLimits,
+    /// Where components are compiled.
+    pub compiler: Compiler,
+    /// What compiling one of them may cost.
+    pub compile_limits: CompileLimits,
 }
 
 /// A quarter of a laptop with 16 GiB; two thousand small guests need less than a tenth of it.
@@ -38,14 +49,18 @@ const GUEST_MEMORY_BYTES: u64 = 4 << 30;
 
 impl Default for SandboxConfig {
     /// No cache, and 2,000 instances: that many reserve eight terabytes of the address space, and memory only as they
-    /// use it.
+    /// use it. Compiles in this process; see `Compiler` for why a program that loads kinds of others should change that.
     fn default() -> Self {
         Self {
             cache_dir: None,
+            cache_bytes: CACHE_BYTES,
             max_instances: 2_000,
             guest_memory_bytes: GUEST_MEMORY_BYTES,
             allocation: Allocation::default(),
             budget: Budget::default(),
+            component_limits: ComponentLimits::default(),
+            compiler: Compiler::default(),
+            compile_limits: CompileLimits::default(),
         }
     }
 }

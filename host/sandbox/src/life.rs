@@ -151,7 +151,7 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
     let grave = Grave(shared.clone());
     let own_folder = plan.own_folder();
     let Plan { engine, kind, host, grants, room, memory, max_instances, .. } = plan;
-    let Ok(_room) = room.try_acquire_owned() else {
+    let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
@@ -171,7 +171,8 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
         () = tokio::time::sleep(wall_left) => AttemptError::WallTime { allowed_ms },
         () = stdio.pump(&*host) => unreachable!("it never ends"),
     };
-    drop(store);
+    // Before anybody hears of the end: whoever does may want the place at once.
+    drop((store, room));
     let patience = match error {
         AttemptError::Stopped(_) => LAST_WORDS_WHEN_STOPPED,
         _ => LAST_WORDS,

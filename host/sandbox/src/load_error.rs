@@ -1,6 +1,9 @@
 //! Why a file cannot be used as a kind, each in one clear line.
 //! Does not hold errors of attempts: those are `AttemptError`.
 
+use std::fmt;
+use std::time::Duration;
+
 use taskwright_registry::{SchemaError, clean_line};
 
 /// The sandbox cannot be set up.
@@ -22,6 +25,24 @@ pub enum SandboxError {
     Ticker(std::io::Error),
 }
 
+/// What measures how long compiling takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompileClock {
+    /// The compiler's CPU time.
+    Cpu,
+    /// The time on the wall.
+    Wall,
+}
+
+impl fmt::Display for CompileClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "CPU time",
+            Self::Wall => "time",
+        })
+    }
+}
+
 /// A file that cannot be used as a kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
@@ -31,6 +52,16 @@ pub enum LoadError {
         /// The most that is accepted.
         allowed: u64,
         /// The file's size.
+        actual: u64,
+    },
+    /// The component consists of more than it may.
+    #[error("the component is too large: it has {actual} {what}, at most {allowed} are allowed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The most that is accepted.
+        allowed: u64,
+        /// What was found, up to where it was too much.
         actual: u64,
     },
     /// The file is something else.
@@ -55,6 +86,63 @@ pub enum LoadError {
     /// The file is a component that the engine refuses.
     #[error("the component is not valid: {problem}")]
     Invalid {
+        /// What the engine says.
+        problem: String,
+    },
+    /// Compiling took too long.
+    #[error(
+        "compiling the component took more than {} s of {clock}, which is what it may take; make it smaller, or its largest functions",
+        allowed.as_secs_f64()
+    )]
+    CompileTimeout {
+        /// What ran out.
+        clock: CompileClock,
+        /// How much there was.
+        allowed: Duration,
+    },
+    /// Compiling took too much memory.
+    #[error(
+        "compiling the component took more than {allowed} bytes of memory, which is what it may take; make it smaller, or its largest functions"
+    )]
+    CompileMemory {
+        /// The most that the compiler may have.
+        allowed: u64,
+    },
+    /// There would be too much machine code.
+    #[error("the component makes {actual} bytes of machine code, at most {allowed} are allowed")]
+    CodeTooLarge {
+        /// The most that is accepted.
+        allowed: u64,
+        /// What it would be.
+        actual: u64,
+    },
+    /// The compiler has ended in the middle of this component.
+    #[error("the compiler crashed on the component, which is a fault of the compiler or an attack on it: {problem}")]
+    CompileCrashed {
+        /// How it ended, and what it said last.
+        problem: String,
+    },
+    /// The program that should compile does not.
+    #[error("the compiler of components, `{program}`, cannot be used: {problem}")]
+    CompilerUnavailable {
+        /// The program.
+        program: String,
+        /// Why.
+        problem: String,
+    },
+    /// The program that compiles is of another build.
+    #[error(
+        "the compiler of components makes code for another engine: expected {expected}, found {actual}. It is of another build than this process; start this process anew"
+    )]
+    OtherCompiler {
+        /// This process's engine.
+        expected: String,
+        /// The compiler's.
+        actual: String,
+    },
+    /// The component declares more than any instance may have, such as a table of a thousand million elements.
+    #[error("the component needs more than an instance can have: {problem}")]
+    DoesNotFit {
         /// What the engine says.
         problem: String,
     },

@@ -1,68 +1,68 @@
 //! The memory that all guests of a host share: who wants more waits until there is some.
-//! Does not limit one guest: its budget does.
+//! Does not limit one guest: its budget does. Does not keep what is free for a large wish: a small one goes first.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// What memory is counted in: WebAssembly's own page.
-const PAGE_BYTES: u64 = 64 * 1024;
+use tokio::sync::Notify;
 
 /// How long a guest waits for memory at most. Where all wait for each other, one has to give way.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// From how many owners on those that have nothing left are forgotten.
-const SWEEP_FROM: usize = 1_024;
-
-/// The pool. Whoever waits longest is served first, so that a large wish is not starved by small ones.
-#[derive(Debug)]
-pub(crate) struct MemoryPool {
-    all: Arc<Semaphore>,
-    pages: u32,
-    pages_of_one: u32,
-    owners: Mutex<HashMap<String, Weak<Semaphore>>>,
+#[derive(Debug, Default)]
+struct InUse {
+    all: u64,
+    by_owner: HashMap<String, u64>,
 }
 
-fn pages(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(PAGE_BYTES)).unwrap_or(u32::MAX)
+/// The pool.
+#[derive(Debug)]
+pub(crate) struct MemoryPool {
+    bytes: u64,
+    in_use: Mutex<InUse>,
+    freed: Notify,
 }
 
 impl MemoryPool {
     /// A pool of so many bytes. One owner gets three quarters of it at most.
     pub(crate) fn new(bytes: u64) -> Arc<Self> {
-        let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
-        let pages = pages(bytes).clamp(1, most);
-        let pages_of_one = pages - pages / 4;
-        Arc::new(Self { all: Arc::new(Semaphore::new(pages as usize)), pages, pages_of_one, owners: Mutex::default() })
+        Arc::new(Self { bytes, in_use: Mutex::default(), freed: Notify::new() })
     }
 
-    /// The part of the pool that an owner's guests share; of the whole pool if there is none.
+    fn lock(&self) -> MutexGuard<'_, InUse> {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The part of the pool that an owner's guests share; the whole pool if there is none.
     pub(crate) fn share(self: &Arc<Self>, owner: Option<&str>) -> MemoryShare {
-        let owner = owner.map(|owner| {
-            let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-            if owners.len() >= SWEEP_FROM {
-                owners.retain(|_, share| share.strong_count() > 0);
-            }
-            if let Some(share) = owners.get(owner).and_then(Weak::upgrade) {
-                return share;
-            }
-            let share = Arc::new(Semaphore::new(self.pages_of_one as usize));
-            owners.insert(owner.to_owned(), Arc::downgrade(&share));
-            share
-        });
-        MemoryShare { pool: self.clone(), owner }
+        MemoryShare { pool: self.clone(), owner: owner.map(Arc::from) }
     }
 
-    /// Waits until at least this much is free.
+    /// Waits until `attempt` has worked, each time something was given back.
+    async fn until<T>(&self, attempt: impl Fn(&mut InUse) -> Option<T>) -> T {
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            // Before the look: what is freed in between is not missed.
+            freed.as_mut().enable();
+            let done = attempt(&mut self.lock());
+            match done {
+                Some(done) => return done,
+                None => freed.await,
+            }
+        }
+    }
+
+    /// Waits until this much is free; at once where it never is.
     pub(crate) async fn wait_for(&self, bytes: u64) {
-        let _seen = self.all.acquire_many(pages(bytes).min(self.pages)).await;
+        let most = self.bytes.saturating_sub(bytes);
+        self.until(|in_use| (in_use.all <= most).then_some(())).await;
     }
 
     /// How much is in use, in bytes.
     pub(crate) fn in_use(&self) -> u64 {
-        (self.pages as u64).saturating_sub(self.all.available_permits() as u64) * PAGE_BYTES
+        self.lock().all
     }
 }
 
@@ -70,7 +70,7 @@ impl MemoryPool {
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryShare {
     pool: Arc<MemoryPool>,
-    owner: Option<Arc<Semaphore>>,
+    owner: Option<Arc<str>>,
 }
 
 /// There was not enough in time, or there never will be.
@@ -81,31 +81,56 @@ pub(crate) struct NoMemory {
 }
 
 impl MemoryShare {
+    /// What all guests of this owner may have together.
+    fn most(&self) -> u64 {
+        let bytes = self.pool.bytes;
+        if self.owner.is_some() { bytes - bytes / 4 } else { bytes }
+    }
+
     /// Waits for memory. It comes back when what is returned is dropped.
     pub(crate) async fn take(&self, bytes: u64) -> Result<TakenMemory, NoMemory> {
-        let wanted = pages(bytes);
-        let most = if self.owner.is_some() { self.pool.pages_of_one } else { self.pool.pages };
-        let none = NoMemory { allowed: u64::from(most) * PAGE_BYTES };
-        if wanted > most {
-            return Err(none);
+        let most = self.most();
+        if bytes > most {
+            return Err(NoMemory { allowed: most });
         }
-        let taking = async {
-            // The owner's own first: who waits for his own share must not hold up others.
-            let owner = match &self.owner {
-                Some(owner) => owner.clone().acquire_many_owned(wanted).await.ok(),
-                None => None,
-            };
-            let all = self.pool.all.clone().acquire_many_owned(wanted).await.ok();
-            TakenMemory { _permits: [owner, all] }
-        };
-        tokio::time::timeout(PATIENCE, taking).await.map_err(|_| none)
+        let taking = self.pool.until(|in_use| {
+            let all = in_use.all.checked_add(bytes).filter(|all| *all <= self.pool.bytes)?;
+            if let Some(owner) = &self.owner {
+                let used = in_use.by_owner.get(&**owner).copied().unwrap_or(0);
+                let used = used.checked_add(bytes).filter(|used| *used <= most)?;
+                in_use.by_owner.insert(owner.to_string(), used);
+            }
+            in_use.all = all;
+            Some(TakenMemory { share: self.clone(), bytes })
+        });
+        tokio::time::timeout(PATIENCE, taking).await.map_err(|_| NoMemory { allowed: most })
     }
 }
 
 /// Memory that a guest has.
 #[derive(Debug)]
 pub(crate) struct TakenMemory {
-    _permits: [Option<OwnedSemaphorePermit>; 2],
+    share: MemoryShare,
+    bytes: u64,
+}
+
+impl Drop for TakenMemory {
+    fn drop(&mut self) {
+        let MemoryShare { pool, owner } = &self.share;
+        {
+            let mut in_use = pool.lock();
+            in_use.all = in_use.all.saturating_sub(self.bytes);
+            if let Some(owner) = owner
+                && let Some(used) = in_use.by_owner.get_mut(&**owner)
+            {
+                *used = used.saturating_sub(self.bytes);
+                if *used == 0 {
+                    in_use.by_owner.remove(&**owner);
+                }
+            }
+        }
+        pool.freed.notify_waiters();
+    }
 }
 
 #[cfg(test)]
@@ -114,26 +139,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_wants_more_than_there_is_waits_until_it_comes_back() {
-        let pool = MemoryPool::new(16 * PAGE_BYTES);
+        let pool = MemoryPool::new(160);
         let (one, two) = (pool.share(Some("one")), pool.share(Some("two")));
-        let held = one.take(12 * PAGE_BYTES).await.unwrap();
-        assert_eq!(one.take(1).await.unwrap_err(), NoMemory { allowed: 12 * PAGE_BYTES }, "his share is used up");
-        let other = two.take(4 * PAGE_BYTES).await.unwrap();
-        assert_eq!(pool.in_use(), 16 * PAGE_BYTES);
-        let waiting = tokio::spawn(async move { two.take(5 * PAGE_BYTES).await.is_ok() });
+        let held = one.take(120).await.unwrap();
+        assert_eq!(one.take(1).await.unwrap_err(), NoMemory { allowed: 120 }, "his share is used up");
+        let other = two.take(30).await.unwrap();
+        let waiting = tokio::spawn(async move { two.take(50).await });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
+        drop(pool.share(Some("three")).take(10).await.expect("a small wish goes past a large one"));
         drop(held);
-        assert!(waiting.await.unwrap());
-        drop(other);
-        pool.wait_for(16 * PAGE_BYTES).await;
-        assert_eq!(pool.in_use(), 0);
+        let more = waiting.await.unwrap().unwrap();
+        assert_eq!(pool.in_use(), 80);
+        drop((other, more));
+        pool.wait_for(160).await;
+        assert!(pool.lock().by_owner.is_empty());
     }
 
     #[tokio::test]
     async fn who_wants_more_than_there_can_be_is_told_at_once() {
-        let pool = MemoryPool::new(16 * PAGE_BYTES);
-        assert_eq!(pool.share(None).take(17 * PAGE_BYTES).await.unwrap_err(), NoMemory { allowed: 16 * PAGE_BYTES });
-        pool.share(None).take(16 * PAGE_BYTES).await.unwrap();
+        let pool = MemoryPool::new(160);
+        assert_eq!(pool.share(None).take(161).await.unwrap_err(), NoMemory { allowed: 160 });
+        assert_eq!(pool.share(Some("one")).take(121).await.unwrap_err(), NoMemory { allowed: 120 });
+        pool.share(None).take(160).await.unwrap();
+        pool.wait_for(1_000).await;
     }
 }

@@ -13,7 +13,7 @@ use wasmtime::component::{Component, Linker};
 use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::code::GenuineCode;
-use crate::code_cache::CodeCache;
+use crate::code_cache::{CodeCache, Most};
 use crate::memory_pool::MemoryPool;
 use crate::verify::{self, Outside};
 use crate::{Kind, LoadError, SandboxConfig, SandboxError, describe, engine, world};
@@ -30,7 +30,16 @@ struct Inner {
     cache: Option<CodeCache>,
     room: Arc<Semaphore>,
     memory: Arc<MemoryPool>,
+    /// Whoever holds a permit compiles.
+    compiling: Arc<Semaphore>,
     config: SandboxConfig,
+}
+
+/// A file that was looked at, on its way to become a kind.
+struct Looked {
+    wasm: Arc<[u8]>,
+    digest: String,
+    outside: Outside,
 }
 
 impl fmt::Debug for Sandbox {
@@ -47,10 +56,12 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
         let engine = engine::build(&config)?;
         let linker = world::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine)).transpose()?;
+        let most = Most { code_bytes: config.compile_limits.code_bytes, cache_bytes: config.cache_bytes };
+        let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine, most)).transpose()?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
+        let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
         let memory = MemoryPool::new(config.guest_memory_bytes);
-        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, cache, room, memory, config }) })
+        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, cache, room, memory, compiling, config }) })
     }
 
     /// Waits until the memory that all guests share has room for this many bytes more; at once where it never has so much.
@@ -70,10 +81,23 @@ impl Sandbox {
     /// # Errors
     /// One line that says what is wrong with the file.
     pub async fn load(&self, wasm: &[u8]) -> Result<Arc<Kind>, LoadError> {
-        let (inner, wasm) = (self.inner.clone(), wasm.to_vec());
-        let loading = tokio::task::spawn_blocking(move || inner.component(&wasm));
-        let loaded = loading.await.map_err(|error| LoadError::Internal(error.to_string()))?;
-        let (digest, outside, component) = loaded?;
+        let (inner, wasm) = (self.inner.clone(), Arc::<[u8]>::from(wasm));
+        let (looked, stored) = blocking(move || inner.look(wasm)).await?;
+        let (looked, component) = match stored {
+            Some(component) => (looked, component),
+            None => {
+                // Waited for without a thread. It stays with the compiler even if nobody waits for it any more.
+                let permit = self.inner.compiling.clone().acquire_owned().await;
+                let permit = permit.map_err(|error| LoadError::Internal(error.to_string()))?;
+                let inner = self.inner.clone();
+                blocking(move || {
+                    let _permit = permit;
+                    inner.compile(&looked).map(|component| (looked, component))
+                })
+                .await?
+            }
+        };
+        let Looked { digest, outside, .. } = looked;
         let bound = self.inner.bind(&component)?;
         let engine = self.inner.engine.clone();
         let most = &self.inner.config.budget;
@@ -93,28 +117,50 @@ impl Sandbox {
     }
 }
 
+/// Runs what blocks where that does no harm.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| LoadError::Internal(error.to_string()))?
+}
+
 impl Inner {
-    /// Verifies and compiles. This is the step that will move out of the process.
-    fn component(&self, wasm: &[u8]) -> Result<(String, Outside, Component), LoadError> {
-        let outside = verify::verify(wasm)?;
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(wasm)));
-        if let Some(cache) = &self.cache
-            && let Some(code) = cache.get(&digest)
-        {
-            match code.load(&self.engine) {
-                Ok(component) => return Ok((digest, outside, component)),
-                Err(error) => {
-                    tracing::warn!(%error, "compiled code does not fit this engine; compiling again");
-                    cache.discard(&digest);
-                }
+    /// Verifies, and looks for compiled code.
+    fn look(&self, wasm: Arc<[u8]>) -> Result<(Looked, Option<Component>), LoadError> {
+        let outside = verify::verify(&wasm, &self.config.component_limits)?;
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&wasm)));
+        let stored = self.stored(&digest);
+        Ok((Looked { wasm, digest, outside }, stored))
+    }
+
+    /// What the cache has.
+    fn stored(&self, digest: &str) -> Option<Component> {
+        let cache = self.cache.as_ref()?;
+        let code = cache.get(digest)?;
+        match code.load(&self.engine) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(%error, "compiled code does not fit this engine; compiling again");
+                cache.discard(digest);
+                None
             }
         }
-        let code = GenuineCode::compile(&self.engine, wasm)?;
-        if let Some(cache) = &self.cache {
-            cache.put(&digest, &code);
+    }
+
+    /// Compiles and keeps the code, unless somebody else just has.
+    fn compile(&self, looked: &Looked) -> Result<Component, LoadError> {
+        if let Some(component) = self.stored(&looked.digest) {
+            return Ok(component);
         }
-        let component = code.load(&self.engine).map_err(|error| LoadError::Internal(format!("{error:#}")))?;
-        Ok((digest, outside, component))
+        let (compiler, limits) = (&self.config.compiler, &self.config.compile_limits);
+        let code = GenuineCode::compile(&self.engine, compiler, limits, &looked.wasm)?;
+        let component = code
+            .load(&self.engine)
+            .map_err(|error| LoadError::DoesNotFit { problem: clean_line(&format!("{error:#}"), 512) })?;
+        if let Some(cache) = &self.cache {
+            cache.put(&looked.digest, &code);
+        }
+        Ok(component)
     }
 
     /// Checks the types of imports and exports against the world.

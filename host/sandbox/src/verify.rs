@@ -1,30 +1,36 @@
-//! Looks at a file before anything is compiled: what it is, what it imports, what it exports.
+//! Looks at a file before anything is compiled: what it is, how large it is, what it imports, what it exports.
 //! Does not check types or code: the engine does, when it compiles and links.
 
 use taskwright_registry::clean_line;
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::{Engine, Precompiled};
 
-use crate::LoadError;
 use crate::world::{self, CONTRACT_VERSION, EXECUTOR};
-
-/// The largest component that is accepted. A Python component has about 20 MiB.
-pub(crate) const COMPONENT_BYTES: u64 = 64 << 20;
+use crate::{ComponentLimits, LoadError, component_size};
 
 /// The names at the outside of a component that may be a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outside {
-    pub(crate) imports: Vec<String>,
-    pub(crate) exports: Vec<String>,
-    pub(crate) contract_version: String,
+pub struct Outside {
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// The version of the contract that it was made for.
+    pub contract_version: String,
 }
 
-/// Reads the names and refuses what is no kind, or wants what no kind gets.
-pub(crate) fn verify(wasm: &[u8]) -> Result<Outside, LoadError> {
-    if wasm.len() as u64 > COMPONENT_BYTES {
-        return Err(LoadError::TooLarge { allowed: COMPONENT_BYTES, actual: wasm.len() as u64 });
+/// Looks at a file without compiling it: whether it is a component within these limits that exports a kind, and imports
+/// nothing that no kind gets. It takes time by the size of the file alone. What the engine thinks of it, and what it says of
+/// itself, only loading tells.
+///
+/// # Errors
+/// One line that says what is wrong with the file.
+pub fn verify(wasm: &[u8], limits: &ComponentLimits) -> Result<Outside, LoadError> {
+    if wasm.len() as u64 > limits.bytes {
+        return Err(LoadError::TooLarge { allowed: limits.bytes, actual: wasm.len() as u64 });
     }
     check_preamble(wasm)?;
+    component_size::check(wasm, limits)?;
     let (imports, exports) = names(wasm).map_err(|problem| LoadError::Invalid { problem })?;
     let contract_version = contract_version(&exports)?;
     for import in &imports {

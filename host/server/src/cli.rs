@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Hosts,
     /// Forget tasks that have been over for long enough, with their files, and the beginning of the log.
     Prune(PruneArgs),
+    /// Compile one component from standard input, for a process of this program that has started this one.
+    #[command(hide = true)]
+    CompileComponent,
 }
 
 /// What a new task is.

@@ -116,7 +116,12 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
 }
 
 fn of_load(error: &LoadError) -> Exit {
-    if matches!(error, LoadError::Internal(_)) { Exit::Broken } else { Exit::Refused }
+    match error {
+        LoadError::Internal(_) | LoadError::CompilerUnavailable { .. } | LoadError::OtherCompiler { .. } => {
+            Exit::Broken
+        }
+        _ => Exit::Refused,
+    }
 }
 
 fn of_store(error: &StoreError) -> Exit {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use taskwright_runner::{Runner, RunnerConfig, SessionFiles};
-use taskwright_sandbox::{Sandbox, SandboxConfig};
+use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig};
 use taskwright_store::{SqliteOptions, SqliteStore, Store};
 
 use crate::exit_code::not_found;
@@ -69,6 +69,7 @@ impl Home {
     /// A runner over the store, with the cache of compiled code.
     pub(crate) fn runner(&self, store: Arc<dyn Store>, mut config: RunnerConfig) -> Result<Runner> {
         config.sandbox.cache_dir = Some(self.dir.join("cache"));
+        config.sandbox.compiler = compiler()?;
         Ok(Runner::open_shared(store, self.files(), config)?)
     }
 
@@ -80,9 +81,24 @@ impl Home {
 
     /// A sandbox to look at kinds with. It uses the cache of compiled code if there is a home already.
     pub(crate) fn sandbox(&self) -> Result<Sandbox> {
-        let cache_dir = exists(&self.database()).then(|| self.dir.join("cache"));
-        Ok(Sandbox::new(SandboxConfig { cache_dir, max_instances: LOOKING_INSTANCES, ..SandboxConfig::default() })?)
+        looking(exists(&self.database()).then(|| self.dir.join("cache")))
     }
+}
+
+/// A sandbox to look at kinds with, and compile them if the cache does not have them.
+pub(crate) fn looking(cache_dir: Option<PathBuf>) -> Result<Sandbox> {
+    let config = SandboxConfig {
+        cache_dir,
+        max_instances: LOOKING_INSTANCES,
+        compiler: compiler()?,
+        ..SandboxConfig::default()
+    };
+    Ok(Sandbox::new(config)?)
+}
+
+/// Components are compiled by a process of this program, whoever made them.
+fn compiler() -> Result<Compiler> {
+    Ok(Compiler::Process(CompileProcess::this_program(["compile-component"])?))
 }
 
 fn exists(path: &Path) -> bool {

@@ -22,12 +22,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::exit_code::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::CompileComponent) {
+        return taskwright_sandbox::compile_child();
+    }
     log_to_stderr();
     let out = Output::new(cli.common.json);
     let ended = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(

@@ -1,7 +1,8 @@
 //! Every dimension of the budget with a guest that goes over it.
 //! CPU and wall time are in `hostile`.
 
-use taskwright_sandbox::{AttemptError, Budget, OutputStream};
+use taskwright_registry::Retry;
+use taskwright_sandbox::{AttemptError, Budget, Grants, OutputStream, Sandbox, SandboxConfig, StopReason};
 use taskwright_test_guests as guests;
 
 use crate::support::*;
@@ -25,6 +26,48 @@ pub(crate) mod memory {
         let (result, _) = run(guests::MEMORY, Budget { memory_bytes: 1 << 16, ..Budget::default() }).await;
         let error = result.unwrap_err();
         assert!(matches!(error, AttemptError::Exhausted { dimension: "memory_bytes", .. }), "{error:?}");
+    }
+}
+
+pub(crate) mod hoarder {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_guests_hold_is_counted_for_all_of_them_and_comes_back() {
+        let sandbox = Sandbox::new(SandboxConfig { guest_memory_bytes: 64 << 20, ..SandboxConfig::default() }).unwrap();
+        let kind = sandbox.load(guests::HOARDER).await.unwrap();
+        let host = plain(guests::HONEST).await.host;
+        let instance = kind.instantiate(host, Budget::default(), Grants::default());
+        let mut task = context();
+        task.task.spec = serde_json::json!(20);
+        let start = tokio::spawn({
+            let instance = instance.clone();
+            async move { instance.start(task).await }
+        });
+        while sandbox.memory_in_use() < 20 << 20 {
+            tokio::task::yield_now().await;
+        }
+        assert!(sandbox.memory_in_use() < 24 << 20, "{}", sandbox.memory_in_use());
+        instance.stop(StopReason::Done);
+        instance.stopped().await;
+        start.await.unwrap().unwrap_err();
+        assert_eq!(sandbox.memory_in_use(), 0);
+        sandbox.wait_for_memory(64 << 20).await;
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_wants_more_than_all_may_have_is_told_at_once_and_may_be_tried_again() {
+        let sandbox = Sandbox::new(SandboxConfig { guest_memory_bytes: 8 << 20, ..SandboxConfig::default() }).unwrap();
+        let kind = sandbox.load(guests::HOARDER).await.unwrap();
+        let host = plain(guests::HONEST).await.host;
+        let instance = kind.instantiate(host, Budget::default(), Grants::default());
+        let mut task = context();
+        task.task.spec = serde_json::json!(20);
+        let error = instance.start(task).await.unwrap_err();
+        assert!(matches!(error, AttemptError::NoMemory { begun: true, .. }), "{error:?}");
+        let failure = error.into_failure();
+        assert_eq!((failure.error.kind.as_str(), failure.retry), ("no_memory", Retry::Backoff));
+        assert!(failure.error.message.contains("sandbox.guest_memory_bytes"), "{}", failure.error.message);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The sandbox from the outside, with real guests. Every guest has a module of its own name with its tests in one of the
 //! files here; a guest that has none does not compile.
 
+mod compiling;
 mod files;
 mod hostile;
+mod large_files;
 mod limits;
 mod loading;
 mod spawner;

@@ -6,15 +6,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::clean_line;
-use taskwright_sandbox::{Sandbox, SandboxConfig};
 
 use super::Context;
 use crate::exit_code::Exit;
-use crate::kind_source;
+use crate::{home, kind_source};
 
 /// `kinds verify`.
 pub(crate) async fn verify(context: &Context, files: &[PathBuf]) -> Result<Exit> {
-    let sandbox = Sandbox::new(SandboxConfig { max_instances: 8, ..SandboxConfig::default() })?;
+    let sandbox = home::looking(None)?;
     let mut exit = Exit::Succeeded;
     for path in files {
         let shown = clean_line(&path.display().to_string(), 400);

@@ -59,5 +59,6 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Hosts => hosts::hosts(context).await,
         Command::Prune(args) => prune::prune(context, &args).await,
+        Command::CompileComponent => unreachable!("`main` does that without a runtime"),
     }
 }

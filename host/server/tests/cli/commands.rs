@@ -313,3 +313,35 @@ fn an_attempt_that_takes_too_long_fails_with_what_it_was_allowed() {
     let refused = place.run(&["serve", "--lease", "100ms"]);
     assert_eq!((refused.status, refused.err.contains("expected 1s to 600s")), (2, true), "{refused:?}");
 }
+
+#[test]
+fn the_compiler_is_a_command_that_nobody_sees_and_that_says_what_it_is() {
+    let place = Place::new();
+    assert!(!place.run(&["--help"]).out.contains("compile-component"));
+    let ended = place.run(&["compile-component"]);
+    assert_eq!(ended.status, 1, "{ended:?}");
+    assert!(ended.err.starts_with("this is the compiler of components, which another process"), "{ended:?}");
+}
+
+#[test]
+fn a_component_that_cannot_be_compiled_in_bounded_memory_is_refused_and_the_next_one_is_not() {
+    let place = Place::new();
+    place.write("bomb.wasm", bomb());
+    place.write("honest.wasm", taskwright_components::WALKTHROUGH);
+    let ended = place.run(&["kinds", "verify", "bomb.wasm", "honest.wasm"]);
+    assert_eq!(ended.status, 2, "{ended:?}");
+    let said = format!("{}{}", ended.out, ended.err);
+    assert!(said.contains("bomb.wasm: compiling the component took more than 2147483648 bytes of memory"), "{said}");
+    assert!(said.contains("ok honest.wasm: walkthrough"), "{said}");
+}
+
+/// Ten thousand loops within one another, each of which has to know of ten thousand variables.
+fn bomb() -> Vec<u8> {
+    const MANY: usize = 10_000;
+    let variables: String =
+        (0..MANY).map(|n| format!("(local.set {n} (i64.add (local.get {n}) (i64.const 3)))")).collect();
+    let (begin, end) = ("loop ".repeat(MANY), "local.get 0 i32.wrap_i64 br_if 0 end ".repeat(MANY));
+    let module = format!("(core module (func (local {}) {begin} {variables} {end}))", "i64 ".repeat(MANY));
+    let kind = r#"(instance $kind) (export "taskwright:task/executor@0.1.0" (instance $kind))"#;
+    wat::parse_str(format!("(component {module} {kind})")).unwrap()
+}

@@ -1,7 +1,9 @@
 //! The life of tasks, through the library: real components in a real sandbox, native kinds, each store.
 //! Does not test what a single part promises: each part has tests of its own.
 
+mod admission;
 mod bench_of_one;
+mod budget;
 mod cancel;
 mod children;
 mod drain;
