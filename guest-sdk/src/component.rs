@@ -2,6 +2,7 @@
 //! It does not hold the logic behind the exports: `dispatch` does, for the mock host as well.
 
 mod convert;
+pub(crate) use convert::budget;
 mod panic_report;
 
 use std::marker::PhantomData;

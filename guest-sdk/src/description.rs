@@ -27,6 +27,17 @@ impl Want {
         Self { capability: "http".to_owned(), name: name.into(), reason: reason.into(), required: true }
     }
 
+    /// A folder of the task's own, to write to, without which the kind cannot work. It is found with
+    /// [`files::task_folder`](crate::files::task_folder).
+    pub fn task_folder(reason: impl Into<String>) -> Self {
+        Self::folder("task", reason)
+    }
+
+    /// Child tasks, without which the kind cannot work. `name` is what the operator reads, such as `children`.
+    pub fn spawner(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { capability: "spawner".to_owned(), name: name.into(), reason: reason.into(), required: true }
+    }
+
     /// The same, but the kind can work without it.
     pub fn optional(mut self) -> Self {
         self.required = false;

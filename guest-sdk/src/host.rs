@@ -2,7 +2,16 @@
 //! It does not say what they mean: the contract in `wit/` does.
 
 #[cfg(target_arch = "wasm32")]
+mod children;
+#[cfg(target_arch = "wasm32")]
 mod component;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::mock::children::{
+    cancel_child, child, child_result, children, message_child, spawn, wait_children,
+};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use children::{cancel_child, child, child_result, children, message_child, spawn, wait_children};
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use component::{

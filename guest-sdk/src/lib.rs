@@ -37,6 +37,7 @@
 mod artifact;
 mod ask;
 mod cancel;
+mod child;
 pub mod clock;
 mod description;
 mod dispatch;
@@ -68,6 +69,7 @@ pub mod mock;
 pub use artifact::{Artifact, Content};
 pub use ask::AskError;
 pub use cancel::{Cancel, Canceled};
+pub use child::{Child, ChildInfo, ChildState, NewChild};
 pub use description::{Budget, Description, Reattach, Want};
 pub use failure::{Failure, OrFail, Retry};
 pub use inbox::Messages;

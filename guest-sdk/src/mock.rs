@@ -25,6 +25,7 @@
 //! no real time and no race in a test.
 
 mod call;
+pub(crate) mod children;
 pub(crate) mod http;
 pub(crate) mod imports;
 mod job;
@@ -44,6 +45,7 @@ use crate::refusal::Refusal;
 use crate::task::TaskInfo;
 
 pub use call::{Call, Stimulus};
+pub use children::MockChild;
 pub use http::Reply;
 pub use record::{Posted, Record};
 pub use run::Run;

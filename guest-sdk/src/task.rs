@@ -11,10 +11,12 @@ use serde_json::Value;
 
 use crate::ask::{self, AskError};
 use crate::cancel::{self, Cancel, Canceled};
+use crate::child::{self, Child, ChildInfo, NewChild};
 use crate::failure::Failure;
 use crate::inbox::Messages;
 use crate::instance::Instance;
 use crate::message::{InputRequest, Message};
+use crate::refusal::Refusal;
 use crate::sink::Sink;
 use crate::{clock, host};
 
@@ -122,6 +124,28 @@ impl<S> Task<S> {
         let cancel = host::cancel_requested()?;
         self.instance.request_cancel(cancel.clone());
         Some(cancel)
+    }
+
+    /// Begins a child task, or finds the one that the same call has begun, also in an earlier attempt.
+    pub async fn spawn(&self, child: NewChild) -> Result<Child, Refusal> {
+        host::spawn(child).await.map(Child::with_id)
+    }
+
+    /// The children of this task, oldest first.
+    pub async fn children(&self) -> Result<Vec<ChildInfo>, Refusal> {
+        let mut all: Vec<ChildInfo> = Vec::new();
+        loop {
+            let page = host::children(all.last().map(|child| child.id.clone())).await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    /// Waits until one of these children is over; `None` when the time is over before.
+    pub async fn wait_any(&self, children: &[Child], timeout: Option<Duration>) -> Result<Option<ChildInfo>, Refusal> {
+        child::wait_any(children, timeout).await
     }
 
     /// A key for something that is done elsewhere and must not be done twice: send it along, for instance as the HTTP

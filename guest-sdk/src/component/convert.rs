@@ -31,7 +31,7 @@ pub(super) fn description(description: Description, spec_schema: String) -> wit:
     wit::Description { kind, version, summary, spec_schema, can_reattach, wants, budget: self::budget(budget) }
 }
 
-fn budget(budget: Budget) -> types::Budget {
+pub(crate) fn budget(budget: Budget) -> types::Budget {
     types::Budget {
         memory_bytes: budget.memory_bytes,
         table_elements: budget.table_elements,

@@ -20,6 +20,13 @@ pub enum Call {
     IdempotencyKey,
     Sleep,
     Send,
+    Spawn,
+    Children,
+    Child,
+    ChildResult,
+    WaitChildren,
+    CancelChild,
+    MessageChild,
 }
 
 /// Something that the session does while the kind works.

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::refusal::Refusal;
 
 /// Does what a call does and yields before it returns, as every function of a real host.
-async fn call<T>(call: Call, act: impl FnOnce(&World) -> Result<T, Refusal>) -> Result<T, Refusal> {
+pub(super) async fn call<T>(call: Call, act: impl FnOnce(&World) -> Result<T, Refusal>) -> Result<T, Refusal> {
     let world = World::current();
     let outcome = match world.called(call) {
         Ok(()) => act(&world),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::children::MockChild;
 use crate::artifact::{Artifact, Content};
 use crate::failure::Failure;
 use crate::http::Request;
@@ -56,6 +57,8 @@ pub struct Record {
     pub checkpoints: Vec<Vec<u8>>,
     /// What the kind said to each message, answer and cancel that it took, in order.
     pub deliveries: Vec<Result<(), Failure>>,
+    /// The children, in the order in which they were begun.
+    pub children: Vec<MockChild>,
     pub(super) drafts: BTreeMap<String, Vec<u8>>,
 }
 

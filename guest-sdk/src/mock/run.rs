@@ -7,13 +7,16 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::{Call, Stimulus};
+use super::children::MockChild;
 use super::job::Job;
 use super::record::Record;
 use super::status::Status;
 use super::world::World;
+use crate::child::ChildState;
 use crate::dispatch::{self, RawTask};
 use crate::failure::Failure;
 use crate::instance::Instance;
@@ -134,6 +137,50 @@ impl<K: Kind> Run<K> {
     pub fn cancel(&mut self, reason: Option<&str>) -> Result<(), Failure> {
         self.world.request_cancel(reason.map(str::to_owned));
         self.call_cancel()
+    }
+
+    /// Lets the child that was begun under this call succeed, and runs the kind until it waits. A task that hibernates is
+    /// woken.
+    ///
+    /// # Panics
+    ///
+    /// If no such child is live.
+    pub fn child_succeeds(&mut self, call: &str, result: impl Serialize) {
+        let result = serde_json::to_value(result).expect("a result is written as JSON");
+        self.end_child(call, |child| {
+            child.info.state = ChildState::Succeeded;
+            child.result = Some(result);
+        });
+    }
+
+    /// As `child_succeeds`, but the child fails.
+    ///
+    /// # Panics
+    ///
+    /// If no such child is live.
+    pub fn child_fails(&mut self, call: &str, kind: &str, message: &str) {
+        self.end_child(call, |child| {
+            child.info.state = ChildState::Failed;
+            child.info.error = Some((kind.to_owned(), message.to_owned()));
+        });
+    }
+
+    fn end_child(&mut self, call: &str, end: impl FnOnce(&mut MockChild)) {
+        let mut record = self.world.record.borrow_mut();
+        let live = record.children.iter_mut().find(|child| child.new.call == call && !child.info.state.is_over());
+        let child = live.unwrap_or_else(|| panic!("there is no live child of the call `{call}`"));
+        end(child);
+        child.info.finished_at = Some(self.world.now.get());
+        drop(record);
+        self.world.child_ended();
+        self.settle();
+        if matches!(self.status, Status::Hibernating { .. }) {
+            let instance = Instance::new();
+            self.redeliver(&instance);
+            self.poll_beside();
+            self.wake(instance);
+            self.settle();
+        }
     }
 
     /// Moves the fake clock on, and runs the kind at each point at which it wants to.

@@ -77,6 +77,8 @@ pub(super) struct World {
     calls: RefCell<HashMap<Call, u64>>,
     ids: Cell<u64>,
     timers: RefCell<Vec<Timer>>,
+    /// Who waits for the end of a child.
+    waiting: RefCell<Vec<Waker>>,
 }
 
 /// Makes what was current before current again.
@@ -106,6 +108,7 @@ impl World {
             calls: RefCell::default(),
             ids: Cell::new(0),
             timers: RefCell::default(),
+            waiting: RefCell::default(),
         }
     }
 
@@ -175,6 +178,15 @@ impl World {
         self.timers.borrow_mut().push(Timer { at, waker });
     }
 
+    pub(super) fn wake_with_children(&self, waker: Waker) {
+        self.waiting.borrow_mut().push(waker);
+    }
+
+    /// A child is over.
+    pub(super) fn child_ended(&self) {
+        self.waiting.take().into_iter().for_each(Waker::wake);
+    }
+
     /// When the next sleep of the kind is over.
     pub(super) fn next_timer(&self) -> Option<u64> {
         self.timers.borrow().iter().map(|timer| timer.at).min()
@@ -191,6 +203,7 @@ impl World {
     /// What is lost when an attempt ends without its task having ended.
     pub(super) fn drop_attempt(&self) {
         self.timers.borrow_mut().clear();
+        self.waiting.borrow_mut().clear();
         self.record.borrow_mut().drafts.clear();
     }
 }

@@ -5,6 +5,7 @@
 
 mod budget;
 mod cancel;
+mod child;
 mod create;
 mod description;
 mod dimension;
@@ -32,6 +33,9 @@ mod wake;
 
 pub use budget::REGAIN;
 pub use cancel::{CancelEffect, request_cancel};
+pub use child::{
+    ChildLimits, GrantedWithin, NewChild, admit_child, check_numbers, child_ended, child_key, create_child, same_child,
+};
 pub use create::{NewTask, create, same_content};
 pub use description::{Description, Want};
 pub use dimension::{Budget, Counted, Dimension, Unit, UnknownDimension};

@@ -189,6 +189,9 @@ pub struct Dispatch {
     pub held: u32,
     /// Whether an instance has been told of the cancel.
     pub cancel_delivered: bool,
+    /// Whether a child has ended since the newest claim (L42).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub child_ended: bool,
     /// Whether the newest claim woke a hibernating task, so that its instance owes `reconcile` and not `start`.
     #[serde(default)]
     pub resumed: bool,
@@ -272,6 +275,13 @@ pub struct Task {
     /// Where it came from.
     #[serde(default)]
     pub parent: Lineage,
+    /// How many generations it lies below a task that no instance has begun; 0 for such a task (L41).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
+    /// The kinds of its ancestors whose grants bound its own; set by the host when an instance begins it, and empty for what
+    /// no instance has begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub granted_within: Vec<String>,
     /// When the session is woken.
     pub wake_policy: WakePolicy,
     /// How it is ended before its time.
@@ -312,6 +322,11 @@ pub struct Task {
     pub updated_at: Timestamp,
     /// Grows with every change that is stored.
     pub version: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Task {

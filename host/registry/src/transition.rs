@@ -43,6 +43,19 @@ pub enum Rejection {
         /// Where it is.
         actual: Phase,
     },
+    /// The session wants the task to end, so it begins nothing more.
+    #[error("the task is asked to end and begins no further ones")]
+    Canceling,
+    /// There are, or would be, too many children.
+    #[error("{limit}: {wanted} wanted, {allowed} allowed")]
+    TooManyChildren {
+        /// Which limit: `children_depth`, `children_live` or `children_per_minute`.
+        limit: &'static str,
+        /// How much is allowed.
+        allowed: u32,
+        /// What it would have come to.
+        wanted: u32,
+    },
     /// A part of the update is not acceptable.
     #[error("{field}: {problem}")]
     Invalid {
@@ -401,6 +414,8 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
             task.dispatch.resumed = phase == Phase::Hibernating;
             task.dispatch.host = Some(host);
             task.dispatch.due_at = None;
+            // The instance looks at its children as they are now.
+            task.dispatch.child_ended = false;
             task.retry_at = None;
             task.dispatch.attempt_started_at.get_or_insert(now);
             if task.state == State::Queued {
@@ -425,10 +440,10 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
 }
 
 /// When a hibernating task must be looked at again: what it asked for, but at once if something came in that the
-/// instance was not offered before it began (L16), and in time for its deadlines and for the end of a cancel's grace.
+/// instance was not offered before it began (L16) or a child has ended meanwhile (L42), and in time for its deadlines and for the end of a cancel's grace.
 fn earliest_look(task: &Task, until: Option<Timestamp>, ignored: u32, now: Timestamp) -> Option<Timestamp> {
     let unheard = task.cancel.is_some() && !task.dispatch.cancel_delivered;
-    if task.dispatch.unread > ignored || unheard {
+    if task.dispatch.unread > ignored || unheard || task.dispatch.child_ended {
         return Some(now);
     }
     [until, task.deadline, task.attempt_ends_at(), task.cancel_forced_at()].into_iter().flatten().min()

@@ -142,6 +142,11 @@ impl Slot {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether it is held.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Gives it back, if it is held.
     pub(crate) fn release(&self) {
         if let Some(permit) = self.take() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
-use taskwright_registry::Description;
-use taskwright_sandbox::{Budget, FolderGrant, Grants, HttpGrant};
+use taskwright_registry::{Description, Task};
+use taskwright_sandbox::{Access, Budget, FolderGrant, Grants, HttpGrant, LiveGrants, SpawnGrant};
 
 use crate::RunnerError;
 use crate::kind::Kind;
@@ -52,6 +52,28 @@ impl KindSettings {
         self
     }
 
+    /// Grants a folder, to read and to write. The guest sees it as `/NAME`. Nothing bounds what is written there.
+    #[must_use]
+    pub fn folder_writable(mut self, name: impl Into<String>, host_path: impl Into<PathBuf>) -> Self {
+        self.grants.folders.push(FolderGrant { access: Access::Write, ..FolderGrant::read(name, host_path) });
+        self
+    }
+
+    /// Grants each task a folder of its own, `/task` in the guest, if the kind wants `files` by the name `task`. What may lie
+    /// there is the budget's `file_bytes`.
+    #[must_use]
+    pub fn task_folder(mut self) -> Self {
+        self.grants.task_folder = true;
+        self
+    }
+
+    /// Lets its instances begin child tasks.
+    #[must_use]
+    pub fn spawner(mut self, grant: SpawnGrant) -> Self {
+        self.grants.spawner = Some(grant);
+        self
+    }
+
     /// Sets limits of an attempt.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
@@ -67,15 +89,29 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Adds a kind. The same component again replaces its settings; anything else of the same name is refused.
+    /// Adds a kind. The same component again replaces its settings, grants also for instances that exist; anything else of the same name is refused.
     pub(crate) fn add(&self, kind: Kind) -> Result<(), RunnerError> {
         let name = kind.description().kind.clone();
         let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(present) = kinds.get(&name).filter(|present| !present.is_same_code(&kind)) {
             return Err(RunnerError::DuplicateKind { kind: name, present: present.origin(), given: kind.origin() });
         }
+        let kind = match kinds.get(&name) {
+            Some(present) => kind.replace(present),
+            None => kind,
+        };
         kinds.insert(name, kind);
         Ok(())
+    }
+
+    /// The grants that bound those of a task: of its ancestors' kinds, as they are now. Who is not known here grants nothing.
+    pub(crate) fn bounds(&self, task: &Task) -> Vec<LiveGrants> {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        let granted = |name: &String| match kinds.get(name) {
+            Some(kind) => kind.grants().cloned(),
+            None => Some(LiveGrants::default()),
+        };
+        task.granted_within.iter().filter_map(granted).collect()
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<Kind, RunnerError> {
@@ -90,6 +126,12 @@ impl Catalog {
     pub(crate) fn names(&self) -> Vec<String> {
         let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
         kinds.iter().filter(|(_, kind)| kind.runs_here()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The names of those that are components.
+    pub(crate) fn components(&self) -> Vec<String> {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().filter(|(_, kind)| kind.grants().is_some()).map(|(name, _)| name.clone()).collect()
     }
 
     pub(crate) fn descriptions(&self) -> Vec<Description> {

@@ -84,9 +84,10 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, res
     let changes = inner.hub.task(&task.id);
     // A claim names its host.
     let Some(host) = task.dispatch.host.clone() else { return };
-    let reporter = Reporter::new(&inner, host.clone(), &task, checkpoint, slot);
+    let reporter = Reporter::new(&inner, &kind, host.clone(), &task, checkpoint, slot);
     let allowed = kind.allowed(&task);
-    let instance = kind.instantiate(reporter.clone(), &task, inner.store.now());
+    let bounds = inner.catalog.bounds(&task);
+    let instance = kind.instantiate(reporter.clone(), &task, bounds, inner.store.now());
     let cancel_told = task.dispatch.cancel_delivered;
     let mut execution = Execution {
         inner,

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskwright_registry::{Fence, HostRef, MessageId, NewMessage, Rejection, SessionId, Task, TaskId, TaskUpdate};
-use taskwright_store::{RecordedMessage, Store, StoreError};
+use taskwright_registry::{
+    Fence, HostRef, MessageId, NewChild, NewMessage, Phase, Rejection, SessionId, Task, TaskId, TaskUpdate,
+};
+use taskwright_store::{Created, RecordedMessage, Store, StoreError};
 use tokio::time::{Instant, sleep};
 
 use crate::lease::HostLease;
@@ -85,6 +87,24 @@ impl FencedWriter {
     pub(crate) async fn message(&self, message: NewMessage) -> Result<RecordedMessage, StoreError> {
         let message = &message;
         self.persist("message", move |_| self.store.record_message(&self.session, &self.id, message.clone())).await
+    }
+
+    /// Begins a child. The name of its call makes a repetition harmless.
+    pub(crate) async fn child(&self, child: NewChild) -> Result<Created, StoreError> {
+        let child = &child;
+        self.persist("child", move |_| self.store.create_child(&self.session, &self.id, child.clone())).await
+    }
+
+    /// Refuses if the instance has no say any more, by the record as it is now. For what is written elsewhere, where no fence
+    /// is looked at.
+    pub(crate) async fn check_record(&self, write: &'static str) -> Result<(), StoreError> {
+        self.check(write)?;
+        let task = self.store.get(&self.session, &self.id).await?;
+        if task.fence() == self.fence && task.dispatch.phase == Phase::Resident {
+            return Ok(());
+        }
+        self.refused(write);
+        Err(Rejection::Superseded { expected: self.fence, actual: task.fence() }.into())
     }
 
     /// Notes that the instance has taken a message.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use taskwright_registry::{Budget, Description, Schema, SchemaViolation, Task, Timestamp};
+use taskwright_registry::{Budget, Description, Recovery, Schema, SchemaViolation, Task, Timestamp};
 use taskwright_sandbox::{Allowance, AttemptHost, LiveGrants, LoadError, check_description};
 
 use crate::instance::Instance;
@@ -68,6 +68,11 @@ impl Kind {
         }
     }
 
+    /// What follows the loss of a host, as far as the kind's description allows.
+    pub(crate) fn recovery(&self, spec: &Value) -> Recovery {
+        if self.description.reattach.allows(spec) { Recovery::Reattach } else { Recovery::HostBound }
+    }
+
     /// Checks a specification against the kind's schema.
     pub(crate) fn check_spec(&self, spec: &Value) -> Result<(), SchemaViolation> {
         match &self.code {
@@ -85,8 +90,33 @@ impl Kind {
         }
     }
 
-    /// Makes an instance for one claim. Whether that worked, the first call says. Needs a tokio runtime.
-    pub(crate) fn instantiate(&self, host: Arc<dyn AttemptHost>, task: &Task, now: Timestamp) -> Arc<dyn Instance> {
+    /// What the operator grants it. None for code of this process, which can do what its process can.
+    pub(crate) fn grants(&self) -> Option<&LiveGrants> {
+        match &self.code {
+            Code::Component { grants, .. } => Some(grants),
+            Code::Native { .. } => None,
+        }
+    }
+
+    /// Takes another's place: instances of either have what this one grants, from their next call on.
+    pub(crate) fn replace(mut self, other: &Self) -> Self {
+        if let (Code::Component { grants, .. }, Code::Component { grants: before, .. }) = (&mut self.code, &other.code)
+        {
+            before.replace((*grants.current()).clone());
+            *grants = before.clone();
+        }
+        self
+    }
+
+    /// Makes an instance for one claim. Whether that worked, the first call says. It is granted no more than all the
+    /// `bounds` are. Needs a tokio runtime.
+    pub(crate) fn instantiate(
+        &self,
+        host: Arc<dyn AttemptHost>,
+        task: &Task,
+        bounds: Vec<LiveGrants>,
+        now: Timestamp,
+    ) -> Arc<dyn Instance> {
         match &self.code {
             Code::Component { kind, budget, grants, .. } => {
                 let budget = budget.narrowed_by(&task.budget);
@@ -95,7 +125,7 @@ impl Kind {
                     used: task.attempt_usage(&budget, now),
                     owner: Some(task.session_id.to_string()),
                 };
-                Arc::new(kind.instantiate(host, allowance, grants.clone()))
+                Arc::new(kind.instantiate(host, allowance, grants.within(bounds)))
             }
             Code::Native { kind, .. } => Arc::new(NativeInstance::begin(kind.clone(), host)),
         }

@@ -25,6 +25,7 @@ mod admission;
 mod at_work;
 mod catalog;
 mod chance;
+mod children;
 mod config;
 mod dispatcher;
 mod error;

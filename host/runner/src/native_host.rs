@@ -2,13 +2,17 @@
 //! stopped.
 //! Does not limit anything: the core's limits on a record hold, and a trusted kind has no budget.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp, Usage};
 use taskwright_sandbox::{
-    ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal, StopReason, check_artifact_name,
+    ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, Refusal, SpawnGrant, Spawned, StopReason,
+    check_artifact_name,
 };
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -25,6 +29,7 @@ pub(crate) struct NativeHost {
     output_bytes: AtomicU64,
     artifact_bytes: AtomicU64,
     messages: AtomicU64,
+    children: AtomicU64,
 }
 
 impl NativeHost {
@@ -37,6 +42,7 @@ impl NativeHost {
             output_bytes: AtomicU64::new(0),
             artifact_bytes: AtomicU64::new(0),
             messages: AtomicU64::new(0),
+            children: AtomicU64::new(0),
         }
     }
 
@@ -69,6 +75,7 @@ impl NativeHost {
             output_bytes: self.output_bytes.load(Relaxed),
             artifact_bytes: self.artifact_bytes.load(Relaxed),
             messages: self.messages.load(Relaxed),
+            children: self.children.load(Relaxed),
             instances: 1,
             ..Usage::default()
         }
@@ -165,5 +172,59 @@ impl AttemptHost for NativeHost {
     fn now(&self) -> Timestamp {
         add(&self.host_calls, 1);
         self.reports.now()
+    }
+
+    async fn spawn(&self, child: NewChild, within: Option<&SpawnGrant>) -> Result<Spawned, Refusal> {
+        let _in = self.enter()?;
+        let spawned = self.reports.spawn(child, within).await?;
+        add(&self.children, usize::from(spawned.fresh));
+        Ok(spawned)
+    }
+
+    async fn children(&self, after: Option<String>) -> Result<Vec<Child>, Refusal> {
+        let _in = self.enter()?;
+        self.reports.children(after).await
+    }
+
+    async fn child(&self, id: String) -> Result<Child, Refusal> {
+        let _in = self.enter()?;
+        self.reports.child(id).await
+    }
+
+    async fn child_result(&self, id: String) -> Result<Option<Value>, Refusal> {
+        let _in = self.enter()?;
+        self.reports.child_result(id).await
+    }
+
+    async fn wait_children(&self, ids: Vec<String>, timeout: Option<Duration>) -> Result<Option<Child>, Refusal> {
+        // Not among the reports that a stopped instance is waited for: it writes nothing, and may take for ever.
+        drop(self.enter()?);
+        tokio::select! {
+            biased;
+            why = self.stopped() => Err(Refusal::Other(format!("the instance was stopped: {why}"))),
+            ended = self.reports.wait_children(ids, timeout) => ended,
+        }
+    }
+
+    async fn cancel_child(&self, id: String, reason: Option<String>) -> Result<(), Refusal> {
+        let _in = self.enter()?;
+        self.reports.cancel_child(id, reason).await
+    }
+
+    async fn message_child(
+        &self,
+        id: String,
+        parts: Vec<Part>,
+        in_reply_to: Option<String>,
+    ) -> Result<String, Refusal> {
+        let _in = self.enter()?;
+        let id = self.reports.message_child(id, parts, in_reply_to).await?;
+        add(&self.messages, 1);
+        Ok(id)
+    }
+
+    fn task_folder(&self) -> Result<PathBuf, Refusal> {
+        let _in = self.enter()?;
+        self.reports.task_folder()
     }
 }

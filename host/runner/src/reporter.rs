@@ -2,20 +2,26 @@
 //! Does not count: whoever runs the instance has done that before it calls here.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use taskwright_registry::{
     Artifact, Cancel, Direction, Fence, HostRef, InputRequestId, Links, MessageId, NewInputRequest, NewMessage, Part,
     Progress, Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text,
 };
-use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
+use taskwright_sandbox::{
+    ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, Refusal, SpawnGrant, Spawned,
+};
 use taskwright_store::StoreError;
 
 use crate::admission::Slot;
 use crate::chance::Chance;
+use crate::children::Children;
 use crate::fenced_writer::FencedWriter;
+use crate::kind::Kind;
 use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
 use crate::runner::Inner;
@@ -28,6 +34,7 @@ pub(crate) struct Reporter {
     pub(crate) writer: Arc<FencedWriter>,
     pub(crate) files: SessionFiles,
     pub(crate) slot: Slot,
+    children: Children,
     output: OutputLog,
     progress: Arc<ProgressFlush>,
     progress_interval: Duration,
@@ -48,10 +55,19 @@ struct Drafts {
 
 impl Reporter {
     /// For the claim that `task` holds, with the checkpoint it left and the place it takes.
-    pub(crate) fn new(inner: &Inner, host: HostRef, task: &Task, checkpoint: Option<Vec<u8>>, slot: Slot) -> Arc<Self> {
+    pub(crate) fn new(
+        inner: &Arc<Inner>,
+        kind: &Kind,
+        host: HostRef,
+        task: &Task,
+        checkpoint: Option<Vec<u8>>,
+        slot: Slot,
+    ) -> Arc<Self> {
         let config = &inner.config;
+        let writer = Arc::new(FencedWriter::new(inner.store.clone(), inner.lease.clone(), host, task));
         Arc::new(Self {
-            writer: Arc::new(FencedWriter::new(inner.store.clone(), inner.lease.clone(), host, task)),
+            children: Children::new(inner, kind, task, writer.clone()),
+            writer,
             files: inner.files.clone(),
             slot,
             output: OutputLog::new(inner.files.output_logs(&task.id), task.attempt, config.output_log_bytes),
@@ -108,7 +124,7 @@ impl Reporter {
     }
 
     /// Says to a guest why a write was not done.
-    fn refuse(error: StoreError) -> Refusal {
+    pub(crate) fn refuse(error: StoreError) -> Refusal {
         match error {
             StoreError::Rejected(Rejection::Superseded { .. } | Rejection::OutOfPhase { .. })
             | StoreError::LeaseLost { .. } => Refusal::Superseded,
@@ -119,6 +135,10 @@ impl Reporter {
             StoreError::Rejected(Rejection::TooLarge { field, allowed, actual }) => {
                 Refusal::LimitExceeded { dimension: field.to_owned(), allowed: allowed as u64, wanted: actual as u64 }
             }
+            StoreError::Rejected(Rejection::TooManyChildren { limit, allowed, wanted }) => {
+                Refusal::LimitExceeded { dimension: limit.to_owned(), allowed: allowed.into(), wanted: wanted.into() }
+            }
+            StoreError::Rejected(rejection @ Rejection::Canceling) => Refusal::Denied(rejection.to_string()),
             StoreError::Unavailable { .. } | StoreError::Unknown { .. } => Refusal::Unavailable,
             other => Refusal::Other(other.to_string()),
         }
@@ -259,5 +279,43 @@ impl AttemptHost for Reporter {
 
     fn now(&self) -> Timestamp {
         self.writer.store.now()
+    }
+
+    async fn spawn(&self, child: NewChild, within: Option<&SpawnGrant>) -> Result<Spawned, Refusal> {
+        self.children.spawn(child, within).await
+    }
+
+    async fn children(&self, after: Option<String>) -> Result<Vec<Child>, Refusal> {
+        self.children.list(after).await
+    }
+
+    async fn child(&self, id: String) -> Result<Child, Refusal> {
+        self.children.get(&id).await
+    }
+
+    async fn child_result(&self, id: String) -> Result<Option<Value>, Refusal> {
+        self.children.result(&id).await
+    }
+
+    async fn wait_children(&self, ids: Vec<String>, timeout: Option<Duration>) -> Result<Option<Child>, Refusal> {
+        self.children.wait(&ids, timeout, &self.slot).await
+    }
+
+    async fn cancel_child(&self, id: String, reason: Option<String>) -> Result<(), Refusal> {
+        self.children.cancel(&id, reason).await
+    }
+
+    async fn message_child(
+        &self,
+        id: String,
+        parts: Vec<Part>,
+        in_reply_to: Option<String>,
+    ) -> Result<String, Refusal> {
+        self.children.message(&id, parts, in_reply_to).await
+    }
+
+    fn task_folder(&self) -> Result<PathBuf, Refusal> {
+        // Whoever reads this is the operator: it ends the attempt, and the guest never sees it.
+        self.files.own_folder(&self.writer.id).map_err(|error| Refusal::Other(error.to_string()))
     }
 }

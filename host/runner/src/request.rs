@@ -155,8 +155,7 @@ impl<'a> TaskRequest<'a> {
         let kind = inner.catalog.get(&self.new.kind)?;
         kind.check_spec(&self.new.spec)
             .map_err(|violation| RunnerError::Spec { kind: self.new.kind.clone(), violation })?;
-        let reattach = &kind.description().reattach;
-        let allows = if reattach.allows(&self.new.spec) { Recovery::Reattach } else { Recovery::HostBound };
+        let allows = kind.recovery(&self.new.spec);
         self.new.recovery = self.recovery.unwrap_or(allows);
         if self.new.recovery == Recovery::Reattach && allows == Recovery::HostBound {
             return Err(RunnerError::CannotReattach { kind: self.new.kind.clone() });

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use taskwright_registry::{Description, HostId, SessionId, Task, TaskId};
+use taskwright_sandbox::Grants;
 use taskwright_store::{HostStatus, Store};
 
 use crate::admission::Admission;
@@ -164,6 +165,20 @@ impl Runner {
         let description = kind.description().clone();
         self.inner.catalog.add(kind)?;
         Ok(description)
+    }
+
+    /// Grants a component something else from now on. Its running instances lose what is not granted any more at their next
+    /// call; a folder, or a wider access to one, is for instances that are made later.
+    ///
+    /// # Errors
+    /// `UnknownKind`, also for a native kind, which nothing is granted.
+    pub fn grant(&self, kind: &str, grants: Grants) -> Result<(), RunnerError> {
+        let known = self.inner.catalog.get(kind)?;
+        let Some(live) = known.grants() else {
+            return Err(RunnerError::UnknownKind { kind: kind.to_owned(), known: self.inner.catalog.components() });
+        };
+        live.replace(grants);
+        Ok(())
     }
 
     /// What the kinds that were added say of themselves, by name.

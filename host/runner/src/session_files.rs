@@ -168,6 +168,26 @@ impl SessionFiles {
         }
     }
 
+    /// Makes the folder that is a task's own, if it is missing, and says where it lies. It is for the task's instances on
+    /// this machine, and goes with the task's other files.
+    ///
+    /// # Errors
+    /// `Unusable`; also for files in memory, which no guest could open.
+    pub(crate) fn own_folder(&self, task: &TaskId) -> Result<PathBuf, FilesError> {
+        let Place::Folder(root) = &self.place else {
+            let reason = "a task's own folder needs session files in a local folder; open the runner with one, or do \
+                          not grant the kind `task_folder`";
+            return Err(self.unusable(reason.to_owned()));
+        };
+        let folder = task_folder(root, task).join("files");
+        let made = std::fs::create_dir_all(&folder).and_then(|()| std::fs::symlink_metadata(&folder));
+        match made {
+            Ok(found) if found.is_dir() => Ok(folder),
+            Ok(_) => Err(self.unusable(format!("{} is no folder", folder.display()))),
+            Err(error) => Err(self.unusable(error.to_string())),
+        }
+    }
+
     /// Where the logs of a task's output lie.
     pub(crate) fn output_logs(&self, task: &TaskId) -> LogFolder {
         match &self.place {

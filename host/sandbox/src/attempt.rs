@@ -1,25 +1,33 @@
 //! What a store holds: everything that belongs to one instance and to nobody else.
 //! Does not implement the contract's functions: that is `contract`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use taskwright_registry::TaskId;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::clocks::WasiClocksCtxView;
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
+use crate::files::{Files, FilesView};
 use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
+use crate::poll::Polls;
+use crate::random::Random;
 use crate::stdio::{Printer, Stdio};
-use crate::{Access, AttemptError, AttemptHost, Grants, LiveGrants, OutputStream};
+use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream};
 
 /// The data of a store.
 pub(crate) struct Attempt {
     pub(crate) host: Arc<dyn AttemptHost>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) grants: LiveGrants,
     /// The task and the attempt that the first call was made for; none before it, and none in `describe`. An instance
     /// belongs to one attempt, so later calls are for the same.
     pub(crate) made_for: Option<(TaskId, u32)>,
@@ -30,6 +38,7 @@ pub(crate) struct Attempt {
     limit: MemoryLimit,
     wasi: WasiCtx,
     table: ResourceTable,
+    files: Files,
 }
 
 impl WasiView for Attempt {
@@ -44,32 +53,34 @@ impl WasiHttpView for Attempt {
     }
 }
 
-/// Nothing of the host's environment, arguments, standard streams or network; the granted folders, to read.
-fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
+impl Attempt {
+    pub(crate) fn files(&mut self) -> FilesView<'_> {
+        let wasi = WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
+        FilesView { files: &mut self.files, wasi }
+    }
+
+    pub(crate) fn clocks(&mut self) -> Clocks<'_> {
+        let wasi = WasiClocksCtxView { ctx: self.wasi.clocks(), table: &mut self.table };
+        Clocks { meter: &self.meter, wasi }
+    }
+
+    pub(crate) fn polls(&mut self) -> Polls<'_> {
+        Polls { meter: &self.meter, table: &mut self.table }
+    }
+
+    pub(crate) fn random(&mut self) -> Random<'_> {
+        Random { meter: &self.meter }
+    }
+}
+
+/// Nothing of the host's environment, arguments, standard streams or network.
+fn wasi(stdio: &Arc<Stdio>) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
     builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
-    // See `Instance::begin`: an instance with folders has a thread of its own to block.
-    builder.allow_blocking_current_thread(!grants.folders.is_empty());
-    for folder in &grants.folders {
-        builder.preopened_dir(&folder.host_path, format!("/{}", folder.name), perms(folder.access)).map_err(
-            |error| {
-                let path = folder.host_path.display();
-                AttemptError::Internal(format!(
-                    "the folder `{path}`, granted as `{}`, cannot be opened: {error}",
-                    folder.name
-                ))
-            },
-        )?;
-    }
-    Ok(builder.build())
-}
-
-fn perms(access: Access) -> FsPerms {
-    match access {
-        Access::Read => FsPerms::ReadOnly,
-        Access::Write => FsPerms::ReadWrite,
-    }
+    builder.wall_clock(CoarseWall);
+    builder.monotonic_clock(CoarseMonotonic::new());
+    builder
 }
 
 /// A store with all its limits.
@@ -80,6 +91,7 @@ pub(crate) fn store(
     stdio: &Arc<Stdio>,
     grants: &LiveGrants,
     http: Arc<Gateway>,
+    own_folder: Option<&Path>,
     memory: MemoryShare,
 ) -> Result<Store<Attempt>, AttemptError> {
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -87,9 +99,13 @@ pub(crate) fn store(
     table.set_max_capacity(size(meter.budget().handles));
     let limit = MemoryLimit::new(meter.clone(), memory);
     let budget = *meter.budget();
-    let wasi = wasi(&grants.current(), stdio)?;
     let (wasi_http, hooks) = (wasi_context(), Hooks::new(http.clone(), stdio.clone()));
-    let attempt = Attempt { host, meter, made_for: None, http, wasi_http, hooks, limit, wasi, table };
+    let mut wasi = wasi(stdio);
+    let files = Files::open(&mut wasi, grants, own_folder, meter.clone())?;
+    let grants = grants.clone();
+    let wasi = wasi.build();
+    let made_for = None;
+    let attempt = Attempt { host, meter, grants, made_for, http, wasi_http, hooks, limit, wasi, table, files };
     let mut store = Store::new(engine, attempt);
     store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));

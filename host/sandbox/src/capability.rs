@@ -23,11 +23,14 @@ const CAPABILITIES: [Capability; 3] = [
     Capability {
         name: "files",
         imports: &[],
-        granted: |grants, name| grants.folders.iter().any(|folder| folder.name == name),
-        line: |kind, name| {
-            format!(
-                "[[kinds.{kind}.files]] name = \"{name}\" path = \"DIR\", or on the command line --grant {name}=DIR"
-            )
+        granted: |grants, name| {
+            grants.folders.iter().any(|folder| folder.name == name) || (name == "task" && grants.task_folder)
+        },
+        line: |kind, name| match name {
+            "task" => format!("[kinds.{kind}] task_folder = true"),
+            _ => format!(
+                "[kinds.{kind}.folders] {name} = {{ path = \"DIR\" }}, or on the command line --grant {name}=DIR"
+            ),
         },
     },
     Capability {

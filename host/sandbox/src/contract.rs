@@ -20,11 +20,11 @@ impl HasData for Contract {
     type Data<'a> = &'a mut Attempt;
 }
 
-type Answer<T> = wasmtime::Result<Result<T, types::Refusal>>;
+pub(crate) type Answer<T> = wasmtime::Result<Result<T, types::Refusal>>;
 
 /// One call of the sink. It waits for its turn where the guest calls too often, and it yields before it returns: a guest
 /// that reports is a guest that hears, also one that never waits for anything else.
-async fn report<S, R, W>(
+pub(crate) async fn report<S, R, W>(
     accessor: &Accessor<S, Contract>,
     bytes: usize,
     work: impl FnOnce(Arc<dyn AttemptHost>, Arc<Meter>) -> W,
@@ -46,7 +46,7 @@ where
     Ok(outcome.map_err(convert::refusal))
 }
 
-fn len(text: Option<&String>) -> usize {
+pub(crate) fn len(text: Option<&String>) -> usize {
     text.map_or(0, String::len)
 }
 
@@ -86,13 +86,7 @@ impl<S: Send> sink::HostWithStore<S> for Contract {
     ) -> Answer<String> {
         let bytes: usize = parts.iter().map(convert::part_bytes).sum();
         report(accessor, bytes + len(in_reply_to.as_ref()), async |host, meter| {
-            at_most("message_parts", parts.len() as u64, limit::MESSAGE_PARTS as u64)?;
-            at_most("message_bytes", bytes as u64, limit::MESSAGE_BYTES as u64)?;
-            at_most("in_reply_to_bytes", len(in_reply_to.as_ref()) as u64, limit::LINK_BYTES as u64)?;
-            if parts.is_empty() {
-                return Err(Refusal::Invalid("parts: a message needs at least one".to_owned()));
-            }
-            let parts = convert::parts(parts)?;
+            let parts = convert::message_parts(parts, in_reply_to.as_ref())?;
             meter.message()?;
             host.post(parts, in_reply_to).await
         })

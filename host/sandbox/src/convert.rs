@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde_json::Value;
 use taskwright_registry as registry;
 use taskwright_registry::{
-    Description, Failure, Part, Reattach, Schema, TaskError, Want, clean_line, clean_text, limit,
+    Description, Failure, Part, Reattach, Schema, State, TaskError, Want, clean_line, clean_text, limit,
 };
 
 use crate::bindings::exports::taskwright::task::executor;
-use crate::bindings::taskwright::task::{sink, types};
-use crate::{ArtifactContent, AttemptError, Budget, NewArtifact, Refusal, Step, TaskContext};
+use crate::bindings::taskwright::task::{sink, spawner, types};
+use crate::meter::at_most;
+use crate::{ArtifactContent, AttemptError, Budget, Child, NewArtifact, Refusal, Step, TaskContext};
 
 /// Milliseconds since 1970; times before that are 1970.
 pub(crate) fn timestamp(time: registry::Timestamp) -> u64 {
@@ -64,6 +65,18 @@ pub(crate) fn parts(parts: Vec<types::Part>) -> Result<Vec<Part>, Refusal> {
     parts.into_iter().enumerate().map(convert).collect()
 }
 
+/// The parts of a message that is to be sent.
+pub(crate) fn message_parts(given: Vec<types::Part>, in_reply_to: Option<&String>) -> Result<Vec<Part>, Refusal> {
+    let bytes: usize = given.iter().map(part_bytes).sum();
+    at_most("message_parts", given.len() as u64, limit::MESSAGE_PARTS as u64)?;
+    at_most("message_bytes", bytes as u64, limit::MESSAGE_BYTES as u64)?;
+    at_most("in_reply_to_bytes", in_reply_to.map_or(0, String::len) as u64, limit::LINK_BYTES as u64)?;
+    if given.is_empty() {
+        return Err(Refusal::Invalid("parts: a message needs at least one".to_owned()));
+    }
+    parts(given)
+}
+
 pub(crate) fn expected(text: Option<&str>) -> Result<Option<Schema>, Refusal> {
     text.map(Schema::from_json).transpose().map_err(|error| Refusal::Invalid(format!("expected: {error}")))
 }
@@ -85,6 +98,45 @@ pub(crate) fn artifact(entry: sink::ArtifactEntry) -> NewArtifact {
     NewArtifact { name: entry.name, media_type: entry.media_type, content }
 }
 
+fn question(open: registry::InputRequest) -> types::InputRequest {
+    types::InputRequest {
+        id: open.id.into(),
+        prompt: open.prompt,
+        expected: open.expected.map(|schema| schema.as_value().to_string()),
+    }
+}
+
+pub(crate) fn child(child: Child) -> spawner::Snapshot {
+    let told = |progress: registry::Progress| types::ProgressReport {
+        current: progress.current,
+        total: progress.total,
+        unit: progress.unit,
+        label: progress.label,
+    };
+    spawner::Snapshot {
+        id: child.id,
+        kind: child.kind,
+        display_name: child.display_name,
+        name: child.name,
+        state: match child.state {
+            State::Queued => spawner::ChildState::Queued,
+            State::Running => spawner::ChildState::Running,
+            State::AwaitingInput => spawner::ChildState::AwaitingInput,
+            State::Succeeded => spawner::ChildState::Succeeded,
+            State::Failed => spawner::ChildState::Failed,
+            State::Canceled => spawner::ChildState::Canceled,
+        },
+        state_detail: child.state_detail,
+        progress: child.progress.map(told),
+        question: child.question.map(question),
+        summary: child.summary,
+        error: child.error.map(|error| spawner::ChildError { kind: error.kind, message: error.message }),
+        attempt: child.attempt,
+        created_at: timestamp(child.created_at),
+        finished_at: child.finished_at.map(timestamp),
+    }
+}
+
 pub(crate) fn task(context: TaskContext) -> types::Task {
     let TaskContext { task, checkpoint } = context;
     types::Task {
@@ -97,11 +149,7 @@ pub(crate) fn task(context: TaskContext) -> types::Task {
         max_attempts: task.max_attempts,
         spec: task.spec.to_string(),
         checkpoint,
-        pending_input: task.input_request.map(|open| types::InputRequest {
-            id: open.id.into(),
-            prompt: open.prompt,
-            expected: open.expected.map(|schema| schema.as_value().to_string()),
-        }),
+        pending_input: task.input_request.map(question),
         cancel: task.cancel.map(cancel),
         parent: (task.parent != registry::Lineage::default()).then_some(types::Lineage {
             task_id: task.parent.task_id,

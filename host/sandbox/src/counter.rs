@@ -68,6 +68,13 @@ impl Counter {
         let _ = self.counts.update(Relaxed, Relaxed, |counts| counts.saturating_add(amount));
     }
 
+    /// Takes back what was counted and not used.
+    pub(crate) fn give_back(&self, amount: u64) {
+        let less = |counted: u64| counted.saturating_sub(amount);
+        let _ = self.used.update(Relaxed, Relaxed, less);
+        let _ = self.counts.update(Relaxed, Relaxed, less);
+    }
+
     /// Whether this much more would still be within the limit.
     pub(crate) fn has_room(&self, more: u64) -> Result<(), Full> {
         let wanted = || self.counts.load(Relaxed).saturating_add(more);

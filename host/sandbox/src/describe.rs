@@ -59,7 +59,7 @@ async fn call(
     let grants = LiveGrants::default();
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
     let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
-    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &grants, http, memory);
+    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &grants, http, None, memory);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     let asking = clocked(&meter, async {
         let kind = kind.instantiate_async(&mut store).await?;

@@ -46,12 +46,12 @@ impl Instance {
     /// back, and a thread that is blocked instead would hold up every neighbour. On a thread of its own an instance
     /// blocks nobody: 13 us for opening and reading a small file instead of 88 us through the runtime's blocking threads
     /// (2,000 files of 2 KB, read five times, warm; 2 cores, November 2026). It costs one thread for each instance with a
-    /// granted folder, for as long as it is resident. The future still belongs to the runtime: its timers, and what the
+    /// folder, for as long as it is resident. The future still belongs to the runtime: its timers, and what the
     /// host's side spawns, run there.
     pub(crate) fn begin(plan: Plan, shared: Arc<Shared>) -> Self {
         let (calls, receiver) = mpsc::unbounded_channel();
         let runtime = Handle::current();
-        let blocks = !plan.grants.current().folders.is_empty();
+        let blocks = plan.has_files();
         let life = live(plan, receiver, shared.clone());
         if blocks {
             let thread = std::thread::Builder::new().name("taskwright-guest".to_owned());

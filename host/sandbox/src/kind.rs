@@ -104,6 +104,7 @@ impl Kind {
         allowance: impl Into<Allowance>,
         grants: impl Into<LiveGrants>,
     ) -> Instance {
+        let wants = &self.described.description.wants;
         let allowance = allowance.into();
         let plan = Plan {
             engine: self.engine.clone(),
@@ -112,6 +113,7 @@ impl Kind {
             grants: grants.into(),
             http: self.http.clone(),
             asker: Arc::new(self.asker()),
+            wants_own_folder: wants.iter().any(|want| want.capability == "files" && want.name == "task"),
             room: self.room.clone(),
             memory: self.memory.share(allowance.owner.as_deref()),
             max_instances: self.max_instances,

@@ -1,6 +1,7 @@
 //! The life of one instance: its store is made, calls come in, something ends it, its store is dropped.
 //! Does not hand out anything: callers hold an `Instance`.
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,23 +121,49 @@ pub(crate) struct Plan {
     pub(crate) grants: LiveGrants,
     pub(crate) http: Arc<Client>,
     pub(crate) asker: Arc<Asker>,
+    /// Whether the kind wants the folder of its task's own.
+    pub(crate) wants_own_folder: bool,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) memory: MemoryShare,
     pub(crate) max_instances: u32,
+}
+
+impl Plan {
+    /// Whether the instance will have files.
+    pub(crate) fn has_files(&self) -> bool {
+        self.has_own_folder() || !self.grants.current().folders.is_empty()
+    }
+
+    fn has_own_folder(&self) -> bool {
+        self.wants_own_folder && self.grants.current().task_folder
+    }
+
+    /// Where the task's own folder lies, if the instance gets it.
+    fn own_folder(&self) -> Result<Option<PathBuf>, AttemptError> {
+        if !self.has_own_folder() {
+            return Ok(None);
+        }
+        let refused = |refusal| AttemptError::Internal(format!("the task gets no folder of its own: {refusal}"));
+        self.host.task_folder().map(Some).map_err(refused)
+    }
 }
 
 /// Runs an instance from its making to its end. The time for which this is polled is the guest's CPU time; everything
 /// that limits the instance waits beside it, because nothing inside would get a turn while the guest computes.
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(shared.clone());
-    let Plan { engine, kind, host, grants, http, asker, room, memory, max_instances } = plan;
+    let own_folder = plan.own_folder();
+    let Plan { engine, kind, host, grants, http, asker, room, memory, max_instances, .. } = plan;
     let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
     let stdio = Stdio::new(meter.clone());
     let http = Gateway::new(http, grants.clone(), meter.clone(), asker);
-    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, http, memory) {
+    let made = own_folder.and_then(|own| {
+        attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, http, own.as_deref(), memory)
+    });
+    let mut store = match made {
         Ok(store) => store,
         Err(error) => return shared.bury(error),
     };

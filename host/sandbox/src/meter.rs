@@ -260,6 +260,21 @@ impl Meter {
         take(&self.children, 1)
     }
 
+    /// A child that was counted was not begun.
+    pub(crate) fn no_child(&self) {
+        self.children.give_back(1);
+    }
+
+    /// Whether this much may lie in the task's own folder; notes it if so.
+    pub(crate) fn files_may_be(&self, bytes: u64) -> bool {
+        if bytes > self.budget.file_bytes {
+            refused(Dimension::FileBytes);
+            return false;
+        }
+        self.files_are(bytes);
+        true
+    }
+
     /// Notes how much lies in the task's own folder now.
     pub(crate) fn files_are(&self, bytes: u64) {
         self.file_peak.fetch_max(bytes, Relaxed);

@@ -12,12 +12,15 @@ pub struct SpawnGrant {
     pub max_live: u32,
     /// How many one task may create in a minute.
     pub per_minute: u32,
+    /// Those of `kinds` whose children get what their own kind is granted, also what this kind is not: the operator trusts
+    /// that kind to use it for others.
+    pub delegates: Vec<String>,
 }
 
 impl SpawnGrant {
     /// Children of these kinds: three generations, ten live ones, sixty a minute.
     #[must_use]
     pub fn new(kinds: Vec<String>) -> Self {
-        Self { kinds, max_depth: 3, max_live: 10, per_minute: 60 }
+        Self { kinds, max_depth: 3, max_live: 10, per_minute: 60, delegates: Vec::new() }
     }
 }

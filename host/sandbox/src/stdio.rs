@@ -224,6 +224,10 @@ impl Pollable for Printer {
 impl WasiOutputStream for Printer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.stdio.meter.host_call().map_err(StreamError::Trap)?;
+        if bytes.len() > self.stdio.room() {
+            // What waits to be passed on would be as much as a guest likes.
+            return Err(StreamError::trap("more was printed at once than `check-write` allows"));
+        }
         self.stdio.print(self.stream, &bytes);
         Ok(())
     }

@@ -4,17 +4,18 @@
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
-use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::attempt::Attempt;
 use crate::bindings;
+use crate::clocks::HasClocks;
 use crate::contract::Contract;
+use crate::files::HasFiles;
+use crate::poll::HasPoll;
+use crate::random::HasRandom;
 
 /// The version of the contract that this host speaks.
 pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
@@ -22,7 +23,7 @@ pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
 pub(crate) const EXECUTOR: &str = "taskwright:task/executor";
 
 /// Interfaces of the contract that may be imported.
-const CONTRACT: [&str; 5] = ["types", "sink", "control", "clock", "http"];
+const CONTRACT: [&str; 6] = ["types", "sink", "control", "clock", "http", "spawner"];
 
 /// Interfaces of WASI 0.2 that may be imported. All of them are linked for every kind, because the runtimes of languages
 /// import them whether they use them or not; without a grant there is nothing behind them.
@@ -63,15 +64,15 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Attem
     let l = &mut linker;
     bindings::Kind::add_to_linker::<_, Contract>(l, |attempt| attempt)?;
     io::error::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
-    io::poll::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
+    io::poll::add_to_linker::<_, HasPoll>(l, Attempt::polls)?;
     io::streams::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
-    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Attempt::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Attempt::clocks)?;
-    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, Attempt::filesystem)?;
-    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, Attempt::filesystem)?;
-    random::random::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |attempt| attempt.ctx().ctx.random())?;
+    clocks::wall_clock::add_to_linker::<_, HasClocks>(l, Attempt::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, HasClocks>(l, Attempt::clocks)?;
+    filesystem::types::add_to_linker::<_, HasFiles>(l, Attempt::files)?;
+    filesystem::preopens::add_to_linker::<_, HasFiles>(l, Attempt::files)?;
+    random::random::add_to_linker::<_, HasRandom>(l, Attempt::random)?;
+    random::insecure::add_to_linker::<_, HasRandom>(l, Attempt::random)?;
+    random::insecure_seed::add_to_linker::<_, HasRandom>(l, Attempt::random)?;
     cli::exit::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::environment::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::stdin::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
@@ -138,7 +139,7 @@ mod tests {
         }
         for import in [
             "taskwright:task/sink@0.2.0",
-            "taskwright:task/spawner@0.1.0",
+            "taskwright:task/kettle@0.1.0",
             "wasi:io/streams@0.3.0",
             "wasi:sockets/tcp@0.2.0",
             "wasi:http/incoming-handler@0.2.0",

@@ -4,8 +4,8 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use taskwright_registry::{
-    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId,
-    TaskUpdate, Timestamp, Wake,
+    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage, NewTask, SessionId,
+    Task, TaskId, TaskUpdate, Timestamp, Wake,
 };
 use tokio::sync::broadcast;
 
@@ -105,6 +105,14 @@ pub trait Store: Send + Sync + 'static {
     /// `Conflict` if the id or key stands for a different creation (also of another session, about which it reveals
     /// nothing else), `NameTaken`, `Rejected`.
     async fn create(&self, new: NewTask) -> Result<Created, StoreError>;
+
+    /// Begins a child of a task for one of its instances, or finds the child that the same call has begun (L41). Fence, phase,
+    /// cancel and numbers are looked at in the transaction that creates the child.
+    ///
+    /// # Errors
+    /// `NotFound` for the parent; `Rejected` with `Superseded`, `Terminal`, `OutOfPhase`, `Canceling`, `TooManyChildren`, or for
+    /// the child's own content; `Conflict` if the call has begun a child of another kind or specification; `NameTaken`.
+    async fn create_child(&self, session: &SessionId, parent: &TaskId, new: NewChild) -> Result<Created, StoreError>;
 
     /// Reads one task. The cost does not grow with history.
     ///

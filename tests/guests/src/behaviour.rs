@@ -5,7 +5,7 @@ use crate::contract::exports::taskwright::task::executor;
 pub use crate::contract::taskwright::task::types::{
     Budget, Completion, Description, Failure, Message, Part, Reattach, Refusal, Retry, Step, Task, Want,
 };
-pub use crate::contract::taskwright::task::{clock, control, http, sink};
+pub use crate::contract::taskwright::task::{clock, control, http, sink, spawner};
 
 /// A guest.
 #[expect(async_fn_in_trait, reason = "a component has one thread")]

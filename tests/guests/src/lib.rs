@@ -17,6 +17,8 @@ pub mod attempts;
 #[cfg(target_arch = "wasm32")]
 pub mod behaviour;
 #[cfg(target_arch = "wasm32")]
+pub mod child_script;
+#[cfg(target_arch = "wasm32")]
 #[expect(missing_docs, clippy::pedantic, reason = "generated; the contract documents itself")]
 pub mod contract {
     wit_bindgen::generate!({

@@ -9,7 +9,7 @@ macro_rules! store_through {
         const _: () = {
             use serde_json::Value;
             use taskwright_runner::registry::{
-                CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId,
+                CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage, NewTask, SessionId,
                 Task, TaskId, TaskUpdate, Timestamp, Wake,
             };
             use taskwright_runner::store::{
@@ -19,6 +19,7 @@ macro_rules! store_through {
 
             $crate::store_through!(@verbs $type,
                 create(new: NewTask) -> Created;
+                create_child(session: &SessionId, parent: &TaskId, new: NewChild) -> Created;
                 get(session: &SessionId, id: &TaskId) -> Task;
                 list(session: &SessionId, query: &TaskQuery) -> TaskPage;
                 update(session: &SessionId, id: &TaskId, update: TaskUpdate) -> Task;

@@ -80,7 +80,7 @@ async fn an_import_that_nobody_gets_is_refused_by_name_and_reason() {
         ("wasi:sockets/tcp@0.2.0", "sockets"),
         ("wasi:http/incoming-handler@0.2.0", "serves nothing"),
         ("wasi:io/streams@0.3.0", "0.2"),
-        ("taskwright:task/spawner@0.1.0", "version 0.1.0"),
+        ("taskwright:task/kettle@0.1.0", "version 0.1.0"),
         ("acme:secret/store", "neither"),
     ] {
         let wasm = wat::parse_str(format!(

@@ -10,8 +10,11 @@ mod http_server;
 mod large_files;
 mod limits;
 mod loading;
+mod spawner;
 mod stored_code;
 mod support;
+mod task_folder;
+mod wasi;
 mod well_behaved;
 
 mod tested {
@@ -21,6 +24,9 @@ mod tested {
     pub(crate) use crate::http_hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;
+    pub(crate) use crate::spawner::*;
+    pub(crate) use crate::task_folder::*;
+    pub(crate) use crate::wasi::*;
     pub(crate) use crate::well_behaved::*;
 }
 

@@ -2,6 +2,7 @@
 //! Does not judge anything.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
@@ -9,8 +10,8 @@ use taskwright_registry::{
     Cancel, Direction, Links, Message, MessageId, NewTask, Part, Progress, Schema, TaskId, Timestamp, create,
 };
 use taskwright_sandbox::{
-    AttemptError, AttemptHost, Budget, Grants, Instance, Kind, LoadError, NewArtifact, OutputStream, Refusal, Sandbox,
-    SandboxConfig, Step, TaskContext,
+    AttemptError, AttemptHost, Budget, Grants, Instance, Kind, LiveGrants, LoadError, NewArtifact, OutputStream,
+    Refusal, Sandbox, SandboxConfig, Step, TaskContext,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
@@ -56,11 +57,13 @@ pub(crate) enum Report {
 pub(crate) struct Recorder {
     reports: mpsc::UnboundedSender<Report>,
     pub(crate) cancel: Mutex<Option<Cancel>>,
+    /// The task's own folder.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl Recorder {
     pub(crate) fn new(reports: mpsc::UnboundedSender<Report>) -> Self {
-        Self { reports, cancel: Mutex::new(None) }
+        Self { reports, cancel: Mutex::new(None), folder: None }
     }
 
     fn accept(&self, report: Report) -> Result<(), Refusal> {
@@ -110,6 +113,9 @@ impl AttemptHost for Recorder {
     fn now(&self) -> Timestamp {
         now()
     }
+    fn task_folder(&self) -> Result<PathBuf, Refusal> {
+        self.folder.clone().ok_or_else(|| Refusal::Other("files are in memory here".to_owned()))
+    }
 }
 
 /// An instance with what it reports.
@@ -146,9 +152,20 @@ impl Running {
 }
 
 pub(crate) async fn instantiate(wasm: &'static [u8], budget: Budget, grants: Grants) -> Running {
+    instantiate_in(wasm, budget, grants, None).await
+}
+
+/// With grants that may change, and a folder of the task's own.
+pub(crate) async fn instantiate_in(
+    wasm: &'static [u8],
+    budget: Budget,
+    grants: impl Into<LiveGrants>,
+    folder: Option<&Path>,
+) -> Running {
     let kind = kind(wasm).await;
     let (sender, reports) = mpsc::unbounded_channel();
-    let host = Arc::new(Recorder::new(sender));
+    let folder = folder.map(Path::to_owned);
+    let host = Arc::new(Recorder { folder, ..Recorder::new(sender) });
     Running { instance: kind.instantiate(host.clone(), budget, grants), host, reports }
 }
 

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use serde_json::Value;
 use taskwright_registry::{
-    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId,
-    TaskUpdate, Timestamp, Wake,
+    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage, NewTask, SessionId,
+    Task, TaskId, TaskUpdate, Timestamp, Wake,
 };
 use tokio::sync::broadcast;
 
@@ -99,6 +99,10 @@ impl Store for MemoryStore {
 
     async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
         self.transact(async |rows, now| verbs::create(rows, new, now).await)
+    }
+
+    async fn create_child(&self, session: &SessionId, parent: &TaskId, new: NewChild) -> Result<Created, StoreError> {
+        self.transact(async |rows, now| verbs::create_child(rows, session, parent, new, now).await)
     }
 
     async fn get(&self, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {

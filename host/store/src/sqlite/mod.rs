@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use serde_json::Value;
 use taskwright_registry::{
-    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewMessage, NewTask, SessionId, Task, TaskId,
-    TaskUpdate, Timestamp, Wake,
+    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage, NewTask, SessionId,
+    Task, TaskId, TaskUpdate, Timestamp, Wake,
 };
 use tokio::sync::broadcast;
 
@@ -156,6 +156,11 @@ impl Store for SqliteStore {
 
     async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
         self.write(move |rows, now| ready(verbs::create(rows, new, now))).await
+    }
+
+    async fn create_child(&self, session: &SessionId, parent: &TaskId, new: NewChild) -> Result<Created, StoreError> {
+        let (session, parent) = (session.clone(), parent.clone());
+        self.write(move |rows, now| ready(verbs::create_child(rows, &session, &parent, new, now))).await
     }
 
     async fn get(&self, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {

@@ -13,13 +13,13 @@ mod retain;
 
 pub(crate) use change::{request_cancel, update};
 pub(crate) use claim::{claim, held_by};
-pub(crate) use create::create;
+pub(crate) use create::{create, create_child};
 pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
 pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{acknowledge_wakes, checkpoint, events, get, list, next_due, result, wakes};
 pub(crate) use retain::{finished, forget, trim_log};
 
-use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, wake_text};
+use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, child_ended, wake_text};
 
 use crate::rows::{NewWake, Rows, Taken, Transaction};
 use crate::{Change, StoreError};
@@ -76,7 +76,24 @@ async fn write<T: Transaction>(
     if seen {
         rows.announce(announcement(&task));
     }
+    if before.state.is_live() && task.state.is_terminal() {
+        tell_parent(rows, &task, now).await?;
+    }
     Ok(task)
+}
+
+/// Lets the task whose instance has begun this one look at it, now that it is over (L42).
+async fn tell_parent<T: Transaction>(rows: &mut T, task: &Task, now: Timestamp) -> Result<(), StoreError> {
+    let parent = task.parent.task_id.as_ref().filter(|_| task.depth > 0);
+    let Some(parent) = parent.and_then(|parent| parent.parse::<TaskId>().ok()) else { return Ok(()) };
+    let Some(parent) = rows.find_task(&parent).await?.filter(|parent| parent.session_id == task.session_id) else {
+        return Ok(());
+    };
+    if let Some(Applied { task: after, changed: true, .. }) = child_ended(&parent, now) {
+        rows.put_task(&parent, &after).await?;
+        rows.announce(announcement(&after));
+    }
+    Ok(())
 }
 
 fn announcement(task: &Task) -> Change {

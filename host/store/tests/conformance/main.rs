@@ -39,6 +39,7 @@ macro_rules! for_every_store_and_state {
 
 mod attempts;
 mod cancel;
+mod children;
 mod claim;
 mod concurrency;
 mod content;

@@ -5,6 +5,7 @@ mod admission;
 mod bench_of_one;
 mod budget;
 mod cancel;
+mod children;
 mod drain;
 mod explorer;
 mod fence;
@@ -15,6 +16,7 @@ mod recovery;
 mod refusal;
 mod retry;
 mod run;
+mod task_folder;
 mod user;
 mod wake;
 

@@ -1,0 +1,65 @@
+//! The entries of a folder, read a few at a time.
+//! Does not look at what they are where the folder says so itself.
+//!
+//! `wasmtime-wasi` reads a whole folder with the metadata of each entry when it is opened, however large it is.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType, statat};
+use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
+
+use super::Folder;
+
+/// A folder that is being listed.
+pub(super) struct Listing {
+    folder: Arc<Folder>,
+    dir: Arc<File>,
+    entries: Dir,
+}
+
+impl Listing {
+    pub(super) fn new(folder: Arc<Folder>, dir: Arc<File>) -> Result<Self, ErrorCode> {
+        let entries = Dir::read_from(&*dir).map_err(std::io::Error::from)?;
+        Ok(Self { folder, dir, entries })
+    }
+
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<DirectoryEntry>, ErrorCode> {
+        while let Some(entry) = self.entries.read() {
+            let entry = entry.map_err(std::io::Error::from)?;
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            let file_type = match entry.file_type() {
+                // Not every file system says it here.
+                FileType::Unknown => match statat(&*self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                    Err(rustix::io::Errno::NOENT) => continue,
+                    Err(error) => return Err(std::io::Error::from(error).into()),
+                },
+                known => known,
+            };
+            let name = name.to_str().map_err(|_| ErrorCode::IllegalByteSequence)?.to_owned();
+            return Ok(Some(DirectoryEntry { type_: descriptor_type(file_type), name }));
+        }
+        Ok(None)
+    }
+}
+
+fn descriptor_type(file_type: FileType) -> DescriptorType {
+    match file_type {
+        FileType::RegularFile => DescriptorType::RegularFile,
+        FileType::Directory => DescriptorType::Directory,
+        FileType::Symlink => DescriptorType::SymbolicLink,
+        FileType::Fifo => DescriptorType::Fifo,
+        FileType::Socket => DescriptorType::Socket,
+        FileType::CharacterDevice => DescriptorType::CharacterDevice,
+        FileType::BlockDevice => DescriptorType::BlockDevice,
+        FileType::Unknown => DescriptorType::Unknown,
+    }
+}

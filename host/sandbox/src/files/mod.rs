@@ -1,0 +1,187 @@
+//! Files as a guest sees them: the folders of its grants and the one of its task, behind counting, quota and revocation.
+//! Does not resolve paths: `wasmtime-wasi` does, beneath the folder's handle and never out of it.
+
+mod descriptor;
+mod directory;
+mod folder;
+mod path;
+mod quota;
+mod stream;
+mod walk;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Resource};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
+use wasmtime_wasi::p2::{FsError, FsResult};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+use crate::meter::Meter;
+use crate::{Access, AttemptError, LiveGrants};
+use folder::Folder;
+use quota::{OpenFile, Quota};
+
+/// Where a guest finds the folder of its task's own.
+const OWN_FOLDER: &str = "/task";
+
+/// Why a read or write within a stream was refused. `filesystem-error-code` tells a guest which it was.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("the folder is not granted any more, or not for this")]
+    Access,
+    #[error("the budget's `file_bytes` does not allow more in the task's own folder")]
+    Quota,
+}
+
+impl Refused {
+    fn code(self) -> ErrorCode {
+        match self {
+            Self::Access => ErrorCode::Access,
+            Self::Quota => ErrorCode::Quota,
+        }
+    }
+}
+
+impl From<Refused> for FsError {
+    fn from(refused: Refused) -> Self {
+        refused.code().into()
+    }
+}
+
+/// What is known of a descriptor that a guest holds.
+#[derive(Clone)]
+struct Held {
+    folder: Arc<Folder>,
+    /// How many folders deep it lies below its preopened one, at most.
+    depth: usize,
+    /// For a file in the task's own folder.
+    open: Option<Arc<OpenFile>>,
+    /// Whether it is a directory.
+    dir: bool,
+}
+
+/// The files of one instance.
+pub(crate) struct Files {
+    meter: Arc<Meter>,
+    /// In the order of the preopened directories.
+    folders: Vec<Arc<Folder>>,
+    held: HashMap<u32, Held>,
+}
+
+impl Files {
+    /// Opens the folders that are granted now, and the task's own, whose content is counted.
+    ///
+    /// # Errors
+    /// `Internal`, with the folder that cannot be used.
+    pub(crate) fn open(
+        builder: &mut WasiCtxBuilder,
+        grants: &LiveGrants,
+        own: Option<&Path>,
+        meter: Arc<Meter>,
+    ) -> Result<Self, AttemptError> {
+        let current = grants.current();
+        // See `Instance::begin`: an instance with folders has a thread of its own to block.
+        builder.allow_blocking_current_thread(own.is_some() || !current.folders.is_empty());
+        let mut folders = Vec::new();
+        for grant in &current.folders {
+            let opened = builder.preopened_dir(&grant.host_path, format!("/{}", grant.name), perms(grant.access));
+            opened.map_err(|error| {
+                let path = grant.host_path.display();
+                AttemptError::Internal(format!(
+                    "the folder `{path}`, granted as `{}`, cannot be opened: {error}",
+                    grant.name
+                ))
+            })?;
+            folders.push(Folder::granted(grant.clone(), grants.clone()));
+        }
+        if let Some(path) = own {
+            if current.folders.iter().any(|grant| format!("/{}", grant.name) == OWN_FOLDER) {
+                let problem = "a folder is granted as `task`, and so is the task's own; grant it by another name";
+                return Err(AttemptError::Internal(problem.to_owned()));
+            }
+            let unusable = |error: &dyn std::fmt::Display| {
+                AttemptError::Internal(format!("the task's own folder `{}` cannot be used: {error}", path.display()))
+            };
+            let quota = Quota::of(path, meter.clone()).map_err(|error| unusable(&error))?;
+            builder.preopened_dir(path, OWN_FOLDER, FsPerms::ReadWrite).map_err(|error| unusable(&error))?;
+            folders.push(Folder::own(quota, grants.clone()));
+        }
+        Ok(Self { meter, folders, held: HashMap::new() })
+    }
+}
+
+fn perms(access: Access) -> FsPerms {
+    match access {
+        Access::Read => FsPerms::ReadOnly,
+        Access::Write => FsPerms::ReadWrite,
+    }
+}
+
+/// Names the store's data to the generated bindings.
+pub(crate) struct HasFiles;
+
+impl HasData for HasFiles {
+    type Data<'a> = FilesView<'a>;
+}
+
+/// The files of one instance, with what `wasmtime-wasi` keeps of them.
+pub(crate) struct FilesView<'a> {
+    pub(crate) files: &'a mut Files,
+    pub(crate) wasi: WasiFilesystemCtxView<'a>,
+}
+
+impl FilesView<'_> {
+    /// Counts a call.
+    fn count(&self) -> FsResult<()> {
+        self.files.meter.look().map_err(FsError::trap)
+    }
+
+    /// Counts a call on a descriptor, and checks that its folder is still granted.
+    fn enter(&self, fd: &Resource<Descriptor>) -> FsResult<Held> {
+        self.count()?;
+        let Some(held) = self.files.held.get(&fd.rep()) else {
+            return Err(FsError::trap(wasmtime::Error::msg("unknown descriptor")));
+        };
+        held.folder.may_read()?;
+        Ok(held.clone())
+    }
+
+    /// As `enter`, for a call that changes something.
+    fn enter_to_write(&self, fd: &Resource<Descriptor>) -> FsResult<Held> {
+        let held = self.enter(fd)?;
+        held.folder.may_write()?;
+        Ok(held)
+    }
+
+    fn hold(&mut self, fd: &Resource<Descriptor>, held: Held) {
+        self.files.held.insert(fd.rep(), held);
+    }
+}
+
+impl preopens::Host for FilesView<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        self.files.meter.look()?;
+        let directories = preopens::Host::get_directories(&mut self.wasi)?;
+        for ((fd, _), folder) in directories.iter().zip(self.files.folders.clone()) {
+            self.hold(fd, Held { folder, depth: 0, open: None, dir: true });
+        }
+        Ok(directories)
+    }
+}
+
+impl types::Host for FilesView<'_> {
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        error.downcast()
+    }
+
+    fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        if let Some(refused) = self.wasi.table.get(&error)?.downcast_ref::<Refused>() {
+            return Ok(Some(refused.code()));
+        }
+        types::Host::filesystem_error_code(&mut self.wasi, error)
+    }
+}
