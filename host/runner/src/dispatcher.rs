@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::execution::execute;
 use crate::runner::Inner;
+use crate::signal::Listener;
 
 /// A look at the store even if nothing was heard, in case something was missed.
 const SAFETY_POLL: Duration = Duration::from_secs(5);
@@ -23,16 +24,18 @@ const BATCH: usize = 64;
 /// Runs until the runner drains. What it waits for is given up then, but never a claim that is on its way: what it brings would
 /// belong to a host that knows nothing of it.
 pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
+    let mut grown = inner.catalog.grown.listen();
     loop {
         let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
-        let request = ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len() };
+        grown.catch_up();
+        let request = ClaimRequest { host, kinds: inner.catalog.offers(), only: only.clone(), limit: permits.len() };
         match inner.store.claim(&request).await {
             Ok(claimed) => {
                 let full = claimed.len() == request.limit;
                 for (claimed, permit) in claimed.into_iter().zip(permits) {
                     spawn(&inner, claimed, permit);
                 }
-                if !full && unless_drained(&inner, wait_for_work(&inner, &request)).await.is_none() {
+                if !full && unless_drained(&inner, wait_for_work(&inner, &request, &mut grown)).await.is_none() {
                     return;
                 }
             }
@@ -73,8 +76,8 @@ async fn ready(inner: &Inner) -> (HostRef, Vec<OwnedSemaphorePermit>) {
     (host, permits)
 }
 
-/// Sleeps until the next task is due, or something was heard that is due earlier.
-async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
+/// Sleeps until the next task is due, or something was heard that is due earlier, or there is a kind that was not there.
+async fn wait_for_work(inner: &Inner, request: &ClaimRequest, grown: &mut Listener<()>) {
     let due = match inner.store.next_due(&request.kinds).await {
         Ok(due) => due,
         Err(error) => {
@@ -93,6 +96,7 @@ async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(deadline) => return,
+            () = grown.changed() => return,
             at = inner.hub.due.next() => {
                 let wait = until(at);
                 if wait.is_zero() {

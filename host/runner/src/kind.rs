@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use taskwright_registry::{Budget, Description, Schema, SchemaViolation, Task, Timestamp};
-use taskwright_sandbox::{Allowance, AttemptHost, LiveGrants, LoadError, check_description};
+use taskwright_sandbox::{Allowance, AttemptHost, Grants, LiveGrants, LoadError, check_description};
 
 use crate::instance::Instance;
 use crate::native_instance::NativeInstance;
@@ -20,8 +20,16 @@ pub(crate) struct Kind {
 
 #[derive(Clone)]
 enum Code {
-    Component { kind: Arc<taskwright_sandbox::Kind>, budget: Box<Budget>, grants: LiveGrants },
-    Native { kind: Arc<dyn NativeKind>, schema: Schema },
+    Component {
+        kind: Arc<taskwright_sandbox::Kind>,
+        settings: Box<KindSettings>,
+        budget: Box<Budget>,
+        grants: LiveGrants,
+    },
+    Native {
+        kind: Arc<dyn NativeKind>,
+        schema: Schema,
+    },
 }
 
 impl Kind {
@@ -29,7 +37,25 @@ impl Kind {
     pub(crate) fn component(kind: Arc<taskwright_sandbox::Kind>, settings: KindSettings) -> Self {
         let description = Arc::new(kind.description().clone());
         let budget = Box::new(kind.default_budget().replaced_by(&settings.budget));
-        Self { description, code: Code::Component { kind, budget, grants: settings.grants.into() } }
+        let grants = wanted(&description, &settings.grants).into();
+        Self { description, code: Code::Component { kind, settings: Box::new(settings), budget, grants } }
+    }
+
+    /// Changes what the operator allows it. Grants hold for instances that exist from their next call on, the budget for
+    /// later ones.
+    pub(crate) fn change_settings(&mut self, change: impl Fn(&mut KindSettings)) {
+        if let Code::Component { kind, settings, budget, grants } = &mut self.code {
+            change(settings);
+            **budget = kind.default_budget().replaced_by(&settings.budget);
+            grants.replace(wanted(&self.description, &settings.grants));
+        }
+    }
+
+    /// Takes over what the operator allows the same code now.
+    pub(crate) fn take_settings(&mut self, newer: &Self) {
+        if let Code::Component { settings: newer, .. } = &newer.code {
+            self.change_settings(|settings| settings.clone_from(newer));
+        }
     }
 
     /// Code of this process. What it says of itself has to keep the same rules as what a component says.
@@ -48,6 +74,22 @@ impl Kind {
         match &self.code {
             Code::Component { kind, .. } => kind.digest().to_owned(),
             Code::Native { .. } => format!("native code, version {}", self.description.version),
+        }
+    }
+
+    /// The digest of a component; `None` for native code.
+    pub(crate) fn digest(&self) -> Option<&str> {
+        match &self.code {
+            Code::Component { kind, .. } => Some(kind.digest()),
+            Code::Native { .. } => None,
+        }
+    }
+
+    /// What the operator and the kind allow an attempt; `None` for code of this process.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        match &self.code {
+            Code::Component { budget, .. } => Some(**budget),
+            Code::Native { .. } => None,
         }
     }
 
@@ -79,7 +121,7 @@ impl Kind {
     /// Makes an instance for one claim. Whether that worked, the first call says. Needs a tokio runtime.
     pub(crate) fn instantiate(&self, host: Arc<dyn AttemptHost>, task: &Task, now: Timestamp) -> Arc<dyn Instance> {
         match &self.code {
-            Code::Component { kind, budget, grants } => {
+            Code::Component { kind, budget, grants, .. } => {
                 let budget = budget.narrowed_by(&task.budget);
                 let allowance = Allowance { budget, used: task.attempt_usage(&budget, now) };
                 Arc::new(kind.instantiate(host, allowance, grants.clone()))
@@ -87,4 +129,18 @@ impl Kind {
             Code::Native { kind, .. } => Arc::new(NativeInstance::begin(kind.clone(), host)),
         }
     }
+}
+
+/// What a kind gets: what the operator allows, as far as the kind wants it. A folder of the task's own needs no wish: there is
+/// nothing in it but what the task puts there.
+fn wanted(description: &Description, allowed: &Grants) -> Grants {
+    let wants = |capability: &str, name: Option<&str>| {
+        let mut wants = description.wants.iter().filter(|want| want.capability == capability);
+        wants.any(|want| name.is_none_or(|name| want.name == name))
+    };
+    let mut granted = allowed.clone();
+    granted.folders.retain(|folder| wants("files", Some(&folder.name)));
+    granted.http.retain(|http| wants("http", Some(&http.name)));
+    granted.spawner = granted.spawner.filter(|_| wants("spawner", None));
+    granted
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Backoff, CancelPolicy, ClosePolicy, Lineage, NewTask, Recovery, Task, TaskId, Timestamp, Visibility, WakePolicy,
+    Backoff, Budget, CancelPolicy, ClosePolicy, Lineage, NewTask, Recovery, Task, TaskId, Timestamp, Visibility,
+    WakePolicy,
 };
 use taskwright_store::Created;
 
@@ -114,6 +115,12 @@ impl<'a> TaskRequest<'a> {
     /// longer has failed with `timeout` and is tried again if there are attempts left.
     pub fn attempt_timeout(mut self, time: Duration) -> Self {
         self.new.attempt_timeout_ms = Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// What an attempt may use at most. It narrows what the operator and the kind allow and never widens it.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.new.budget = budget;
         self
     }
 

@@ -9,7 +9,7 @@ use taskwright_registry::{
     WakeCause,
 };
 
-use crate::{Change, FinishedPlace, LeaseTime, Order, StoreError, TaskFilter};
+use crate::{Change, CodeInUse, FinishedPlace, KindOffer, LeaseTime, Order, StoreError, TaskFilter};
 
 /// Whether an instance has taken a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,10 +99,12 @@ pub(crate) trait Rows {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>, StoreError>;
-    /// Tasks of these kinds with `due_at` up to `now`, the longest due first.
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError>;
-    /// The smallest `due_at` of these kinds.
-    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError>;
+    /// Tasks of these kinds, with code that is offered, with `due_at` up to `now`, the longest due first.
+    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError>;
+    /// The smallest `due_at` of these kinds with code that is offered.
+    async fn next_due(&mut self, kinds: &[KindOffer]) -> Result<Option<Timestamp>, StoreError>;
+    /// How many live tasks there are by kind and code, in that order.
+    async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError>;
     /// The resident tasks of a host, by creation.
     async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError>;
     /// How many resident tasks a host has.

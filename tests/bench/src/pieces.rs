@@ -38,7 +38,7 @@ async fn writes(store: Arc<SqliteStore>, host: HostRef, reports: bool) -> Result
     let session: taskwright_registry::SessionId = "bench".parse()?;
     let new = NewTask::new(TaskId::new(store.now(), rand::random()), session.clone(), "walkthrough", spec());
     let id = store.create(new).await?.task.id;
-    let request = ClaimRequest { host, kinds: vec!["walkthrough".to_owned()], only: Some(id.clone()), limit: 1 };
+    let request = ClaimRequest { host, kinds: vec!["walkthrough".into()], only: Some(id.clone()), limit: 1 };
     let task = store.claim(&request).await?.pop().context("nothing was claimed")?.task;
     let update = || TaskUpdate { fence: Some(task.fence()), ..TaskUpdate::default() };
     if reports {

@@ -39,7 +39,7 @@ impl Store64 {
             let spec = json!({"pattern": "async fn", "path": ".", "max_matches": 1_000});
             let new = NewTask::new(TaskId::new(store.now(), random), session, "search-files", spec);
             let only = Some(store.create(new).await?.task.id);
-            let request = ClaimRequest { host: host.clone(), kinds: vec!["search-files".to_owned()], only, limit: 1 };
+            let request = ClaimRequest { host: host.clone(), kinds: vec!["search-files".into()], only, limit: 1 };
             tasks.extend(store.claim(&request).await?.into_iter().map(|claim| claim.task));
         }
         Ok(Self { store, tasks })

@@ -6,14 +6,17 @@ use std::ops::Bound;
 
 use taskwright_registry::{HostRef, Phase, SessionId, Task, TaskId, Timestamp};
 
-use crate::FinishedPlace;
+use crate::{CodeInUse, FinishedPlace, KindOffer};
 
 /// The indexes.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     live_names: HashMap<(SessionId, String), TaskId>,
     keys: HashMap<(SessionId, String), TaskId>,
-    due: BTreeMap<String, BTreeSet<(Timestamp, u64, TaskId)>>,
+    /// By kind and code.
+    due: BTreeMap<(String, Option<String>), BTreeSet<(Timestamp, u64, TaskId)>>,
+    /// How many live tasks there are of a kind and a code.
+    code: BTreeMap<(String, Option<String>), u64>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
     finished: BTreeMap<FinishedPlace, TaskId>,
     /// By the parent, as its child names it.
@@ -26,8 +29,20 @@ impl Index {
         if let Some(name) = task.name.as_ref().filter(|_| task.state.is_live()) {
             self.live_names.remove(&(task.session_id.clone(), name.clone()));
         }
-        if let (Some(due_at), Some(due)) = (task.dispatch.due_at, self.due.get_mut(&task.kind)) {
+        let code = code(task);
+        if let (Some(due_at), Some(due)) = (task.dispatch.due_at, self.due.get_mut(&code)) {
             due.remove(&(due_at, place, task.id.clone()));
+            if due.is_empty() {
+                self.due.remove(&code);
+            }
+        }
+        if task.state.is_live()
+            && let Some(tasks) = self.code.get_mut(&code)
+        {
+            *tasks -= 1;
+            if *tasks == 0 {
+                self.code.remove(&code);
+            }
         }
         if let Some(host) = holder(task)
             && let Some(held) = self.resident.get_mut(host)
@@ -68,7 +83,10 @@ impl Index {
             self.keys.insert((task.session_id.clone(), key.clone()), task.id.clone());
         }
         if let Some(due_at) = task.dispatch.due_at {
-            self.due.entry(task.kind.clone()).or_default().insert((due_at, place, task.id.clone()));
+            self.due.entry(code(task)).or_default().insert((due_at, place, task.id.clone()));
+        }
+        if task.state.is_live() {
+            *self.code.entry(code(task)).or_default() += 1;
         }
         if let Some(host) = holder(task) {
             self.resident.entry(host.clone()).or_default().insert((place, task.id.clone()));
@@ -89,19 +107,27 @@ impl Index {
         self.live_names.get(&(session.clone(), name.to_owned())).cloned()
     }
 
-    pub(super) fn due(&self, kinds: &[String], now: Timestamp, limit: usize) -> Vec<TaskId> {
-        let kinds: BTreeSet<&String> = kinds.iter().collect();
-        let mut due: Vec<_> = kinds
-            .into_iter()
-            .filter_map(|kind| self.due.get(kind))
+    pub(super) fn due(&self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Vec<TaskId> {
+        let mut due: Vec<_> = offered(kinds)
+            .iter()
+            .filter_map(|code| self.due.get(code))
             .flat_map(|due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit))
             .collect();
         due.sort();
         due.into_iter().take(limit).map(|(.., id)| id.clone()).collect()
     }
 
-    pub(super) fn next_due(&self, kinds: &[String]) -> Option<Timestamp> {
-        kinds.iter().filter_map(|kind| self.due.get(kind)?.first()).map(|(due_at, ..)| *due_at).min()
+    pub(super) fn code_in_use(&self) -> Vec<CodeInUse> {
+        let in_use = |((kind, code), tasks): (&(String, Option<String>), &u64)| CodeInUse {
+            kind: kind.clone(),
+            code: code.clone(),
+            tasks: *tasks,
+        };
+        self.code.iter().map(in_use).collect()
+    }
+
+    pub(super) fn next_due(&self, kinds: &[KindOffer]) -> Option<Timestamp> {
+        offered(kinds).iter().filter_map(|code| self.due.get(code)?.first()).map(|(due_at, ..)| *due_at).min()
     }
 
     pub(super) fn resident(&self, host: &HostRef) -> Vec<TaskId> {
@@ -137,4 +163,16 @@ impl Index {
 
 fn holder(task: &Task) -> Option<&HostRef> {
     task.dispatch.host.as_ref().filter(|_| task.dispatch.phase == Phase::Resident)
+}
+
+/// Where a task is found by its code.
+fn code(task: &Task) -> (String, Option<String>) {
+    (task.kind.clone(), task.dispatch.code.clone())
+}
+
+fn offered(kinds: &[KindOffer]) -> BTreeSet<(String, Option<String>)> {
+    let one = |offer: &KindOffer| -> Vec<_> {
+        offer.codes().map(|code| (offer.kind.clone(), code.map(str::to_owned))).collect()
+    };
+    kinds.iter().flat_map(one).collect()
 }

@@ -8,7 +8,7 @@ use taskwright_registry::{
 
 use super::tables::{SessionRow, Tables, TaskRow};
 use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Taken, Transaction};
-use crate::{Change, Claimed, FinishedPlace, Order, StoreError, TaskFilter};
+use crate::{Change, Claimed, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// The tables, for the length of one verb.
 pub(super) struct MemoryRows<'a> {
@@ -110,11 +110,15 @@ impl Rows for MemoryRows<'_> {
         })
     }
 
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
+    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
         Ok(self.records(self.tables.index.due(kinds, now, limit)))
     }
 
-    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
+    async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
+        Ok(self.tables.index.code_in_use())
+    }
+
+    async fn next_due(&mut self, kinds: &[KindOffer]) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.tables.index.next_due(kinds))
     }
 

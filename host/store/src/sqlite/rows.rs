@@ -12,7 +12,7 @@ use taskwright_registry::{
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, encode, millis, time};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
-use crate::{Change, FinishedPlace, Order, StoreError, TaskFilter};
+use crate::{Change, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
@@ -236,11 +236,15 @@ impl Rows for SqliteRows<'_> {
         self.all(&sql, given.as_slice(), record)
     }
 
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
-        let sql = "SELECT due_at, no FROM tasks WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at, no LIMIT ?3";
+    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let sql = "SELECT due_at, no FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at <= ?3
+                   ORDER BY due_at, no LIMIT ?4";
         let mut due: Vec<(i64, i64)> = Vec::new();
-        for kind in kinds {
-            due.extend(self.all(sql, params![kind, millis(now), limit], |row| Ok((row.get(0)?, row.get(1)?)))?);
+        for offer in kinds {
+            for code in offer.codes() {
+                let given = params![offer.kind, code, millis(now), limit];
+                due.extend(self.all(sql, given, |row| Ok((row.get(0)?, row.get(1)?)))?);
+            }
         }
         due.sort_unstable();
         due.dedup();
@@ -249,12 +253,20 @@ impl Rows for SqliteRows<'_> {
         due.into_iter().map(|(_, no)| self.one(sql, [no], record)).filter_map(Result::transpose).collect()
     }
 
-    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND due_at IS NOT NULL";
+    async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
+        let sql =
+            "SELECT kind, code, count(*) FROM tasks WHERE phase <> 'over' GROUP BY kind, code ORDER BY kind, code";
+        self.all(sql, [], |row| Ok(CodeInUse { kind: row.get(0)?, code: row.get(1)?, tasks: row.get(2)? }))
+    }
+
+    async fn next_due(&mut self, kinds: &[KindOffer]) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at IS NOT NULL";
         let mut next: Option<i64> = None;
-        for kind in kinds {
-            let due: Option<i64> = self.one(sql, [kind], |row| Ok(row.get(0)?))?.flatten();
-            next = next.into_iter().chain(due).min();
+        for offer in kinds {
+            for code in offer.codes() {
+                let due: Option<i64> = self.one(sql, params![offer.kind, code], |row| Ok(row.get(0)?))?.flatten();
+                next = next.into_iter().chain(due).min();
+            }
         }
         next.map(time).transpose()
     }

@@ -140,7 +140,7 @@ impl World {
     }
 
     pub(crate) fn request(&self, host: u8) -> ClaimRequest {
-        ClaimRequest { host: self.host(host), kinds: vec![KIND.to_owned()], only: None, limit: 100 }
+        ClaimRequest { host: self.host(host), kinds: vec![KIND.into()], only: None, limit: 100 }
     }
 
     pub(crate) async fn claim(&self, task: &Task) -> Claimed {

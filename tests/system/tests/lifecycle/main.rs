@@ -12,6 +12,7 @@ mod recovery;
 mod refusal;
 mod retry;
 mod run;
+mod upgrade;
 mod user;
 mod wake;
 
