@@ -101,6 +101,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
                 RunnerError::UnknownKind { .. }
                 | RunnerError::DuplicateKind { .. }
                 | RunnerError::Spec { .. }
+                | RunnerError::UnknownCode { .. }
                 | RunnerError::NothingAsked { .. } => Exit::Refused,
                 _ => Exit::Broken,
             };

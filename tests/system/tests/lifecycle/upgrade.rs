@@ -78,9 +78,4 @@ crate::over_each_store!(
 );
 
 // Not explored: where a claim fails after the kind was removed, nobody is left who has it.
-crate::cases!(
-    removal,
-    Sqlite,
-    Component,
-    a_kind_that_was_removed_takes_no_tasks_and_its_instances_go_on
-);
+crate::cases!(removal, Sqlite, Component, a_kind_that_was_removed_takes_no_tasks_and_its_instances_go_on);
