@@ -49,3 +49,4 @@ pub use refusal::Refusal;
 pub use sandbox::Sandbox;
 pub use spawn_grant::SpawnGrant;
 pub use taskwright_registry::Budget;
+pub use world::SERVED_CONTRACTS;

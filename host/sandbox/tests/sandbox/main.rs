@@ -5,6 +5,7 @@ mod files;
 mod hostile;
 mod limits;
 mod loading;
+mod recorded;
 mod stored_code;
 mod support;
 mod well_behaved;
@@ -14,6 +15,7 @@ mod tested {
     pub(crate) use crate::hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;
+    pub(crate) use crate::recorded::*;
     pub(crate) use crate::well_behaved::*;
 }
 
