@@ -144,3 +144,50 @@ fn wanted(description: &Description, allowed: &Grants) -> Grants {
     granted.spawner = granted.spawner.filter(|_| wants("spawner", None));
     granted
 }
+
+#[cfg(test)]
+mod tests {
+    use taskwright_registry::{Reattach, Want};
+    use taskwright_sandbox::{FolderGrant, HttpGrant, SpawnGrant};
+
+    use super::*;
+
+    fn description(wants: &[(&str, &str)]) -> Description {
+        let want = |(capability, name): &(&str, &str)| Want {
+            capability: (*capability).to_owned(),
+            name: (*name).to_owned(),
+            reason: String::new(),
+            required: false,
+        };
+        Description {
+            kind: "k".to_owned(),
+            version: "1.0.0".to_owned(),
+            summary: String::new(),
+            spec_schema: Value::Null,
+            reattach: Reattach::Never,
+            wants: wants.iter().map(want).collect(),
+        }
+    }
+
+    #[test]
+    fn a_kind_gets_what_the_operator_allows_and_it_wants() {
+        let http = |name: &str| HttpGrant {
+            name: name.to_owned(),
+            targets: Vec::new(),
+            methods: Vec::new(),
+            private: false,
+            secrets: Vec::new(),
+        };
+        let allowed = Grants {
+            folders: vec![FolderGrant::read("a", "/a"), FolderGrant::read("b", "/b")],
+            task_folder: true,
+            http: vec![http("a"), http("api")],
+            spawner: Some(SpawnGrant::new(Vec::new())),
+        };
+        let got = wanted(&description(&[("files", "a"), ("http", "api"), ("http", "b")]), &allowed);
+        assert_eq!(got.folders, [FolderGrant::read("a", "/a")], "a folder `b` was not asked for");
+        assert_eq!((got.http, got.spawner, got.task_folder), (vec![http("api")], None, true));
+        let got = wanted(&description(&[("spawner", "children")]), &allowed);
+        assert!(got.folders.is_empty() && got.http.is_empty() && got.spawner.is_some());
+    }
+}

@@ -11,6 +11,10 @@ use tokio::time::Interval;
 /// works on every file system, which events of the operating system do not.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How long nothing may change before what is there is read, and how often that is waited for.
+const SETTLED: Duration = Duration::from_millis(100);
+const SETTLED_TRIES: u32 = 50;
+
 /// What can be told of a file without reading it.
 type Stamp = Option<(SystemTime, u64)>;
 
@@ -52,11 +56,20 @@ impl WatchedFiles {
                 self.ticks.tick().await;
                 false
             };
-            let now = look(&self.file, &self.folder);
-            if asked || now != self.seen {
-                self.seen = now;
-                return;
+            let mut now = look(&self.file, &self.folder);
+            if !asked && now == self.seen {
+                continue;
             }
+            // Who writes a file in place empties it first: what is half there would be taken for a word of the operator's.
+            for _ in 0..SETTLED_TRIES {
+                tokio::time::sleep(SETTLED).await;
+                let before = std::mem::replace(&mut now, look(&self.file, &self.folder));
+                if before == now {
+                    break;
+                }
+            }
+            self.seen = now;
+            return;
         }
     }
 }

@@ -149,7 +149,9 @@ impl KindConfig {
             grants.http.push(http.grant(kind, base)?);
         }
         grants.spawner = self.spawner.as_ref().map(SpawnerConfig::grant);
-        Ok(KindSettings { grants, budget: self.budget.0, ..KindSettings::default() })
+        let mut settings = KindSettings::default().budget(self.budget.0);
+        settings.grants = grants;
+        Ok(settings)
     }
 }
 

@@ -119,12 +119,14 @@ impl KindsFolder {
     /// Keeps a component for the tasks that will have begun with it. Says nothing of its being installed.
     pub(crate) fn keep(&self, digest: &str, wasm: &[u8], signature: Option<&str>) -> Result<()> {
         let path = self.component_path(digest);
+        self.make()?;
+        if let Some(signature) = signature
+            && signature_beside(&path)?.as_deref() != Some(signature)
+        {
+            write_whole(&path.with_extension(format!("wasm.{SIGNATURE}")), signature.as_bytes())?;
+        }
         if path.is_file() && digest_of(&read_file(&path)?) == digest {
             return Ok(());
-        }
-        self.make()?;
-        if let Some(signature) = signature {
-            write_whole(&path.with_extension(format!("wasm.{SIGNATURE}")), signature.as_bytes())?;
         }
         write_whole(&path, wasm)
     }
