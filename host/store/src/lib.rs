@@ -11,6 +11,7 @@ mod retention;
 mod rows;
 mod sqlite;
 mod store;
+mod turns;
 mod verbs;
 
 pub use clock::{Clock, LeaseClock, LeaseTime};
@@ -22,3 +23,4 @@ pub use offer::{CodeInUse, KindOffer};
 pub use retention::{FinishedPage, FinishedPlace};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
+pub use turns::Turns;

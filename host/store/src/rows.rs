@@ -9,6 +9,7 @@ use taskwright_registry::{
     WakeCause,
 };
 
+use crate::turns::DueTask;
 use crate::{Change, CodeInUse, FinishedPlace, KindOffer, LeaseTime, Order, StoreError, TaskFilter};
 
 /// Whether an instance has taken a message.
@@ -100,9 +101,27 @@ pub(crate) trait Rows {
         limit: usize,
     ) -> Result<Vec<Task>, StoreError>;
     /// Tasks of these kinds, with code that is offered, with `due_at` up to `now`, the longest due first.
-    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError>;
-    /// The smallest `due_at` of these kinds with code that is offered.
-    async fn next_due(&mut self, kinds: &[KindOffer]) -> Result<Option<Timestamp>, StoreError>;
+    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError>;
+    /// The same of one session alone, by its turn.
+    async fn due_in_turn(
+        &mut self,
+        turn: u64,
+        kinds: &[KindOffer],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, StoreError>;
+    /// The turn of a session, if it has one: a number that stays.
+    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError>;
+    /// The first turn behind `after`, or of all, in which a task that is offered waits for a time to come or past.
+    async fn next_turn(&mut self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError>;
+    /// The task of a place in order of creation.
+    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError>;
+    /// The smallest `due_at` of these kinds with code that is offered that is later than `after`.
+    async fn next_due(
+        &mut self,
+        kinds: &[KindOffer],
+        after: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, StoreError>;
     /// How many live tasks there are by kind and code, in that order.
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError>;
     /// The resident tasks of a host, by creation.

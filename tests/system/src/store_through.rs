@@ -42,7 +42,7 @@ macro_rules! store_through {
                 forget(session: &SessionId, id: &TaskId, before: Timestamp) -> bool;
                 trim_log(before: Timestamp, limit: usize) -> usize;
                 code_in_use() -> Vec<CodeInUse>;
-                next_due(kinds: &[KindOffer]) -> Option<Timestamp>;
+                next_due(kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp>;
                 events(session: &SessionId, after: u64, limit: usize) -> EventPage;
                 wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
                 acknowledge_wakes(session: &SessionId, ids: &[u64]) -> usize;

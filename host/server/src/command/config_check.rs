@@ -17,7 +17,6 @@ pub(crate) async fn check(context: &Context) -> Result<Exit> {
             problems.push(format!("{error:#}"));
         }
     }
-    notes.extend(config.file.host.not_enforced().map(str::to_owned));
     let sandbox = context.home.sandbox(config)?;
     let mut known = Vec::new();
     for found in kind_source::known(&context.home.kinds(), &config.trust())? {

@@ -44,9 +44,6 @@ pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     let mut served =
         Served::new(context.home.clone(), context.out, runner.clone(), store, args.kind_files.clone(), grants);
     served.apply(&config).await?;
-    if let Some(line) = config.file.host.not_enforced() {
-        context.out.notice(line);
-    }
     let names = served.names();
     if names.is_empty() {
         return Err(refused("there is no kind that can be served; see the lines above"));

@@ -15,6 +15,8 @@ use crate::duration;
 pub(crate) struct HostConfig {
     /// Tasks at work at one time.
     pub(crate) slots: Option<NonZeroUsize>,
+    /// How many of them one session may have.
+    pub(crate) session_slots: Option<NonZeroUsize>,
     /// How long a silent process keeps its tasks.
     pub(crate) lease: Option<Lease>,
     /// How long tasks are kept after their end.
@@ -62,12 +64,11 @@ impl HostConfig {
         if let Some(instances) = self.max_instances {
             config.sandbox.max_instances = instances.get();
         }
-        // `max_guest_memory` goes here as soon as the sandbox has a bound over all instances; until then `not_enforced`
-        // says so wherever the configuration is checked or served.
-    }
-
-    /// What is written down and does not hold yet.
-    pub(crate) fn not_enforced(&self) -> Option<&'static str> {
-        self.max_guest_memory.map(|_| "host.max_guest_memory is read but not enforced in this version")
+        if let Some(Size(bytes)) = self.max_guest_memory {
+            config.sandbox.guest_memory_bytes = bytes;
+        }
+        if self.session_slots.is_some() {
+            config.session_slots = self.session_slots.map(NonZeroUsize::get);
+        }
     }
 }

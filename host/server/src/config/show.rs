@@ -9,7 +9,6 @@ use taskwright_registry::{Budget, Dimension, Unit};
 use taskwright_sandbox::SpawnGrant;
 
 use super::Config;
-use super::host::HostConfig;
 use super::kind::{AccessConfig, KindConfig, SpawnerConfig};
 use super::secret::SecretSource;
 
@@ -37,6 +36,8 @@ enum Figure {
 #[derive(Debug, Serialize)]
 struct Host {
     slots: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_slots: Option<usize>,
     lease: String,
     keep: String,
     drain_grace: String,
@@ -44,8 +45,7 @@ struct Host {
     progress_interval: String,
     output_log: Figure,
     max_instances: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_guest_memory: Option<Figure>,
+    max_guest_memory: Figure,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,9 +106,9 @@ pub(crate) fn effective(config: &Config) -> Effective {
 
 fn host(config: &Config) -> Host {
     let runner = config.runner();
-    let HostConfig { max_guest_memory, .. } = config.file.host;
     Host {
         slots: runner.slots,
+        session_slots: runner.session_slots,
         lease: time(runner.lease.millis()),
         keep: runner.retention.map_or_else(|| "forever".to_owned(), span),
         drain_grace: span(runner.drain_grace),
@@ -116,7 +116,7 @@ fn host(config: &Config) -> Host {
         progress_interval: span(runner.progress_interval),
         output_log: size(runner.output_log_bytes),
         max_instances: runner.sandbox.max_instances,
-        max_guest_memory: max_guest_memory.map(|memory| size(memory.0)),
+        max_guest_memory: size(runner.sandbox.guest_memory_bytes),
     }
 }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use taskwright_registry::{HostId, Part, State, Task};
+use taskwright_registry::{HostId, HostRef, LeaseLength, Part, State, Task};
+use taskwright_store::{SqliteOptions, SqliteStore, Store};
 
 use crate::place::{Place, Running, signal};
 use crate::user::User;
@@ -35,6 +36,23 @@ async fn holder(user: &User, task: &Task) -> HostId {
     task.dispatch.host.expect("a holder").id
 }
 
+/// Stops a process at a moment at which it does not hold the file's write lock: a lock of SQLite's is the operating system's,
+/// which takes it from the dead and not from those who stand still.
+#[cfg(unix)]
+async fn freeze(place: &Place, process: &Running) {
+    let options = SqliteOptions { busy_timeout: Duration::from_millis(100), ..SqliteOptions::default() };
+    let probe = SqliteStore::open(place.path().join(".taskwright/registry.db"), options).expect("a store");
+    let nobody = HostRef { id: HostId::new(probe.now(), [7; 10]), epoch: 1 };
+    for _ in 0..100 {
+        signal(process, "STOP");
+        if probe.open_lease(&nobody, LeaseLength::default()).await.is_ok() {
+            return probe.close_lease(&nobody).await.expect("the lock is free");
+        }
+        signal(process, "CONT");
+    }
+    panic!("it always holds the lock");
+}
+
 // L5, L36, L37
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,7 +73,7 @@ async fn a_process_that_stood_still_beyond_its_lease_changes_nothing_any_more() 
     for task in &tasks {
         holder(&user, task).await;
     }
-    signal(&zombie, "STOP");
+    freeze(&place, &zombie).await;
     let heir = serve(&place);
     for task in &tasks {
         // Not what was over before: a fast machine may have got there.

@@ -8,15 +8,23 @@ use taskwright_registry::{HostRef, Phase, SessionId, Task, TaskId, Timestamp};
 
 use crate::{CodeInUse, FinishedPlace, KindOffer};
 
+/// A kind and the code that its task goes on with.
+type Code = (String, Option<String>);
+
 /// The indexes.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     live_names: HashMap<(SessionId, String), TaskId>,
     keys: HashMap<(SessionId, String), TaskId>,
-    /// By kind and code.
-    due: BTreeMap<(String, Option<String>), BTreeSet<(Timestamp, u64, TaskId)>>,
+    due: BTreeMap<Code, BTreeSet<(Timestamp, u64, TaskId)>>,
+    /// The same by the turns of their sessions.
+    due_by_turn: BTreeMap<Code, BTreeMap<u64, BTreeSet<(Timestamp, u64, TaskId)>>>,
+    /// What is due, by place in order of creation.
+    due_places: HashMap<u64, TaskId>,
+    /// The turn of each session that has had a task, in order of their first ones.
+    turns: HashMap<SessionId, u64>,
     /// How many live tasks there are of a kind and a code.
-    code: BTreeMap<(String, Option<String>), u64>,
+    code: BTreeMap<Code, u64>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
     finished: BTreeMap<FinishedPlace, TaskId>,
     /// By the parent, as its child names it.
@@ -31,9 +39,23 @@ impl Index {
         }
         let code = code(task);
         if let (Some(due_at), Some(due)) = (task.dispatch.due_at, self.due.get_mut(&code)) {
-            due.remove(&(due_at, place, task.id.clone()));
+            let entry = (due_at, place, task.id.clone());
+            due.remove(&entry);
             if due.is_empty() {
                 self.due.remove(&code);
+            }
+            self.due_places.remove(&place);
+            let turn = self.turn(&task.session_id);
+            if let Some(turns) = self.due_by_turn.get_mut(&code)
+                && let Some(due) = turns.get_mut(&turn)
+            {
+                due.remove(&entry);
+                if due.is_empty() {
+                    turns.remove(&turn);
+                }
+                if turns.is_empty() {
+                    self.due_by_turn.remove(&code);
+                }
             }
         }
         if task.state.is_live()
@@ -83,7 +105,11 @@ impl Index {
             self.keys.insert((task.session_id.clone(), key.clone()), task.id.clone());
         }
         if let Some(due_at) = task.dispatch.due_at {
-            self.due.entry(code(task)).or_default().insert((due_at, place, task.id.clone()));
+            let entry = (due_at, place, task.id.clone());
+            self.due_places.insert(place, task.id.clone());
+            self.due.entry(code(task)).or_default().insert(entry.clone());
+            let turn = self.turn(&task.session_id);
+            self.due_by_turn.entry(code(task)).or_default().entry(turn).or_default().insert(entry);
         }
         if task.state.is_live() {
             *self.code.entry(code(task)).or_default() += 1;
@@ -99,6 +125,23 @@ impl Index {
         }
     }
 
+    fn turn(&mut self, session: &SessionId) -> u64 {
+        if let Some(turn) = self.turns.get(session) {
+            return *turn;
+        }
+        let turn = self.turns.len() as u64;
+        self.turns.insert(session.clone(), turn);
+        turn
+    }
+
+    pub(super) fn turn_of(&self, session: &SessionId) -> Option<u64> {
+        self.turns.get(session).copied()
+    }
+
+    pub(super) fn at_place(&self, place: u64) -> Option<&TaskId> {
+        self.due_places.get(&place)
+    }
+
     pub(super) fn by_key(&self, session: &SessionId, key: &str) -> Option<TaskId> {
         self.keys.get(&(session.clone(), key.to_owned())).cloned()
     }
@@ -107,27 +150,51 @@ impl Index {
         self.live_names.get(&(session.clone(), name.to_owned())).cloned()
     }
 
-    pub(super) fn due(&self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Vec<TaskId> {
+    pub(super) fn due(&self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Vec<(Timestamp, u64, TaskId)> {
         let mut due: Vec<_> = offered(kinds)
             .iter()
             .filter_map(|code| self.due.get(code))
             .flat_map(|due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit))
+            .cloned()
             .collect();
         due.sort();
-        due.into_iter().take(limit).map(|(.., id)| id.clone()).collect()
+        due.truncate(limit);
+        due
     }
 
     pub(super) fn code_in_use(&self) -> Vec<CodeInUse> {
-        let in_use = |((kind, code), tasks): (&(String, Option<String>), &u64)| CodeInUse {
-            kind: kind.clone(),
-            code: code.clone(),
-            tasks: *tasks,
-        };
+        let in_use =
+            |((kind, code), tasks): (&Code, &u64)| CodeInUse { kind: kind.clone(), code: code.clone(), tasks: *tasks };
         self.code.iter().map(in_use).collect()
     }
 
-    pub(super) fn next_due(&self, kinds: &[KindOffer]) -> Option<Timestamp> {
-        offered(kinds).iter().filter_map(|code| self.due.get(code)?.first()).map(|(due_at, ..)| *due_at).min()
+    /// Where a task of these kinds is due at some time, behind a turn.
+    pub(super) fn next_turn(&self, kinds: &[KindOffer], after: Option<u64>) -> Option<u64> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let of_code = |code: &Code| self.due_by_turn.get(code)?.range((from, Bound::Unbounded)).next();
+        offered(kinds).iter().filter_map(of_code).map(|(turn, _)| *turn).min()
+    }
+
+    pub(super) fn due_in_turn(
+        &self,
+        turn: u64,
+        kinds: &[KindOffer],
+        now: Timestamp,
+        limit: usize,
+    ) -> Vec<(Timestamp, u64, TaskId)> {
+        let of_code = |code: &Code| self.due_by_turn.get(code)?.get(&turn);
+        let in_time = |due: &&BTreeSet<(Timestamp, u64, TaskId)>| {
+            due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>()
+        };
+        offered(kinds).iter().filter_map(of_code).flat_map(|due| in_time(&due)).collect()
+    }
+
+    pub(super) fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp> {
+        let later = |due: &BTreeSet<(Timestamp, u64, TaskId)>| match after {
+            None => due.first().map(|(due_at, ..)| *due_at),
+            Some(after) => due.iter().map(|(due_at, ..)| *due_at).find(|due_at| *due_at > after),
+        };
+        offered(kinds).iter().filter_map(|code| later(self.due.get(code)?)).min()
     }
 
     pub(super) fn resident(&self, host: &HostRef) -> Vec<TaskId> {
@@ -166,11 +233,11 @@ fn holder(task: &Task) -> Option<&HostRef> {
 }
 
 /// Where a task is found by its code.
-fn code(task: &Task) -> (String, Option<String>) {
+fn code(task: &Task) -> Code {
     (task.kind.clone(), task.dispatch.code.clone())
 }
 
-fn offered(kinds: &[KindOffer]) -> BTreeSet<(String, Option<String>)> {
+fn offered(kinds: &[KindOffer]) -> BTreeSet<Code> {
     let one = |offer: &KindOffer| -> Vec<_> {
         offer.codes().map(|code| (offer.kind.clone(), code.map(str::to_owned))).collect()
     };

@@ -242,8 +242,8 @@ impl Store for MemoryStore {
         self.transact(async |rows, _| verbs::code_in_use(rows).await)
     }
 
-    async fn next_due(&self, kinds: &[KindOffer]) -> Result<Option<Timestamp>, StoreError> {
-        self.transact(async |rows, _| verbs::next_due(rows, kinds).await)
+    async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+        self.transact(async |rows, _| verbs::next_due(rows, kinds, after).await)
     }
 
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {

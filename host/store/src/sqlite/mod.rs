@@ -335,9 +335,9 @@ impl Store for SqliteStore {
         self.readers.read(move |rows| ready(verbs::code_in_use(rows))).await
     }
 
-    async fn next_due(&self, kinds: &[KindOffer]) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         let kinds = kinds.to_vec();
-        self.readers.read(move |rows| ready(verbs::next_due(rows, &kinds))).await
+        self.readers.read(move |rows| ready(verbs::next_due(rows, &kinds, after))).await
     }
 
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {

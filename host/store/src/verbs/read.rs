@@ -53,8 +53,12 @@ pub(crate) async fn code_in_use<R: Rows>(rows: &mut R) -> Result<Vec<CodeInUse>,
     rows.code_in_use().await
 }
 
-pub(crate) async fn next_due<R: Rows>(rows: &mut R, kinds: &[KindOffer]) -> Result<Option<Timestamp>, StoreError> {
-    rows.next_due(kinds).await
+pub(crate) async fn next_due<R: Rows>(
+    rows: &mut R,
+    kinds: &[KindOffer],
+    after: Option<Timestamp>,
+) -> Result<Option<Timestamp>, StoreError> {
+    rows.next_due(kinds, after).await
 }
 
 pub(crate) async fn events<R: Rows>(

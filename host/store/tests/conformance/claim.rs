@@ -35,15 +35,15 @@ async fn only_what_is_due_and_of_a_wanted_kind_is_claimed(world: World) {
     let later = world.store.create(later).await.unwrap().task;
     world.store.create(NewTask { kind: "other".to_owned(), ..world.new_task() }).await.unwrap();
     assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
-    assert_eq!(world.store.next_due(&[KIND.into()]).await, Ok(later.dispatch.due_at));
-    assert_eq!(world.store.next_due(&[KIND.into(), "other".into()]).await, Ok(Some(now)));
-    assert_eq!(world.store.next_due(&["unknown".into()]).await, Ok(None));
-    assert_eq!(world.store.next_due(&[]).await, Ok(None));
+    assert_eq!(world.store.next_due(&[KIND.into()], None).await, Ok(later.dispatch.due_at));
+    assert_eq!(world.store.next_due(&[KIND.into(), "other".into()], None).await, Ok(Some(now)));
+    assert_eq!(world.store.next_due(&["unknown".into()], None).await, Ok(None));
+    assert_eq!(world.store.next_due(&[], None).await, Ok(None));
     world.clock.advance(499);
     assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
     world.clock.advance(1);
     assert_eq!(world.store.claim(&world.request(1)).await.unwrap()[0].task.id, later.id);
-    assert_eq!(world.store.next_due(&[KIND.into()]).await, Ok(None));
+    assert_eq!(world.store.next_due(&[KIND.into()], None).await, Ok(None));
 }
 
 // L30
@@ -160,13 +160,17 @@ async fn a_task_goes_on_with_the_code_that_it_began_with(world: World) {
     world.update(&task, back.clone()).await;
     assert_eq!(claim(offer("two", &[])).await, None);
     assert_eq!(claim(KIND.into()).await, None, "code without a digest is other code");
-    assert_eq!(world.store.next_due(&[offer("two", &[])]).await, Ok(None), "what cannot be claimed is not waited for");
+    assert_eq!(
+        world.store.next_due(&[offer("two", &[])], None).await,
+        Ok(None),
+        "what cannot be claimed is not waited for"
+    );
     let only = ClaimRequest { only: Some(task.id.clone()), kinds: vec![offer("two", &[])], ..world.request(1) };
     assert!(world.store.claim(&only).await.unwrap().is_empty());
     assert_eq!(claim(offer("two", &["one"])).await, Some(Some("one".to_owned())));
     world.update(&task, back).await;
     let none_begins = KindOffer { begins: false, ..offer("one", &[]) };
-    assert!(world.store.next_due(std::slice::from_ref(&none_begins)).await.unwrap().is_some());
+    assert!(world.store.next_due(std::slice::from_ref(&none_begins), None).await.unwrap().is_some());
     world.created().await;
     assert_eq!(claim(none_begins.clone()).await, Some(Some("one".to_owned())));
     assert_eq!(claim(none_begins).await, None, "a task that has not begun was handed out");

@@ -89,7 +89,8 @@ async fn a_lock_that_is_not_had_means_that_nothing_has_happened() {
     let lock = room.bare();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = store.update(&session(), &task.id, append(&task, "a")).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    let Err(StoreError::Unavailable { reason }) = refused else { panic!("{refused:?}") };
+    assert!(reason.contains("another process") && reason.contains("let it go on or end it"), "{reason}");
     assert_eq!(store.get(&session(), &task.id).await.unwrap(), task, "reading goes on");
     lock.execute_batch("ROLLBACK").unwrap();
     assert!(store.update(&session(), &task.id, append(&task, "a")).await.is_ok());
