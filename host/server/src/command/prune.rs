@@ -25,7 +25,9 @@ pub(crate) async fn prune(context: &Context, args: &PruneArgs) -> Result<Exit> {
     let forgotten = runner.prune(args.older_than).await?;
     let code = sweep(context).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"forgot": {"tasks": forgotten.tasks, "events": forgotten.events, "code": code}}))?;
+        context
+            .out
+            .json(&json!({"forgot": {"tasks": forgotten.tasks, "events": forgotten.events}, "removed": code}))?;
     } else {
         context.out.line(&format!("forgot {} tasks and {} events", forgotten.tasks, forgotten.events))?;
         for digest in code {

@@ -193,10 +193,10 @@ mod tests {
             ("[kinds.x]\nfolders = { a = {} }", ":2:", "path"),
             ("[kinds.x]\nfolders = { a = { path = \".\", access = \"all\" } }", ":2:", "`read`"),
             ("[kinds.\"../x\"]", ":1:8:", "letters, digits"),
-            ("[[kinds.x.http]]\nname = \"a\"\nallow = [\"example.com\"]", ":3:10:", "SCHEME://HOST"),
+            ("[[kinds.x.http]]\nname = \"a\"\nallow = [\"example.com\"]", ":3:", "SCHEME://HOST"),
             ("[[kinds.x.http]]\nname = \"a\"\nallow = []", ":1:", "at least one target"),
-            ("[[kinds.x.http]]\nname = \"a\"\nallow = [\"http://a\"]\nmethods = [\"get\"]", ":4:12:", "GET"),
-            ("trusted_keys = [\"RWQ\"]", ":1:17:", "minisign"),
+            ("[[kinds.x.http]]\nname = \"a\"\nallow = [\"http://a\"]\nmethods = [\"get\"]", ":4:", "GET"),
+            ("trusted_keys = [\"RWQ\"]", ":1:", "minisign"),
             ("kinds = 5\n[host", ":2:", ""),
         ] {
             let line = refused_with(text);

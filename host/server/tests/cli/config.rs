@@ -131,7 +131,10 @@ fn a_change_holds_while_serve_runs_and_a_wrong_one_does_not() {
     place.write(".taskwright/taskwright.toml", "[host]\nslot = 1\n");
     let said = serve.until("not taken over");
     assert!(said.contains("taskwright.toml:2:1"), "{said}");
-    let id = place.run(&["create", "search-files", "--spec", SEARCH]).out.trim().to_owned();
+    // Whoever creates a task reads the configuration too, and would refuse that one.
+    place.write("none.toml", "");
+    let create = ["--config", "none.toml", "create", "search-files", "--spec", SEARCH];
+    let id = place.run(&create).out.trim().to_owned();
     assert_eq!(place.run(&["wait", &id, "--timeout", "60s"]).status, 0, "what held before goes on");
 
     place.write(".taskwright/taskwright.toml", "# nothing is granted any more\n");

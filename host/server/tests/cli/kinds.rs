@@ -115,7 +115,7 @@ fn an_upgrade_shows_what_it_widens_and_waits_to_be_accepted() {
     for expected in [
         "  version      1.0.0 -> 1.1.0",
         "! wants        + http `bank` (optional): to ask the bank",
-        "! budget       memory_bytes 16 MiB -> 32 MiB",
+        "! budget       memory_bytes 16.0 MiB -> 32.0 MiB",
         "! re-attaches  never -> always",
         "  spec         some specifications may be refused that were accepted: `year` is required now",
     ] {
