@@ -172,6 +172,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
             phase: Phase::Ready,
             due_at: Some(new.not_before.unwrap_or(now)),
             claim: 0,
+            code: None,
             host: None,
             attempt_started_at: None,
             attempt_usage: Usage::default(),

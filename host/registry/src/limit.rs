@@ -5,6 +5,8 @@
 pub const SESSION_ID_BYTES: usize = 128;
 /// A kind's name.
 pub const KIND_BYTES: usize = 64;
+/// The digest of a kind's code.
+pub const CODE_BYTES: usize = 128;
 /// A display name: one line for a person.
 pub const DISPLAY_NAME_BYTES: usize = 256;
 /// A task's own name.

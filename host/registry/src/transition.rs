@@ -35,6 +35,14 @@ pub enum Rejection {
         /// Where it was to go.
         to: State,
     },
+    /// The task began with other code, and goes on with that alone.
+    #[error("the task began with the code {expected} and does not go on with {}", actual.as_deref().unwrap_or("code without a digest"))]
+    OtherCode {
+        /// What it began with.
+        expected: String,
+        /// What was offered.
+        actual: Option<String>,
+    },
     /// The instance is not where the change needs it.
     #[error("the task is {actual}: this change needs it to be {expected}", actual = actual.as_str())]
     OutOfPhase {
@@ -407,8 +415,17 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
         if ok { Ok(()) } else { Err(Rejection::OutOfPhase { expected, actual: phase }) }
     };
     match change {
-        DispatchChange::Claim { host } => {
+        DispatchChange::Claim { host, code } => {
             needs(matches!(phase, Phase::Ready | Phase::Hibernating), "ready or hibernating")?;
+            check_len("code", code.as_ref().map_or(0, String::len), limit::CODE_BYTES)?;
+            match &task.dispatch.code {
+                // L42
+                Some(expected) if code.as_ref() != Some(expected) => {
+                    return Err(Rejection::OtherCode { expected: expected.clone(), actual: code });
+                }
+                Some(_) => {}
+                None => task.dispatch.code = code,
+            }
             task.dispatch.phase = Phase::Resident;
             task.dispatch.claim += 1;
             task.dispatch.resumed = phase == Phase::Hibernating;

@@ -19,7 +19,7 @@ fn new() -> NewTask {
 
 fn running(new: NewTask) -> Task {
     let host = HostRef { id: HostId::new(now(), [2; 10]), epoch: 1 };
-    let claim = TaskUpdate { dispatch: Some(DispatchChange::Claim { host }), ..TaskUpdate::default() };
+    let claim = TaskUpdate { dispatch: Some(DispatchChange::Claim { host, code: None }), ..TaskUpdate::default() };
     apply(&create(new, now()).expect("a task"), claim, now()).expect("a claim").task
 }
 

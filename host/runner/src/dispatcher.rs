@@ -26,22 +26,25 @@ const SMALLEST_GUEST: u64 = 2 << 20;
 /// Runs until the runner drains. What it waits for is given up then, but never a claim that is on its way: what it brings would
 /// belong to a host that knows nothing of it.
 pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
+    let mut grown = inner.catalog.grown.listen();
     let mut freed = inner.admission.listen();
     loop {
         let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
         // Before the look at what is held: what is given back from here on is heard of.
         freed.catch_up();
+        grown.catch_up();
         let turns = inner.admission.turns();
         let asked = inner.store.now();
         let request =
-            ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len(), turns };
+            ClaimRequest { host, kinds: inner.catalog.offers(), only: only.clone(), limit: permits.len(), turns };
         match inner.store.claim(&request).await {
             Ok(claimed) => {
                 let full = claimed.len() == request.limit;
                 for (claimed, permit) in claimed.into_iter().zip(permits) {
                     spawn(&inner, claimed, permit);
                 }
-                if !full && unless_drained(&inner, wait_for_work(&inner, &request, asked, &mut freed)).await.is_none() {
+                let work = wait_for_work(&inner, &request, asked, &mut freed, &mut grown);
+                if !full && unless_drained(&inner, work).await.is_none() {
                     return;
                 }
             }
@@ -84,9 +87,16 @@ async fn ready(inner: &Inner) -> (HostRef, Vec<Permits>) {
     (host, permits)
 }
 
-/// Sleeps until the next task is due, or something was heard that is due earlier. What was due when the last claim was made and
-/// was not handed out belongs to sessions that have as much as they may have: it waits until one of them gives something back.
-async fn wait_for_work(inner: &Inner, request: &ClaimRequest, asked: Timestamp, freed: &mut Listener<()>) {
+/// Sleeps until the next task is due, or something was heard that is due earlier, or there is a kind that was not there. What was
+/// due when the last claim was made and was not handed out belongs to sessions that have as much as they may have: it waits
+/// until one of them gives something back.
+async fn wait_for_work(
+    inner: &Inner,
+    request: &ClaimRequest,
+    asked: Timestamp,
+    freed: &mut Listener<()>,
+    grown: &mut Listener<()>,
+) {
     let due = match inner.store.next_due(&request.kinds, Some(asked)).await {
         Ok(due) => due,
         Err(error) => {
@@ -106,6 +116,7 @@ async fn wait_for_work(inner: &Inner, request: &ClaimRequest, asked: Timestamp, 
             biased;
             () = tokio::time::sleep_until(deadline) => return,
             () = freed.changed() => return,
+            () = grown.changed() => return,
             at = inner.hub.due.next() => {
                 let wait = until(at);
                 if wait.is_zero() {

@@ -30,8 +30,20 @@ pub enum RunnerError {
         /// What there is.
         known: Vec<String>,
     },
+    /// A task began with code that this runner has not got.
+    #[error("a task of the kind `{kind}` began with {code}, which is not here; there is: {}. Add it with `keep_kind`", known.join(", "))]
+    UnknownCode {
+        /// The kind.
+        kind: String,
+        /// What the task began with.
+        code: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// Two kinds claim one name.
-    #[error("the kind `{kind}` is already there as {present}; this one is {given}. Remove one of them")]
+    #[error(
+        "the kind `{kind}` is already there as {present}; this one is {given}. Remove one of them, or replace the first with `upgrade_kind`"
+    )]
     DuplicateKind {
         /// The name.
         kind: String,

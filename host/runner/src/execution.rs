@@ -69,7 +69,7 @@ struct Execution {
 /// Runs a claimed task until its instance is gone and its end written down.
 pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, resident: Resident) {
     let Claimed { task, resumed, checkpoint, unread } = claimed;
-    let kind = match inner.catalog.get(&task.kind) {
+    let kind = match inner.catalog.of_task(&task) {
         Ok(kind) => kind,
         Err(error) => {
             // The kind was taken away between the claim and now: whoever has it may go on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use taskwright_registry::{Budget, Description, Recovery, Schema, SchemaViolation, Task, Timestamp};
-use taskwright_sandbox::{Allowance, AttemptHost, LiveGrants, LoadError, check_description};
+use taskwright_sandbox::{Allowance, AttemptHost, Grants, LiveGrants, LoadError, check_description};
 
 use crate::instance::Instance;
 use crate::native_instance::NativeInstance;
@@ -20,8 +20,16 @@ pub(crate) struct Kind {
 
 #[derive(Clone)]
 enum Code {
-    Component { kind: Arc<taskwright_sandbox::Kind>, budget: Box<Budget>, grants: LiveGrants, runs_here: bool },
-    Native { kind: Arc<dyn NativeKind>, schema: Schema },
+    Component {
+        kind: Arc<taskwright_sandbox::Kind>,
+        settings: Box<KindSettings>,
+        budget: Box<Budget>,
+        grants: LiveGrants,
+    },
+    Native {
+        kind: Arc<dyn NativeKind>,
+        schema: Schema,
+    },
 }
 
 impl Kind {
@@ -29,8 +37,25 @@ impl Kind {
     pub(crate) fn component(kind: Arc<taskwright_sandbox::Kind>, settings: KindSettings) -> Self {
         let description = Arc::new(kind.description().clone());
         let budget = Box::new(kind.default_budget().replaced_by(&settings.budget));
-        let runs_here = !settings.runs_elsewhere;
-        Self { description, code: Code::Component { kind, budget, grants: settings.grants.into(), runs_here } }
+        let grants = wanted(&description, &settings.grants).into();
+        Self { description, code: Code::Component { kind, settings: Box::new(settings), budget, grants } }
+    }
+
+    /// Changes what the operator allows it. Grants hold for instances that exist from their next call on, the budget for
+    /// later ones.
+    pub(crate) fn change_settings(&mut self, change: impl Fn(&mut KindSettings)) {
+        if let Code::Component { kind, settings, budget, grants } = &mut self.code {
+            change(settings);
+            **budget = kind.default_budget().replaced_by(&settings.budget);
+            grants.replace(wanted(&self.description, &settings.grants));
+        }
+    }
+
+    /// Takes over what the operator allows the same code now.
+    pub(crate) fn take_settings(&mut self, newer: &Self) {
+        if let Code::Component { settings: newer, .. } = &newer.code {
+            self.change_settings(|settings| settings.clone_from(newer));
+        }
     }
 
     /// Code of this process. What it says of itself has to keep the same rules as what a component says.
@@ -47,7 +72,7 @@ impl Kind {
     /// Whether its tasks are run by this runner.
     pub(crate) fn runs_here(&self) -> bool {
         match &self.code {
-            Code::Component { runs_here, .. } => *runs_here,
+            Code::Component { settings, .. } => !settings.runs_elsewhere,
             Code::Native { .. } => true,
         }
     }
@@ -57,6 +82,22 @@ impl Kind {
         match &self.code {
             Code::Component { kind, .. } => kind.digest().to_owned(),
             Code::Native { .. } => format!("native code, version {}", self.description.version),
+        }
+    }
+
+    /// The digest of a component; `None` for native code.
+    pub(crate) fn digest(&self) -> Option<&str> {
+        match &self.code {
+            Code::Component { kind, .. } => Some(kind.digest()),
+            Code::Native { .. } => None,
+        }
+    }
+
+    /// What the operator and the kind allow an attempt; `None` for code of this process.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        match &self.code {
+            Code::Component { budget, .. } => Some(**budget),
+            Code::Native { .. } => None,
         }
     }
 
@@ -98,16 +139,6 @@ impl Kind {
         }
     }
 
-    /// Takes another's place: instances of either have what this one grants, from their next call on.
-    pub(crate) fn replace(mut self, other: &Self) -> Self {
-        if let (Code::Component { grants, .. }, Code::Component { grants: before, .. }) = (&mut self.code, &other.code)
-        {
-            before.replace((*grants.current()).clone());
-            *grants = before.clone();
-        }
-        self
-    }
-
     /// Makes an instance for one claim. Whether that worked, the first call says. It is granted no more than all the
     /// `bounds` are. Needs a tokio runtime.
     pub(crate) fn instantiate(
@@ -129,5 +160,66 @@ impl Kind {
             }
             Code::Native { kind, .. } => Arc::new(NativeInstance::begin(kind.clone(), host)),
         }
+    }
+}
+
+/// What a kind gets: what the operator allows, as far as the kind wants it. A folder of the task's own needs no wish: there is
+/// nothing in it but what the task puts there.
+fn wanted(description: &Description, allowed: &Grants) -> Grants {
+    let wants = |capability: &str, name: Option<&str>| {
+        let mut wants = description.wants.iter().filter(|want| want.capability == capability);
+        wants.any(|want| name.is_none_or(|name| want.name == name))
+    };
+    let mut granted = allowed.clone();
+    granted.folders.retain(|folder| wants("files", Some(&folder.name)));
+    granted.http.retain(|http| wants("http", Some(&http.name)));
+    granted.spawner = granted.spawner.filter(|_| wants("spawner", None));
+    granted
+}
+
+#[cfg(test)]
+mod tests {
+    use taskwright_registry::{Reattach, Want};
+    use taskwright_sandbox::{FolderGrant, HttpGrant, SpawnGrant};
+
+    use super::*;
+
+    fn description(wants: &[(&str, &str)]) -> Description {
+        let want = |(capability, name): &(&str, &str)| Want {
+            capability: (*capability).to_owned(),
+            name: (*name).to_owned(),
+            reason: String::new(),
+            required: false,
+        };
+        Description {
+            kind: "k".to_owned(),
+            version: "1.0.0".to_owned(),
+            summary: String::new(),
+            spec_schema: Value::Null,
+            reattach: Reattach::Never,
+            wants: wants.iter().map(want).collect(),
+        }
+    }
+
+    #[test]
+    fn a_kind_gets_what_the_operator_allows_and_it_wants() {
+        let http = |name: &str| HttpGrant {
+            name: name.to_owned(),
+            targets: Vec::new(),
+            methods: Vec::new(),
+            private: false,
+            secrets: Vec::new(),
+        };
+        let allowed = Grants {
+            folders: vec![FolderGrant::read("a", "/a"), FolderGrant::read("b", "/b")],
+            task_folder: true,
+            http: vec![http("a"), http("api")],
+            spawner: Some(SpawnGrant::new(Vec::new())),
+        };
+        let got = wanted(&description(&[("files", "a"), ("http", "api"), ("http", "b")]), &allowed);
+        assert_eq!(got.folders, [FolderGrant::read("a", "/a")], "a folder `b` was not asked for");
+        assert_eq!((got.http, got.spawner, got.task_folder), (vec![http("api")], None, true));
+        let got = wanted(&description(&[("spawner", "children")]), &allowed);
+        assert!(got.folders.is_empty() && got.http.is_empty() && got.spawner.is_some());
     }
 }

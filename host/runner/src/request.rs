@@ -118,7 +118,7 @@ impl<'a> TaskRequest<'a> {
         self
     }
 
-    /// What an attempt may use at most, where it is less than the operator and the kind allow.
+    /// What an attempt may use at most. It narrows what the operator and the kind allow and never widens it.
     pub fn budget(mut self, budget: Budget) -> Self {
         self.new.budget = budget;
         self

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use taskwright_registry::{Description, HostId, SessionId, Task, TaskId};
+use taskwright_registry::{Budget, Description, HostId, SessionId, Task, TaskId};
 use taskwright_sandbox::Grants;
 use taskwright_store::{HostStatus, Store};
 
@@ -155,6 +155,63 @@ impl Runner {
         Ok(description)
     }
 
+    /// As `add_kind`, and where there is another version of the kind this one takes its place: new tasks run it, and those that
+    /// began with another go on with that (L42).
+    ///
+    /// # Errors
+    /// `Load`; `Sandbox`; `DuplicateKind` if the kind there is native.
+    pub async fn upgrade_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
+        let kind = self.inner.sandbox.get()?.load(wasm).await?;
+        let description = kind.description().clone();
+        self.inner.catalog.upgrade(Kind::component(kind, settings))?;
+        Ok(description)
+    }
+
+    /// Adds a version of a kind for the tasks alone that began with it. `Store::code_in_use` says which versions are still
+    /// needed.
+    ///
+    /// # Errors
+    /// `Load`; `Sandbox`.
+    pub async fn keep_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
+        let kind = self.inner.sandbox.get()?.load(wasm).await?;
+        let description = kind.description().clone();
+        self.inner.catalog.keep(Kind::component(kind, settings));
+        Ok(description)
+    }
+
+    /// Claims no more tasks of a kind and creates none, in any version. Instances that exist go on. Says whether the kind was
+    /// there.
+    pub fn remove_kind(&self, kind: &str) -> bool {
+        self.inner.catalog.remove(kind)
+    }
+
+    /// Changes what a kind is granted, in all its versions. What is revoked no instance can use in a call that begins after
+    /// this has returned; a folder, or a wider access to one, is for instances that are made later. Code of this process is
+    /// not touched.
+    ///
+    /// # Errors
+    /// `UnknownKind`.
+    pub fn set_grants(&self, kind: &str, grants: Grants) -> Result<(), RunnerError> {
+        self.inner.catalog.allow(kind, |settings| settings.grants.clone_from(&grants))
+    }
+
+    /// Changes what the operator allows a kind: grants as with `set_grants`, the budget for instances made from now on.
+    ///
+    /// # Errors
+    /// `UnknownKind`.
+    pub fn set_settings(&self, kind: &str, settings: KindSettings) -> Result<(), RunnerError> {
+        self.inner.catalog.allow(kind, |present| present.clone_from(&settings))
+    }
+
+    /// What an attempt of a new task of a kind may use, before its creator's word: the kind's wishes within the operator's
+    /// limits. `None` for code of this process, which nothing limits.
+    ///
+    /// # Errors
+    /// `UnknownKind`.
+    pub fn kind_budget(&self, kind: &str) -> Result<Option<Budget>, RunnerError> {
+        Ok(self.inner.catalog.get(kind)?.budget())
+    }
+
     /// Adds a kind that is code of this process. It is trusted: no sandbox, no budget, no grants.
     ///
     /// # Errors
@@ -165,20 +222,6 @@ impl Runner {
         let description = kind.description().clone();
         self.inner.catalog.add(kind)?;
         Ok(description)
-    }
-
-    /// Grants a component something else from now on. Its running instances lose what is not granted any more at their next
-    /// call; a folder, or a wider access to one, is for instances that are made later.
-    ///
-    /// # Errors
-    /// `UnknownKind`, also for a native kind, which nothing is granted.
-    pub fn grant(&self, kind: &str, grants: Grants) -> Result<(), RunnerError> {
-        let known = self.inner.catalog.get(kind)?;
-        let Some(live) = known.grants() else {
-            return Err(RunnerError::UnknownKind { kind: kind.to_owned(), known: self.inner.catalog.components() });
-        };
-        live.replace(grants);
-        Ok(())
     }
 
     /// What the kinds that were added say of themselves, by name.

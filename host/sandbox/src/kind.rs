@@ -59,6 +59,12 @@ impl Kind {
         &self.budget
     }
 
+    /// What the kind wishes for an attempt; without a limit where it wishes nothing.
+    #[must_use]
+    pub fn wishes(&self) -> &Budget {
+        &self.described.wishes
+    }
+
     /// What the component imports.
     #[must_use]
     pub fn imports(&self) -> &[String] {

@@ -87,3 +87,4 @@ pub mod fuzzing {
         crate::http::fuzz(allow, private, method, url, address)
     }
 }
+pub use world::SERVED_CONTRACTS;

@@ -17,8 +17,39 @@ use crate::files::HasFiles;
 use crate::poll::HasPoll;
 use crate::random::HasRandom;
 
-/// The version of the contract that this host speaks.
-pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
+/// One released version of the contract, with the patches that change nothing in it.
+struct Served {
+    /// The first of its line. A component of `0.1.7` is of the line of `0.1.0`.
+    version: &'static str,
+    /// Links what a component of this line imports. Only conversion differs between lines: each one's functions end in the
+    /// same `Contract`, and there is one policy.
+    link: fn(&mut Linker<Attempt>) -> wasmtime::Result<()>,
+    /// Its interfaces that may be imported.
+    interfaces: &'static [&'static str],
+}
+
+/// Every version of the contract that this host serves, oldest first. docs/contract-versions.md says how one is added.
+const SERVED: [Served; 1] = [Served {
+    version: "0.1.0",
+    link: |linker| bindings::Kind::add_to_linker::<_, Contract>(linker, |attempt| attempt),
+    interfaces: &CONTRACT,
+}];
+
+/// The versions of the contract that this host serves, oldest first.
+pub const SERVED_CONTRACTS: [&str; SERVED.len()] = versions();
+
+const fn versions() -> [&'static str; SERVED.len()] {
+    let mut versions = [""; SERVED.len()];
+    let mut at = 0;
+    while at < SERVED.len() {
+        versions[at] = SERVED[at].version;
+        at += 1;
+    }
+    versions
+}
+
+/// The newest version of the contract that this host speaks.
+pub(crate) const CONTRACT_VERSION: &str = SERVED[SERVED.len() - 1].version;
 /// The export that makes a component a kind, without its version.
 pub(crate) const EXECUTOR: &str = "taskwright:task/executor";
 
@@ -62,7 +93,9 @@ impl HasData for HasTable {
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Attempt>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
-    bindings::Kind::add_to_linker::<_, Contract>(l, |attempt| attempt)?;
+    for served in &SERVED {
+        (served.link)(l)?;
+    }
     io::error::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
     io::poll::add_to_linker::<_, HasPoll>(l, Attempt::polls)?;
     io::streams::add_to_linker::<_, HasTable>(l, |attempt| attempt.ctx().table)?;
@@ -93,11 +126,12 @@ pub(crate) fn refuse_import(import: &str) -> Option<String> {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let contract = interface.strip_prefix("taskwright:task/");
     if let Some(name) = contract {
-        if !CONTRACT.contains(&name) {
-            return Some(format!("version {CONTRACT_VERSION} of the contract has no such interface"));
-        }
-        if !same_contract(version) {
-            return Some(format!("this host speaks version {CONTRACT_VERSION} of the contract"));
+        let Some(served) = served(version) else {
+            let spoken = SERVED_CONTRACTS.join(", ");
+            return Some(format!("this host speaks these versions of the contract: {spoken}"));
+        };
+        if !served.interfaces.contains(&name) {
+            return Some(format!("version {} of the contract has no such interface", served.version));
         }
         return None;
     }
@@ -116,9 +150,16 @@ pub(crate) fn refuse_import(import: &str) -> Option<String> {
     Some("it is neither of the contract nor of the part of WASI 0.2 that kinds get".to_owned())
 }
 
-/// Whether a version of the contract is one that this host speaks: 0.1.x.
+/// Whether a version of the contract is one that this host speaks: the patch may be any.
 pub(crate) fn same_contract(version: &str) -> bool {
-    version.strip_prefix("0.1.").is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
+    served(version).is_some()
+}
+
+/// The line that a version belongs to.
+fn served(version: &str) -> Option<&'static Served> {
+    let (line, patch) = version.rsplit_once('.')?;
+    let number = !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit());
+    SERVED.iter().find(|served| number && served.version.rsplit_once('.').is_some_and(|(own, _)| own == line))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 use taskwright_registry::{LeaseLength, SessionId, State, WakePolicy};
 
+use crate::config::budget::OneLimit;
 use crate::duration::{Deadline, Keep, deadline, keep, lease, span};
 use crate::exit_code::{self, refused};
 use crate::grant::Grant;
@@ -31,6 +32,9 @@ pub(crate) struct Common {
     /// The folder of the store, its files, its cache and its kinds.
     #[arg(long, global = true, env = "TASKWRIGHT_DIR", default_value = ".taskwright", value_name = "DIR")]
     pub(crate) dir: PathBuf,
+    /// The operator's configuration; taskwright.toml in that folder unless given.
+    #[arg(long, global = true, env = "TASKWRIGHT_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// The session that the tasks belong to.
     #[arg(long, global = true, default_value = "default", value_name = "ID")]
     pub(crate) session: SessionId,
@@ -64,9 +68,12 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     /// Show a task's result, or write out an artifact.
     Result(ResultArgs),
-    /// Look at kinds.
+    /// Look at kinds, install, upgrade and remove them.
     #[command(subcommand)]
     Kinds(KindsCommand),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Work off the store until told to stop.
     Serve(ServeArgs),
     /// List the processes that hold tasks, and those that were lost while they did.
@@ -108,6 +115,10 @@ pub(crate) struct CreateArgs {
     /// How long one attempt may take, such as 10m, hibernation included; one that takes longer has failed.
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) attempt_timeout: Option<Duration>,
+    /// What one attempt may use at most, such as cpu_ms=10s or memory_bytes=64MiB; can be repeated. It narrows what the
+    /// operator allows and never widens it.
+    #[arg(long = "budget", value_name = "NAME=LIMIT")]
+    pub(crate) budget: Vec<OneLimit>,
     /// Never start the task again after the loss of its process, even if its kind allows that.
     #[arg(long)]
     pub(crate) host_bound: bool,
@@ -288,12 +299,79 @@ pub(crate) enum KindsCommand {
         /// The kind's name, or a file.
         kind: String,
     },
-    /// Check files without installing anything: one line each.
+    /// Check files or known kinds without installing or running anything: one line each.
     Verify {
-        /// The files.
-        #[arg(required = true)]
+        /// Files, or names of known kinds.
+        #[arg(required = true, value_name = "FILE|NAME")]
         files: Vec<PathBuf>,
     },
+    /// Check components and install them, all or none.
+    Install(InstallArgs),
+    /// Replace an installed kind by another version; tasks that have begun go on with theirs.
+    Upgrade(UpgradeArgs),
+    /// Remove an installed kind.
+    Remove {
+        /// The kind's name.
+        kind: String,
+        /// Also if live tasks need it; they wait until it is installed again.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// `kinds install`.
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// A component, or a folder: then all of its *.wasm.
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) path: PathBuf,
+    /// The name that the kind must have.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The digest that the file must have: sha256: and 64 hexadecimal digits.
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    pub(crate) digest: Option<String>,
+    /// The file's signature by minisign; FILE.minisig unless given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+}
+
+/// `kinds upgrade`.
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// The component.
+    pub(crate) file: PathBuf,
+    /// The digest that the file must have: sha256: and 64 hexadecimal digits.
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    pub(crate) digest: Option<String>,
+    /// The file's signature by minisign; FILE.minisig unless given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Accept that it wants more than the installed one, or is older.
+    #[arg(long)]
+    pub(crate) accept: bool,
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Reads a digest.
+fn digest(text: &str) -> Result<String, String> {
+    let text = text.to_ascii_lowercase();
+    let digits = text.strip_prefix("sha256:").unwrap_or(&text);
+    if digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(format!("sha256:{digits}"));
+    }
+    Err("expected sha256: and 64 hexadecimal digits, as `kinds verify FILE` shows them".to_owned())
+}
+
+/// `config`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read the configuration, and look whether the folders and secrets that it names are there.
+    Check,
+    /// Show what holds, defaults included. Secrets are named and never shown.
+    Show,
 }
 
 /// `serve`.
@@ -308,18 +386,18 @@ pub(crate) struct ServeArgs {
     /// How many tasks are at work at one time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) slots: Option<u32>,
-    /// How long this process may be silent before others take its tasks over, from 1s to 10m.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = lease)]
-    pub(crate) lease: LeaseLength,
-    /// How long tasks are kept after their end: a span such as 30d, or `forever`.
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = keep)]
-    pub(crate) keep: Keep,
-    /// How long tasks may go on when this process is told to stop.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
-    pub(crate) drain_grace: Duration,
-    /// How many lost processes one task may have before it is not started again.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) max_crashes: u32,
+    /// How long this process may be silent before others take its tasks over, from 1s to 10m [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = lease)]
+    pub(crate) lease: Option<LeaseLength>,
+    /// How long tasks are kept after their end: a span such as 30d, or `forever` [default: 30d].
+    #[arg(long, value_name = "TIME", value_parser = keep)]
+    pub(crate) keep: Option<Keep>,
+    /// How long tasks may go on when this process is told to stop [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) drain_grace: Option<Duration>,
+    /// How many lost processes one task may have before it is not started again [default: 20].
+    #[arg(long, value_name = "N")]
+    pub(crate) max_crashes: Option<u32>,
 }
 
 /// `prune`.

@@ -102,6 +102,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
                 | RunnerError::DuplicateKind { .. }
                 | RunnerError::MissingGrants { .. }
                 | RunnerError::Spec { .. }
+                | RunnerError::UnknownCode { .. }
                 | RunnerError::NothingAsked { .. } => Exit::Refused,
                 _ => Exit::Broken,
             };

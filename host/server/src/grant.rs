@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use taskwright_registry::{Description, Want, clean_line};
 use taskwright_runner::KindSettings;
 
+use crate::config::{Config, FILE};
 use crate::exit_code::refused;
 
 /// A folder that a kind may read: `NAME=DIR`, or `KIND:NAME=DIR`.
@@ -31,8 +32,7 @@ impl FromStr for Grant {
             Some((kind, name)) => (Some(kind.to_owned()), name),
             None => (None, name),
         };
-        let usable = |word: &str| !word.is_empty() && !word.starts_with('.') && !word.contains(['/', '\\', '\0']);
-        if folder.is_empty() || !usable(name) || kind.as_deref().is_some_and(|kind| !usable(kind)) {
+        if folder.is_empty() || !usable_name(name) || kind.as_deref().is_some_and(|kind| !usable_name(kind)) {
             return Err(wrong());
         }
         Ok(Self { kind, name: name.to_owned(), folder: folder.into() })
@@ -57,22 +57,18 @@ pub(crate) fn resolve(grants: &[Grant]) -> Result<Vec<Grant>> {
     grants.iter().map(|grant| Ok(Grant { folder: grant.resolve()?, ..grant.clone() })).collect()
 }
 
-/// The settings that hold all the grants that are meant for a kind.
-pub(crate) fn settings<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> KindSettings {
-    grants
-        .into_iter()
-        .fold(KindSettings::default(), |settings, grant| settings.folder(grant.name.clone(), grant.folder.clone()))
+/// What a kind is allowed: by the configuration, and by the grants of the command line that are meant for it. Where both name
+/// a folder, the command line's is the one.
+pub(crate) fn settings(config: &Config, kind: &str, grants: &[Grant]) -> Result<KindSettings> {
+    let mut settings = config.kind(kind)?;
+    for grant in grants.iter().filter(|grant| grant.kind.as_ref().is_none_or(|meant| meant == kind)) {
+        settings.grants.folders.retain(|folder| folder.name != grant.name);
+        settings = settings.folder(grant.name.clone(), grant.folder.clone());
+    }
+    Ok(settings)
 }
 
-/// The grants that a kind wants, of those that may be meant for it.
-pub(crate) fn wanted<'a>(description: &Description, grants: &'a [Grant]) -> Vec<&'a Grant> {
-    let meant = |grant: &&Grant| grant.kind.as_ref().is_none_or(|kind| *kind == description.kind);
-    let wants =
-        |grant: &&Grant| description.wants.iter().any(|want| want.capability == "files" && want.name == grant.name);
-    grants.iter().filter(meant).filter(wants).collect()
-}
-
-/// Refuses grants that the kind did not ask for, and a kind that lacks what it needs.
+/// Refuses grants that the kind did not ask for.
 pub(crate) fn check(description: &Description, grants: &[Grant]) -> Result<()> {
     let kind = &description.kind;
     let folders: Vec<&str> =
@@ -91,27 +87,50 @@ pub(crate) fn check(description: &Description, grants: &[Grant]) -> Result<()> {
             return Err(refused(format!("`{name}` is granted twice; leave one --grant out")));
         }
     }
-    match missing(description, grants) {
-        Some(problem) => Err(refused(problem)),
-        None => Ok(()),
+    Ok(())
+}
+
+/// Whether a kind gets something that it wants.
+pub(crate) fn given(want: &Want, settings: &KindSettings) -> bool {
+    let grants = &settings.grants;
+    match want.capability.as_str() {
+        "files" => {
+            grants.folders.iter().any(|folder| folder.name == want.name) || (grants.task_folder && want.name == "task")
+        }
+        "http" => grants.http.iter().any(|http| http.name == want.name),
+        "spawner" => grants.spawner.is_some(),
+        _ => false,
+    }
+}
+
+/// What would give a kind something that it wants.
+pub(crate) fn how(kind: &str, want: &Want) -> String {
+    let name = clean_line(&want.name, 80);
+    let table = if kind.contains('.') { format!("kinds.\"{kind}\"") } else { format!("kinds.{kind}") };
+    match want.capability.as_str() {
+        "files" if name == "task" => format!("[{table}] task_folder = true in {FILE}"),
+        "files" => format!("--grant {name}=DIR, or [{table}.folders] {name} = {{ path = \"DIR\" }} in {FILE}"),
+        "http" => format!("[[{table}.http]] name = \"{name}\" allow = [\"https://HOST\"] in {FILE}"),
+        "spawner" => format!("[{table}.spawner] kinds = [\"KIND\"] in {FILE}"),
+        _ => "nothing: this version does not know it".to_owned(),
     }
 }
 
 /// What a kind needs and was not granted, with what would grant it.
-pub(crate) fn missing(description: &Description, grants: &[Grant]) -> Option<String> {
-    let granted = wanted(description, grants);
-    let lacks = |want: &&Want| {
-        want.required && !(want.capability == "files" && granted.iter().any(|grant| grant.name == want.name))
-    };
-    let want = description.wants.iter().find(lacks)?;
+pub(crate) fn missing(description: &Description, settings: &KindSettings) -> Option<String> {
+    let want = description.wants.iter().find(|want| want.required && !given(want, settings))?;
     let (kind, name) = (&description.kind, clean_line(&want.name, 80));
     let reason = clean_line(&want.reason, 200);
-    Some(if want.capability == "files" {
-        format!("the kind `{kind}` needs the folder `{name}` ({reason}); allow it with --grant {name}=DIR")
-    } else {
-        let capability = clean_line(&want.capability, 40);
-        format!("the kind `{kind}` needs `{capability}` `{name}` ({reason}), which this version cannot grant")
-    })
+    let what = match want.capability.as_str() {
+        "files" => format!("the folder `{name}`"),
+        other => format!("`{}` `{name}`", clean_line(other, 40)),
+    };
+    Some(format!("the kind `{kind}` needs {what} ({reason}); allow it with {}", how(kind, want)))
+}
+
+/// Whether a folder can have this name.
+pub(crate) fn usable_name(word: &str) -> bool {
+    !word.is_empty() && !word.starts_with('.') && !word.contains(['/', '\\', '\0'])
 }
 
 #[cfg(test)]

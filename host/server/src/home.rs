@@ -9,7 +9,9 @@ use taskwright_runner::{Runner, RunnerConfig, SessionFiles};
 use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig};
 use taskwright_store::{SqliteOptions, SqliteStore, Store};
 
+use crate::config::Config;
 use crate::exit_code::not_found;
+use crate::kinds_folder::KindsFolder;
 
 /// Instances that looking at kinds may need at one time; a small pool is set up faster.
 const LOOKING_INSTANCES: u32 = 8;
@@ -36,8 +38,18 @@ impl Home {
     }
 
     /// The operator's own kinds.
-    pub(crate) fn kinds(&self) -> PathBuf {
-        self.dir.join("kinds")
+    pub(crate) fn kinds(&self) -> KindsFolder {
+        KindsFolder::new(self.dir.join("kinds"))
+    }
+
+    /// Where the configuration is, unless another file is named.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.dir.join(crate::config::FILE)
+    }
+
+    /// Whether there is a store.
+    pub(crate) fn has_store(&self) -> bool {
+        exists(&self.database())
     }
 
     /// Where a path of the session's files lies on this machine.
@@ -57,7 +69,7 @@ impl Home {
     }
 
     fn must_exist(&self) -> Result<()> {
-        if exists(&self.database()) {
+        if self.has_store() {
             return Ok(());
         }
         let dir = self.dir.display();
@@ -80,20 +92,16 @@ impl Home {
     }
 
     /// A sandbox to look at kinds with. It uses the cache of compiled code if there is a home already.
-    pub(crate) fn sandbox(&self) -> Result<Sandbox> {
-        looking(exists(&self.database()).then(|| self.dir.join("cache")))
+    pub(crate) fn sandbox(&self, config: &Config) -> Result<Sandbox> {
+        looking(self.has_store().then(|| self.dir.join("cache")), config)
     }
 }
 
 /// A sandbox to look at kinds with, and compile them if the cache does not have them.
-pub(crate) fn looking(cache_dir: Option<PathBuf>) -> Result<Sandbox> {
-    let config = SandboxConfig {
-        cache_dir,
-        max_instances: LOOKING_INSTANCES,
-        compiler: compiler()?,
-        ..SandboxConfig::default()
-    };
-    Ok(Sandbox::new(config)?)
+pub(crate) fn looking(cache_dir: Option<PathBuf>, config: &Config) -> Result<Sandbox> {
+    let settings =
+        SandboxConfig { cache_dir, max_instances: LOOKING_INSTANCES, compiler: compiler()?, ..config.runner().sandbox };
+    Ok(Sandbox::new(settings)?)
 }
 
 /// Components are compiled by a process of this program, whoever made them.

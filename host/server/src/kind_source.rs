@@ -1,116 +1,167 @@
-//! Where kinds come from: those that ship, files in the home's `kinds/`, and files named on the command line.
-//! Does not judge them: the sandbox does when it loads one.
+//! Where kinds come from: those that ship, those that are installed in the home's `kinds/`, files dropped there by hand, and
+//! files named on the command line.
+//! Does not judge what a component does: the sandbox does when it loads one.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use taskwright_registry::Description;
-use taskwright_runner::{KindSettings, Runner, RunnerError};
+use taskwright_runner::{KindSettings, Runner};
 
 use crate::exit_code::{not_found, refused};
 use crate::home::Home;
+use crate::kinds_folder::{KindsFolder, digest_of, read_file, signature_beside};
 use crate::output::Output;
-
-/// The largest file that is read at all; the sandbox has its own limit.
-const MAX_FILE_BYTES: u64 = 256 << 20;
+use crate::trust::{Standing, Trust};
 
 /// A file that may be a kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Component {
-    /// Where it comes from: `shipped`, or its path.
+    /// Where it comes from: `shipped`, `installed`, or its path.
     pub(crate) origin: String,
     /// Its bytes.
     pub(crate) wasm: Cow<'static, [u8]>,
+    /// What they are named by.
+    pub(crate) digest: String,
+    /// Who vouches for it.
+    pub(crate) standing: Standing,
+    /// Whether its bytes can change without anybody's being told.
+    pub(crate) pinned: bool,
+    /// The text of its signature.
+    pub(crate) signature: Option<String>,
+}
+
+/// A kind that is there, or why it cannot be read.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Where it comes from.
+    pub(crate) origin: String,
+    /// Its name, where that is known without loading it.
+    pub(crate) name: Option<String>,
+    /// The component.
+    pub(crate) component: Result<Component>,
 }
 
 /// The kinds that ship.
 pub(crate) fn shipped() -> Vec<(&'static str, Component)> {
-    let component = |wasm| Component { origin: "shipped".to_owned(), wasm: Cow::Borrowed(wasm) };
+    let component = |wasm: &'static [u8]| Component {
+        origin: "shipped".to_owned(),
+        digest: digest_of(wasm),
+        wasm: Cow::Borrowed(wasm),
+        standing: Standing::Shipped,
+        pinned: true,
+        signature: None,
+    };
     taskwright_components::all().iter().map(|kind| (kind.name, component(kind.wasm))).collect()
 }
 
-/// Reads one file.
-pub(crate) fn file(path: &Path) -> Result<Component> {
-    let wrong = |problem: String| refused(format!("{}: {problem}", path.display()));
-    let found = path.metadata().map_err(|error| wrong(error.to_string()))?;
-    if !found.is_file() {
-        return Err(wrong("that is no file".to_owned()));
-    }
-    if found.len() > MAX_FILE_BYTES {
-        return Err(wrong(format!("it has {} bytes, at most {MAX_FILE_BYTES} are read", found.len())));
-    }
-    let wasm = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    Ok(Component { origin: path.display().to_string(), wasm: Cow::Owned(wasm) })
+/// Whether a kind ships.
+pub(crate) fn ships(name: &str) -> bool {
+    taskwright_components::all().iter().any(|kind| kind.name == name)
 }
 
-/// The files in the home's `kinds/`, by name. There are none if there is no such folder.
-pub(crate) fn installed(home: &Home) -> Result<Vec<Component>> {
-    let folder = home.kinds();
-    let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| folder.display().to_string()),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(|| folder.display().to_string())?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") {
-            paths.push(path);
-        }
+/// Reads one file, with the signature beside it.
+pub(crate) fn file(path: &Path, trust: &Trust) -> Result<Component> {
+    let wasm = read_file(path)?;
+    judged(path.display().to_string(), wasm, signature_beside(path)?, trust, false)
+}
+
+/// Reads what `kinds/` has under a digest.
+pub(crate) fn by_digest(folder: &KindsFolder, digest: &str, trust: &Trust) -> Result<Component> {
+    let shipped = shipped().into_iter().map(|(_, component)| component).find(|component| component.digest == digest);
+    if let Some(component) = shipped {
+        return Ok(component);
     }
-    paths.sort();
-    paths.iter().map(|path| file(path)).collect()
+    let (wasm, signature) = folder.read(digest)?;
+    judged("installed".to_owned(), wasm, signature, trust, true)
 }
 
-/// Everything that is a kind without being named as a file: what ships, and behind it what is in the home's `kinds/`.
-pub(crate) fn known(home: &Home) -> Result<Vec<Component>> {
-    let mut components: Vec<Component> = shipped().into_iter().map(|(_, component)| component).collect();
-    components.extend(installed(home)?);
-    Ok(components)
+/// A component that was read, if the operator's trust allows it.
+pub(crate) fn judged(
+    origin: String,
+    wasm: Vec<u8>,
+    signature: Option<String>,
+    trust: &Trust,
+    pinned: bool,
+) -> Result<Component> {
+    let standing = trust.judge(&origin, &wasm, signature.as_deref())?;
+    Ok(Component { digest: digest_of(&wasm), origin, wasm: Cow::Owned(wasm), standing, pinned, signature })
 }
 
-/// Adds the one kind that a command needs: the file's, or the one of that name.
+/// What new tasks run of what lies in `kinds/`: what is installed, and behind it what was put there by hand.
+pub(crate) fn installed(folder: &KindsFolder, trust: &Trust) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for installed in folder.index()?.kinds.iter().filter(|installed| installed.newest) {
+        let component = by_digest(folder, &installed.digest, trust)
+            .with_context(|| format!("the installed kind `{}`", installed.kind));
+        found.push(Found { origin: "installed".to_owned(), name: Some(installed.kind.clone()), component });
+    }
+    for path in folder.dropped()? {
+        found.push(Found { origin: path.display().to_string(), name: None, component: file(&path, trust) });
+    }
+    Ok(found)
+}
+
+/// Everything that is a kind without being named as a file: what ships, and behind it what lies in `kinds/`.
+pub(crate) fn known(folder: &KindsFolder, trust: &Trust) -> Result<Vec<Found>> {
+    let shipped = shipped().into_iter().map(|(name, component)| Found {
+        origin: component.origin.clone(),
+        name: Some(name.to_owned()),
+        component: Ok(component),
+    });
+    Ok(shipped.chain(installed(folder, trust)?).collect())
+}
+
+/// Adds the one kind that a command needs: the file's, or the one of that name. It is granted nothing yet.
 pub(crate) async fn add_one(
     runner: &Runner,
     home: &Home,
+    trust: &Trust,
     name: Option<&str>,
     path: Option<&Path>,
-    settings: KindSettings,
     out: Output,
-) -> Result<Description> {
+) -> Result<(Description, Component)> {
     if let Some(path) = path {
-        let component = file(path)?;
-        let added = runner.add_kind(&component.wasm, settings).await;
-        let description = added.with_context(|| component.origin.clone())?;
+        let component = file(path, trust)?;
+        let description = add(runner, &component).await?;
         return match name {
             Some(name) if name != description.kind => Err(refused(format!(
                 "{} is the kind `{}`, not `{name}`; leave the name out or name the right file",
                 component.origin, description.kind
             ))),
-            _ => Ok(description),
+            _ => Ok((description, component)),
         };
     }
     let name = name.ok_or_else(|| refused("name a kind, or a file with --kind FILE"))?;
-    let shipped = shipped();
-    if let Some((_, component)) = shipped.iter().find(|(shipped, _)| *shipped == name) {
-        return Ok(runner.add_kind(&component.wasm, settings).await?);
+    let known = known(&home.kinds(), trust)?;
+    let mut names = Vec::new();
+    let (named, dropped): (Vec<_>, Vec<_>) = known.into_iter().partition(|found| found.name.is_some());
+    for found in named {
+        if found.name.as_deref() == Some(name) {
+            let component = found.component?;
+            return Ok((add(runner, &component).await?, component));
+        }
+        names.extend(found.name);
     }
-    let mut known: Vec<String> = shipped.iter().map(|(name, _)| (*name).to_owned()).collect();
-    for component in installed(home)? {
-        match runner.add_kind(&component.wasm, settings.clone()).await {
-            Ok(description) if description.kind == name => return Ok(description),
-            Ok(description) => known.push(description.kind),
-            Err(error) if lacks(&error, name) => return Err(error.into()),
-            Err(error) => out.notice(&format!("{}: {error}; passed over", component.origin)),
+    for Found { origin, component, .. } in dropped {
+        let added = match component {
+            Ok(component) => add(runner, &component).await.map(|description| (description, component)),
+            Err(error) => Err(error),
+        };
+        match added {
+            Ok((description, component)) if description.kind == name => return Ok((description, component)),
+            Ok((description, _)) => names.push(description.kind),
+            Err(error) => out.notice(&format!("{origin}: {error:#}; passed over")),
         }
     }
-    Err(unknown(name, known))
+    Err(unknown(name, names))
 }
 
-/// Whether it is this kind that lacks a grant.
-fn lacks(error: &RunnerError, name: &str) -> bool {
-    matches!(error, RunnerError::MissingGrants { kind, .. } if kind == name)
+async fn add(runner: &Runner, component: &Component) -> Result<Description> {
+    // What it may do is settled when it is known what it wants.
+    let added = runner.add_kind(&component.wasm, KindSettings::default().runs_elsewhere()).await;
+    added.with_context(|| component.origin.clone())
 }
 
 /// The error about a kind that nobody knows.
@@ -120,21 +171,28 @@ pub(crate) fn unknown(name: &str, mut known: Vec<String>) -> anyhow::Error {
     let name = taskwright_registry::clean_line(name, 80);
     let known = known.join(", ");
     refused(format!(
-        "there is no kind `{name}`; the known ones are: {known}. A kind of your own is given with --kind FILE"
+        "there is no kind `{name}`; the known ones are: {known}. A kind of your own is given with --kind FILE, or installed with `taskwright kinds install FILE`"
     ))
 }
 
-/// Refuses a name that is neither shipped nor in `kinds/` before anything is made, where that can be told cheaply.
+/// Refuses a name that is nowhere before anything is made, where that can be told cheaply.
 pub(crate) fn check_name(home: &Home, name: Option<&str>, path: Option<&Path>) -> Result<()> {
     match (name, path) {
         (_, Some(path)) if !path.exists() => Err(not_found(format!("there is no file {}", path.display()))),
         (Some(name), None) => {
-            let shipped = shipped();
-            if shipped.iter().any(|(shipped, _)| *shipped == name) || !installed(home)?.is_empty() {
+            let (folder, mut known) = (home.kinds(), Vec::new());
+            known.extend(taskwright_components::all().iter().map(|kind| kind.name.to_owned()));
+            known.extend(folder.index()?.kinds.iter().filter(|kind| kind.newest).map(|kind| kind.kind.clone()));
+            if known.iter().any(|known| known == name) || !folder.dropped()?.is_empty() {
                 return Ok(());
             }
-            Err(unknown(name, shipped.iter().map(|(name, _)| (*name).to_owned()).collect()))
+            Err(unknown(name, known))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the code of a digest is here.
+pub(crate) fn is_here(home: &Home, digest: &str) -> bool {
+    home.kinds().has(digest) || shipped().iter().any(|(_, component)| component.digest == digest)
 }

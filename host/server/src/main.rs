@@ -3,19 +3,25 @@
 
 mod cli;
 mod command;
+mod config;
 mod duration;
 mod exit_code;
 mod find_task;
 mod grant;
 mod home;
 mod interrupt;
+mod kind_changes;
 mod kind_source;
+mod kinds_folder;
 mod output;
 mod part;
 mod progress;
 mod question;
 mod render;
+mod served;
 mod tail;
+mod trust;
+mod watched_files;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

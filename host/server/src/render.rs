@@ -10,6 +10,7 @@ use taskwright_registry::{
 };
 
 use crate::home::Home;
+use crate::kind_source;
 use crate::output::Output;
 
 /// Lines of a result that a person is shown before it is cut.
@@ -237,6 +238,7 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ("task", task.id.to_string()),
         ("session", task.session_id.to_string()),
         ("kind", line(&task.kind)),
+        ("code", code(task, home)),
         ("name", text(&task.name)),
         ("display name", line(&task.display_name)),
         ("producer", text(&task.producer)),
@@ -274,6 +276,14 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ("started", at(task.started_at)),
         ("finished", at(task.finished_at)),
     ])
+}
+
+/// The code that a task goes on with, and whether a live one can.
+fn code(task: &Task, home: &Home) -> String {
+    let Some(code) = &task.dispatch.code else { return String::new() };
+    let waits = task.state.is_live() && task.dispatch.host.is_none() && !kind_source::is_here(home, code);
+    let why = if waits { " (not here: it waits until this version is installed again)" } else { "" };
+    format!("{}{why}", line(code))
 }
 
 /// What the creator of a task allows its attempts.

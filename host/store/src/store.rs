@@ -10,8 +10,8 @@ use taskwright_registry::{
 use tokio::sync::broadcast;
 
 use crate::{
-    EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage, MessagePage, Reaped, StoreError, TaskPage,
-    TaskQuery, Turns,
+    CodeInUse, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage, MessagePage, Reaped,
+    StoreError, TaskPage, TaskQuery, Turns,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -42,8 +42,8 @@ pub struct RecordedMessage {
 pub struct ClaimRequest {
     /// Who claims.
     pub host: HostRef,
-    /// Which kinds it can run.
-    pub kinds: Vec<String>,
+    /// Which kinds it can run, with which code.
+    pub kinds: Vec<KindOffer>,
     /// Only this task, for a host that was started for one.
     pub only: Option<TaskId>,
     /// How many at most.
@@ -281,11 +281,18 @@ pub trait Store: Send + Sync + 'static {
     /// Only those of the store itself.
     async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// When the next task of these kinds is due, if any is: the smallest due time that is later than `after`, or of all.
+    /// Which code the live tasks of all sessions go on with, by kind. What is not in it, no task needs any more.
     ///
     /// # Errors
     /// Only those of the store itself.
-    async fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError>;
+    async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError>;
+
+    /// When the next task is due that a claim with these kinds could hand out, if any is: the smallest due time that is
+    /// later than `after`, or of all.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError>;
 
     /// Reads a session's log after a cursor (0 for the beginning), at most `limit` (clamped to 1..=1,000).
     ///

@@ -40,7 +40,7 @@ async fn writes(store: Arc<SqliteStore>, host: HostRef, reports: bool) -> Result
     let id = store.create(new).await?.task.id;
     let request = ClaimRequest {
         host,
-        kinds: vec!["walkthrough".to_owned()],
+        kinds: vec!["walkthrough".into()],
         only: Some(id.clone()),
         limit: 1,
         turns: Turns::default(),

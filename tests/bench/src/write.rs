@@ -41,7 +41,7 @@ impl Store64 {
             let only = Some(store.create(new).await?.task.id);
             let request = ClaimRequest {
                 host: host.clone(),
-                kinds: vec!["search-files".to_owned()],
+                kinds: vec!["search-files".into()],
                 only,
                 limit: 1,
                 turns: Turns::default(),

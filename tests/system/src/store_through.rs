@@ -13,8 +13,8 @@ macro_rules! store_through {
                 Task, TaskId, TaskUpdate, Timestamp, Wake,
             };
             use taskwright_runner::store::{
-                Change, ClaimRequest, Claimed, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage,
-                MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
+                Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
+                KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
             };
 
             $crate::store_through!(@verbs $type,
@@ -42,7 +42,8 @@ macro_rules! store_through {
                 finished(before: Timestamp, after: Option<FinishedPlace>, limit: usize) -> FinishedPage;
                 forget(session: &SessionId, id: &TaskId, before: Timestamp) -> bool;
                 trim_log(before: Timestamp, limit: usize) -> usize;
-                next_due(kinds: &[String], after: Option<Timestamp>) -> Option<Timestamp>;
+                code_in_use() -> Vec<CodeInUse>;
+                next_due(kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp>;
                 events(session: &SessionId, after: u64, limit: usize) -> EventPage;
                 wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
                 acknowledge_wakes(session: &SessionId, ids: &[u64]) -> usize;

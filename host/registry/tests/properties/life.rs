@@ -213,9 +213,9 @@ impl Life {
     fn command(&mut self, wish: &Wish) -> Option<Command> {
         Some(match wish {
             Wish::Update(writer, ask) => Command::Update(Box::new(self.update(*writer, ask))),
-            Wish::Claim => {
+            Wish::Claim(code) => {
                 let host = HostRef { id: HostId::new(self.now, [3; 10]), epoch: 1 };
-                let dispatch = Some(DispatchChange::Claim { host });
+                let dispatch = Some(DispatchChange::Claim { host, code: code.map(|n| format!("sha256:{n}")) });
                 Command::Update(Box::new(TaskUpdate { dispatch, ..TaskUpdate::default() }))
             }
             Wish::Cancel(reason) => Command::Cancel(reason.to_string()),

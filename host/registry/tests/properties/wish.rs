@@ -69,7 +69,8 @@ pub(crate) struct Ask {
 #[derive(Debug, Clone)]
 pub(crate) enum Wish {
     Update(Writer, Box<Ask>),
-    Claim,
+    /// With this code.
+    Claim(Option<u8>),
     Cancel(u8),
     Inbound(Reply, bool),
     Outbound(Writer, Reply),
@@ -171,11 +172,16 @@ fn ask() -> impl Strategy<Value = Ask> {
     })
 }
 
+/// Nearly always the same code, so that most claims are accepted.
+fn code() -> impl Strategy<Value = Option<u8>> {
+    prop_oneof![8 => Just(Some(1)), 1 => Just(Some(2)), 1 => Just(None)]
+}
+
 pub(crate) fn wish() -> impl Strategy<Value = Wish> {
     let reply = || prop_oneof![1 => Just(Reply::Nothing), 3 => Just(Reply::Open), 1 => Just(Reply::Older)];
     prop_oneof![
         10 => (writer(), ask()).prop_map(|(writer, ask)| Wish::Update(writer, Box::new(ask))),
-        5 => Just(Wish::Claim),
+        5 => code().prop_map(Wish::Claim),
         1 => (0..3_u8).prop_map(Wish::Cancel),
         3 => (reply(), any::<bool>()).prop_map(|(reply, fits)| Wish::Inbound(reply, fits)),
         2 => (writer(), reply()).prop_map(|(writer, reply)| Wish::Outbound(writer, reply)),

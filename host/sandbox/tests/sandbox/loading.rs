@@ -179,3 +179,25 @@ pub(crate) mod wishes {
         assert_eq!(kind.check_spec(&json!({"n": "x"})).unwrap_err().pointer, "/n");
     }
 }
+
+pub(crate) mod ledger_one {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_kind_wishes_for_is_told_apart_from_what_it_gets() {
+        let kind = kind(guests::LEDGER_ONE).await;
+        assert_eq!(*kind.wishes(), Budget { memory_bytes: 16 << 20, ..Budget::UNLIMITED });
+        assert_eq!(*kind.default_budget(), Budget { memory_bytes: 16 << 20, ..Budget::default() });
+    }
+}
+
+pub(crate) mod ledger_two {
+    use super::*;
+
+    #[tokio::test]
+    async fn two_versions_of_a_kind_have_one_name_and_different_digests() {
+        let (one, two) = (kind(guests::LEDGER_ONE).await, kind(guests::LEDGER_TWO).await);
+        assert_eq!(one.description().kind, two.description().kind);
+        assert_ne!((one.digest(), &one.description().version), (two.digest(), &two.description().version));
+    }
+}

@@ -10,6 +10,7 @@ mod http_server;
 mod large_files;
 mod limits;
 mod loading;
+mod recorded;
 mod spawner;
 mod stored_code;
 mod support;
@@ -24,6 +25,7 @@ mod tested {
     pub(crate) use crate::http_hostile::*;
     pub(crate) use crate::limits::*;
     pub(crate) use crate::loading::*;
+    pub(crate) use crate::recorded::*;
     pub(crate) use crate::spawner::*;
     pub(crate) use crate::task_folder::*;
     pub(crate) use crate::wasi::*;

@@ -3,24 +3,30 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use taskwright_registry::{Recovery, Task};
-use taskwright_runner::{KindSettings, RunnerConfig, Session};
+use taskwright_registry::{Budget, Dimension, Recovery, Task};
+use taskwright_runner::{KindSettings, Runner, Session};
 
 use super::Context;
 use crate::cli::CreateArgs;
+use crate::config::budget;
 use crate::duration::Deadline;
 use crate::exit_code::Exit;
-use crate::kind_source;
+use crate::{kind_source, render};
 
 /// `create`.
 pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit> {
     let spec = args.spec()?;
     kind_source::check_name(&context.home, args.kind.as_deref(), args.kind_file.as_deref())?;
-    let runner = context.home.runner(context.home.open_or_create()?, RunnerConfig::default())?;
+    let config = context.config()?;
+    let runner = context.home.runner(context.home.open_or_create()?, config.runner())?;
     let (name, file) = (args.kind.as_deref(), args.kind_file.as_deref());
-    let settings = KindSettings::default().runs_elsewhere();
-    let added = kind_source::add_one(&runner, &context.home, name, file, settings, context.out).await?;
-    let task = create_task(&runner.session(context.session.clone()), args, added.kind, spec).await?;
+    let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
+    let (added, _) = found;
+    // The budget is looked at, and what it is granted is not: `serve` does, when it runs.
+    let budget = config.file.kinds.get(added.kind.as_str()).map_or(Budget::UNLIMITED, |kind| kind.budget.0);
+    runner.set_settings(&added.kind, KindSettings::default().budget(budget).runs_elsewhere())?;
+    let session = runner.session(context.session.clone());
+    let task = create_task(context, &runner, &session, args, added.kind, spec).await?;
     if context.out.is_json() {
         context.out.json(&json!(task))?;
     } else {
@@ -31,8 +37,21 @@ pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit>
 }
 
 /// Makes the task that the arguments describe.
-pub(crate) async fn create_task(session: &Session, args: &CreateArgs, kind: String, spec: Value) -> Result<Task> {
-    let mut request = session.task(kind, spec).producer("taskwright command line");
+pub(crate) async fn create_task(
+    context: &Context,
+    runner: &Runner,
+    session: &Session,
+    args: &CreateArgs,
+    kind: String,
+    spec: Value,
+) -> Result<Task> {
+    let budget = budget::together(&args.budget);
+    if let Some(allowed) = runner.kind_budget(&kind)? {
+        for line in beyond(&budget, &allowed, &kind) {
+            context.out.notice(&line);
+        }
+    }
+    let mut request = session.task(kind, spec).budget(budget).producer("taskwright command line");
     if let Some(name) = &args.name {
         request = request.name(name);
     }
@@ -57,4 +76,20 @@ pub(crate) async fn create_task(session: &Session, args: &CreateArgs, kind: Stri
         None => request,
     };
     Ok(request.create().await?)
+}
+
+/// Where more was asked for than there is: the smaller limit holds, and whoever asked is told.
+fn beyond(asked: &Budget, allowed: &Budget, kind: &str) -> Vec<String> {
+    let one = |&dimension: &Dimension| {
+        let (asked, allowed) = (asked.get(dimension), allowed.get(dimension));
+        let told = || {
+            format!(
+                "--budget {dimension}: {} asked for, {} allowed for `{kind}`; the smaller holds",
+                render::amount(dimension, asked),
+                render::amount(dimension, allowed)
+            )
+        };
+        (asked != u64::MAX && asked > allowed).then(told)
+    };
+    Dimension::ALL.iter().filter_map(one).collect()
 }

@@ -7,31 +7,55 @@ use taskwright_registry::clean_line;
 
 use super::Context;
 use crate::exit_code::Exit;
+use crate::trust::Standing;
 use crate::{kind_source, render};
+
+/// How much of a digest tells it from others.
+const SHORT_DIGEST: usize = "sha256:".len() + 12;
 
 /// `kinds list`.
 pub(crate) async fn list(context: &Context) -> Result<Exit> {
-    let sandbox = context.home.sandbox()?;
+    let config = context.config()?;
+    let sandbox = context.home.sandbox(config)?;
     let (mut rows, mut kinds) = (Vec::new(), Vec::new());
-    for component in kind_source::known(&context.home)? {
-        match sandbox.load(&component.wasm).await {
-            Ok(kind) => {
+    for found in kind_source::known(&context.home.kinds(), &config.trust())? {
+        let loaded = match found.component {
+            Ok(component) => match sandbox.load(&component.wasm).await {
+                Ok(kind) => Ok((component, kind)),
+                Err(error) => Err(format!("{}: {error}", found.origin)),
+            },
+            Err(error) => Err(format!("{error:#}")),
+        };
+        match loaded {
+            Ok((component, kind)) => {
                 let about = kind.description();
                 rows.push(vec![
                     clean_line(&about.kind, 64),
                     clean_line(&about.version, 32),
+                    component.digest.chars().take(SHORT_DIGEST).collect(),
+                    component.standing.word().to_owned(),
+                    if component.pinned { "pinned" } else { "not pinned" }.to_owned(),
                     clean_line(&component.origin, 200),
                     clean_line(&about.summary, 200),
                 ]);
-                kinds.push(json!({"description": about, "digest": kind.digest(), "origin": component.origin}));
+                kinds.push(json!({
+                    "description": about,
+                    "digest": component.digest,
+                    "origin": component.origin,
+                    "pinned": component.pinned,
+                    "signed_by": match &component.standing {
+                        Standing::Signed(key) => Some(key),
+                        _ => None,
+                    },
+                }));
             }
-            Err(error) => context.out.notice(&format!("{}: {error}; passed over", component.origin)),
+            Err(problem) => context.out.notice(&format!("{problem}; passed over")),
         }
     }
     if context.out.is_json() {
         context.out.json(&json!({"kinds": kinds}))?;
     } else {
-        context.out.text(&render::table(&["KIND", "VERSION", "FROM", "SAYS"], &rows))?;
+        context.out.text(&render::table(&["KIND", "VERSION", "DIGEST", "SIGNED", "PINNED", "FROM", "SAYS"], &rows))?;
     }
     Ok(Exit::Succeeded)
 }

@@ -3,10 +3,15 @@
 
 mod answer;
 mod cancel;
+mod config_check;
+mod config_show;
 mod create;
 mod hosts;
 mod kinds_inspect;
+mod kinds_install;
 mod kinds_list;
+mod kinds_remove;
+mod kinds_upgrade;
 mod kinds_verify;
 mod list;
 mod messages;
@@ -19,10 +24,14 @@ mod show;
 mod wait;
 mod watch;
 
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
 use anyhow::Result;
 use taskwright_registry::SessionId;
 
-use crate::cli::{Cli, Command, KindsCommand};
+use crate::cli::{Cli, Command, ConfigCommand, KindsCommand};
+use crate::config::Config;
 use crate::exit_code::Exit;
 use crate::home::Home;
 use crate::output::Output;
@@ -35,11 +44,43 @@ pub(crate) struct Context {
     pub(crate) session: SessionId,
     /// Where to write.
     pub(crate) out: Output,
+    /// The file of the configuration, if one was named.
+    config_file: Option<PathBuf>,
+    config: OnceCell<Config>,
+}
+
+impl Context {
+    /// The operator's configuration. Commands that only read records do without.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        match self.config.get() {
+            Some(config) => Ok(config),
+            None => {
+                let config = self.read_config()?;
+                Ok(self.config.get_or_init(|| config))
+            }
+        }
+    }
+
+    /// The configuration as its file is now.
+    pub(crate) fn read_config(&self) -> Result<Config> {
+        Config::read(&self.config_path(), self.config_file.is_some())
+    }
+
+    /// Where the configuration is read, if it is there.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.config_file.clone().unwrap_or_else(|| self.home.config_path())
+    }
 }
 
 /// Runs one command.
 pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
-    let context = Context { home: Home::new(cli.common.dir), session: cli.common.session, out };
+    let context = Context {
+        home: Home::new(cli.common.dir),
+        session: cli.common.session,
+        out,
+        config_file: cli.common.config,
+        config: OnceCell::new(),
+    };
     let context = &context;
     match cli.command {
         Command::Run(args) => run::run(context, &args).await,
@@ -56,6 +97,11 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Kinds(KindsCommand::List) => kinds_list::list(context).await,
         Command::Kinds(KindsCommand::Inspect { kind }) => kinds_inspect::inspect(context, &kind).await,
         Command::Kinds(KindsCommand::Verify { files }) => kinds_verify::verify(context, &files).await,
+        Command::Kinds(KindsCommand::Install(args)) => kinds_install::install(context, &args).await,
+        Command::Kinds(KindsCommand::Upgrade(args)) => kinds_upgrade::upgrade(context, &args).await,
+        Command::Kinds(KindsCommand::Remove { kind, force }) => kinds_remove::remove(context, &kind, force).await,
+        Command::Config(ConfigCommand::Check) => config_check::check(context).await,
+        Command::Config(ConfigCommand::Show) => config_show::show(context),
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Hosts => hosts::hosts(context).await,
         Command::Prune(args) => prune::prune(context, &args).await,

@@ -1,4 +1,4 @@
-//! `prune`: forgets what has been over for long enough, now.
+//! `prune`: forgets what has been over for long enough, now, and the code that no task needs any more.
 //! Does not wait for `serve`, which does the same by itself from time to time.
 
 use anyhow::Result;
@@ -23,10 +23,30 @@ pub(crate) async fn prune(context: &Context, args: &PruneArgs) -> Result<Exit> {
         return Ok(Exit::Succeeded);
     }
     let forgotten = runner.prune(args.older_than).await?;
+    let code = sweep(context).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"forgot": {"tasks": forgotten.tasks, "events": forgotten.events}}))?;
+        context
+            .out
+            .json(&json!({"forgot": {"tasks": forgotten.tasks, "events": forgotten.events}, "removed": code}))?;
     } else {
         context.out.line(&format!("forgot {} tasks and {} events", forgotten.tasks, forgotten.events))?;
+        for digest in code {
+            context.out.line(&format!("removed {digest}: no task needs it any more"))?;
+        }
     }
     Ok(Exit::Succeeded)
+}
+
+/// Removes components that neither new tasks run nor live ones began with.
+async fn sweep(context: &Context) -> Result<Vec<String>> {
+    let folder = context.home.kinds();
+    if folder.digests()?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let in_use = context.home.open()?.code_in_use().await?;
+    let needed = |digest: &str| in_use.iter().any(|in_use| in_use.code.as_deref() == Some(digest));
+    folder.change(|index| {
+        index.kinds.retain(|installed| installed.newest || needed(&installed.digest));
+        folder.sweep(|digest| index.is_newest(digest) || needed(digest))
+    })
 }

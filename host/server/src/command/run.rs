@@ -4,12 +4,12 @@
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::{Event, EventBody, Task};
-use taskwright_runner::{EventStream, Runner, RunnerConfig, Session};
+use taskwright_runner::{EventStream, Runner, Session};
 
 use super::Context;
 use super::create::create_task;
 use crate::cli::RunArgs;
-use crate::exit_code::{Exit, is_broken_pipe};
+use crate::exit_code::{Exit, is_broken_pipe, refused};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -23,17 +23,25 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     let spec = args.create.spec()?;
     let grants = grant::resolve(&args.grants)?;
     kind_source::check_name(&context.home, name, file)?;
+    let config = context.config()?;
     let store = context.home.open_or_create()?;
-    let runner = context.home.runner(store.clone(), RunnerConfig::default())?;
-    let settings = grant::settings(&grants);
-    let added = kind_source::add_one(&runner, &context.home, name, file, settings, context.out).await?;
+    let runner = context.home.runner(store.clone(), config.runner())?;
+    let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
+    let (added, component) = found;
     grant::check(&added, &grants)?;
+    let settings = grant::settings(config, &added.kind, &grants)?;
+    if let Some(problem) = grant::missing(&added, &settings) {
+        return Err(refused(problem));
+    }
+    runner.set_settings(&added.kind, settings)?;
+    // The task may be taken up by a later version of this program, or when the file has changed.
+    context.home.kinds().keep(&component.digest, &component.wasm, component.signature.as_deref())?;
 
     let session = runner.session(context.session.clone());
     // Heard from here on, so that the first of them does not end the process between creation and listening.
     let interrupts = Interrupts::listen()?;
     let cursor = store.events(&context.session, i64::MAX.unsigned_abs(), 1).await?.last;
-    let task = create_task(&session, &args.create, added.kind, spec).await?;
+    let task = create_task(context, &runner, &session, &args.create, added.kind, spec).await?;
     let live = Live {
         out: context.out,
         events: session.task_events(&task.id, cursor),

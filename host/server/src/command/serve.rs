@@ -1,28 +1,33 @@
 //! `serve`: works off the store, of all sessions, until told to stop.
 //! Does not create tasks.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 use taskwright_runner::RunnerConfig;
 
 use super::Context;
 use crate::cli::ServeArgs;
+use crate::config::Config;
 use crate::duration::Keep;
 use crate::exit_code::{Exit, refused};
+use crate::grant;
 use crate::interrupt::Interrupts;
-use crate::{grant, kind_source};
+use crate::served::Served;
+use crate::watched_files::WatchedFiles;
 
-fn config(args: &ServeArgs) -> RunnerConfig {
-    let unless_said = RunnerConfig::default();
+/// The configuration's settings, and in their place the command line's.
+fn settings(config: &Config, args: &ServeArgs) -> RunnerConfig {
+    let unless_said = config.runner();
     RunnerConfig {
         slots: args.slots.map_or(unless_said.slots, |slots| slots as usize),
-        lease: args.lease,
-        crash_limit: args.max_crashes,
+        lease: args.lease.unwrap_or(unless_said.lease),
+        crash_limit: args.max_crashes.unwrap_or(unless_said.crash_limit),
         retention: match args.keep {
-            Keep::For(time) => Some(time),
-            Keep::Forever => None,
+            Some(Keep::For(time)) => Some(time),
+            Some(Keep::Forever) => None,
+            None => unless_said.retention,
         },
-        drain_grace: args.drain_grace,
+        drain_grace: args.drain_grace.unwrap_or(unless_said.drain_grace),
         ..unless_said
     }
 }
@@ -30,28 +35,16 @@ fn config(args: &ServeArgs) -> RunnerConfig {
 /// `serve`.
 pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     let mut interrupts = Interrupts::listen()?;
+    // From before the first look, so that no change falls between.
+    let mut watched = WatchedFiles::new(context.config_path(), context.home.kinds().path().to_path_buf())?;
+    let mut config = context.read_config()?;
     let grants = grant::resolve(&args.grants)?;
-    let mut components = kind_source::known(&context.home)?;
-    for path in &args.kind_files {
-        components.push(kind_source::file(path)?);
-    }
     let store = context.home.open_or_create()?;
-    // A kind is looked at before it is added: what lacks a grant is left out, and its tasks stay queued rather than fail.
-    let looking = context.home.sandbox()?;
-    let runner = context.home.runner(store, config(args))?;
-    let mut names = Vec::new();
-    for component in components {
-        let kind = looking.load(&component.wasm).await.with_context(|| component.origin.clone())?;
-        let about = kind.description();
-        if let Some(problem) = grant::missing(about, &grants) {
-            context.out.notice(&format!("not served: {problem}"));
-            continue;
-        }
-        let settings = grant::settings(grant::wanted(about, &grants));
-        runner.add_kind(&component.wasm, settings).await.with_context(|| component.origin.clone())?;
-        names.push(about.kind.clone());
-    }
-    drop(looking);
+    let runner = context.home.runner(store.clone(), settings(&config, args))?;
+    let mut served =
+        Served::new(context.home.clone(), context.out, runner.clone(), store, args.kind_files.clone(), grants);
+    served.apply(&config).await?;
+    let names = served.names();
     if names.is_empty() {
         return Err(refused("there is no kind that can be served; see the lines above"));
     }
@@ -61,10 +54,40 @@ pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     } else {
         context.out.line(&format!("serving {}; Ctrl-C stops", names.join(", ")))?;
     }
-    interrupts.next().await;
+    loop {
+        tokio::select! {
+            () = interrupts.next() => break,
+            () = watched.changed() => reload(context, &mut served, &mut config).await,
+        }
+    }
     context.out.notice("stopping: tasks are given back or brought to their end; once more stops at once");
     tokio::select! {
         () = runner.drain() => Ok(Exit::Succeeded),
         () = interrupts.next() => Ok(Exit::Broken),
+    }
+}
+
+/// Reads everything again. What is wrong is reported, and what held before goes on.
+async fn reload(context: &Context, served: &mut Served, config: &mut Config) {
+    let applied = match context.read_config() {
+        Ok(new) => match served.apply(&new).await {
+            Ok(()) => Ok(new),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    match applied {
+        Ok(new) => {
+            if new != *config {
+                context.out.notice(&format!("{} has changed and holds now", crate::config::FILE));
+            }
+            if (&new.file.host, &new.file.budget) != (&config.file.host, &config.file.budget) {
+                context
+                    .out
+                    .notice("[host] and [budget] are read at the start: what changed there waits for the next one");
+            }
+            *config = new;
+        }
+        Err(error) => context.out.notice(&format!("what has changed is not taken over: {error:#}")),
     }
 }

@@ -2,8 +2,10 @@
 //! Holds no tests itself: see the modules.
 
 mod commands;
+mod config;
 mod drain;
 mod kills;
+mod kinds;
 mod place;
 mod user;
 mod zombie;

@@ -29,7 +29,11 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_taskwright"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        command.env_remove("TASKWRIGHT_DIR").env_remove("TASKWRIGHT_LOG").env_remove("NO_COLOR");
+        command
+            .env_remove("TASKWRIGHT_DIR")
+            .env_remove("TASKWRIGHT_CONFIG")
+            .env_remove("TASKWRIGHT_LOG")
+            .env_remove("NO_COLOR");
         command
     }
 

@@ -6,20 +6,25 @@ use std::ops::Bound;
 
 use taskwright_registry::{HostRef, Phase, SessionId, Task, TaskId, Timestamp};
 
-use crate::FinishedPlace;
+use crate::{CodeInUse, FinishedPlace, KindOffer};
+
+/// A kind and the code that its task goes on with.
+type Code = (String, Option<String>);
 
 /// The indexes.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     live_names: HashMap<(SessionId, String), TaskId>,
     keys: HashMap<(SessionId, String), TaskId>,
-    due: BTreeMap<String, BTreeSet<(Timestamp, u64, TaskId)>>,
+    due: BTreeMap<Code, BTreeSet<(Timestamp, u64, TaskId)>>,
     /// The same by the turns of their sessions.
-    due_by_turn: BTreeMap<String, BTreeMap<u64, BTreeSet<(Timestamp, u64, TaskId)>>>,
+    due_by_turn: BTreeMap<Code, BTreeMap<u64, BTreeSet<(Timestamp, u64, TaskId)>>>,
     /// What is due, by place in order of creation.
     due_places: HashMap<u64, TaskId>,
     /// The turn of each session that has had a task, in order of their first ones.
     turns: HashMap<SessionId, u64>,
+    /// How many live tasks there are of a kind and a code.
+    code: BTreeMap<Code, u64>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
     finished: BTreeMap<FinishedPlace, TaskId>,
     /// By the parent, as its child names it.
@@ -32,18 +37,33 @@ impl Index {
         if let Some(name) = task.name.as_ref().filter(|_| task.state.is_live()) {
             self.live_names.remove(&(task.session_id.clone(), name.clone()));
         }
-        if let (Some(due_at), Some(due)) = (task.dispatch.due_at, self.due.get_mut(&task.kind)) {
+        let code = code(task);
+        if let (Some(due_at), Some(due)) = (task.dispatch.due_at, self.due.get_mut(&code)) {
             let entry = (due_at, place, task.id.clone());
             due.remove(&entry);
+            if due.is_empty() {
+                self.due.remove(&code);
+            }
             self.due_places.remove(&place);
             let turn = self.turn(&task.session_id);
-            if let Some(turns) = self.due_by_turn.get_mut(&task.kind)
+            if let Some(turns) = self.due_by_turn.get_mut(&code)
                 && let Some(due) = turns.get_mut(&turn)
             {
                 due.remove(&entry);
                 if due.is_empty() {
                     turns.remove(&turn);
                 }
+                if turns.is_empty() {
+                    self.due_by_turn.remove(&code);
+                }
+            }
+        }
+        if task.state.is_live()
+            && let Some(tasks) = self.code.get_mut(&code)
+        {
+            *tasks -= 1;
+            if *tasks == 0 {
+                self.code.remove(&code);
             }
         }
         if let Some(host) = holder(task)
@@ -87,9 +107,12 @@ impl Index {
         if let Some(due_at) = task.dispatch.due_at {
             let entry = (due_at, place, task.id.clone());
             self.due_places.insert(place, task.id.clone());
-            self.due.entry(task.kind.clone()).or_default().insert(entry.clone());
+            self.due.entry(code(task)).or_default().insert(entry.clone());
             let turn = self.turn(&task.session_id);
-            self.due_by_turn.entry(task.kind.clone()).or_default().entry(turn).or_default().insert(entry);
+            self.due_by_turn.entry(code(task)).or_default().entry(turn).or_default().insert(entry);
+        }
+        if task.state.is_live() {
+            *self.code.entry(code(task)).or_default() += 1;
         }
         if let Some(host) = holder(task) {
             self.resident.entry(host.clone()).or_default().insert((place, task.id.clone()));
@@ -127,11 +150,10 @@ impl Index {
         self.live_names.get(&(session.clone(), name.to_owned())).cloned()
     }
 
-    pub(super) fn due(&self, kinds: &[String], now: Timestamp, limit: usize) -> Vec<(Timestamp, u64, TaskId)> {
-        let kinds: BTreeSet<&String> = kinds.iter().collect();
-        let mut due: Vec<_> = kinds
-            .into_iter()
-            .filter_map(|kind| self.due.get(kind))
+    pub(super) fn due(&self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Vec<(Timestamp, u64, TaskId)> {
+        let mut due: Vec<_> = offered(kinds)
+            .iter()
+            .filter_map(|code| self.due.get(code))
             .flat_map(|due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit))
             .cloned()
             .collect();
@@ -140,33 +162,39 @@ impl Index {
         due
     }
 
+    pub(super) fn code_in_use(&self) -> Vec<CodeInUse> {
+        let in_use =
+            |((kind, code), tasks): (&Code, &u64)| CodeInUse { kind: kind.clone(), code: code.clone(), tasks: *tasks };
+        self.code.iter().map(in_use).collect()
+    }
+
     /// Where a task of these kinds is due at some time, behind a turn.
-    pub(super) fn next_turn(&self, kinds: &[String], after: Option<u64>) -> Option<u64> {
+    pub(super) fn next_turn(&self, kinds: &[KindOffer], after: Option<u64>) -> Option<u64> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let of_kind = |kind: &String| self.due_by_turn.get(kind)?.range((from, Bound::Unbounded)).next();
-        kinds.iter().filter_map(of_kind).map(|(turn, _)| *turn).min()
+        let of_code = |code: &Code| self.due_by_turn.get(code)?.range((from, Bound::Unbounded)).next();
+        offered(kinds).iter().filter_map(of_code).map(|(turn, _)| *turn).min()
     }
 
     pub(super) fn due_in_turn(
         &self,
         turn: u64,
-        kinds: &[String],
+        kinds: &[KindOffer],
         now: Timestamp,
         limit: usize,
     ) -> Vec<(Timestamp, u64, TaskId)> {
-        let of_kind = |kind: &String| self.due_by_turn.get(kind)?.get(&turn);
+        let of_code = |code: &Code| self.due_by_turn.get(code)?.get(&turn);
         let in_time = |due: &&BTreeSet<(Timestamp, u64, TaskId)>| {
             due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>()
         };
-        kinds.iter().filter_map(of_kind).flat_map(|due| in_time(&due)).collect()
+        offered(kinds).iter().filter_map(of_code).flat_map(|due| in_time(&due)).collect()
     }
 
-    pub(super) fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Option<Timestamp> {
+    pub(super) fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp> {
         let later = |due: &BTreeSet<(Timestamp, u64, TaskId)>| match after {
             None => due.first().map(|(due_at, ..)| *due_at),
             Some(after) => due.iter().map(|(due_at, ..)| *due_at).find(|due_at| *due_at > after),
         };
-        kinds.iter().filter_map(|kind| later(self.due.get(kind)?)).min()
+        offered(kinds).iter().filter_map(|code| later(self.due.get(code)?)).min()
     }
 
     pub(super) fn resident(&self, host: &HostRef) -> Vec<TaskId> {
@@ -202,4 +230,16 @@ impl Index {
 
 fn holder(task: &Task) -> Option<&HostRef> {
     task.dispatch.host.as_ref().filter(|_| task.dispatch.phase == Phase::Resident)
+}
+
+/// Where a task is found by its code.
+fn code(task: &Task) -> Code {
+    (task.kind.clone(), task.dispatch.code.clone())
+}
+
+fn offered(kinds: &[KindOffer]) -> BTreeSet<Code> {
+    let one = |offer: &KindOffer| -> Vec<_> {
+        offer.codes().map(|code| (offer.kind.clone(), code.map(str::to_owned))).collect()
+    };
+    kinds.iter().flat_map(one).collect()
 }

@@ -19,8 +19,8 @@ use tokio::sync::broadcast;
 use crate::clock::{self, Clock, LeaseClock, LeaseTime};
 use crate::store::CHANGES_KEPT;
 use crate::{
-    Change, ClaimRequest, Claimed, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage,
-    MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
+    Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer,
+    LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
 };
 use rows::MemoryRows;
 use tables::Tables;
@@ -242,7 +242,11 @@ impl Store for MemoryStore {
         self.transact(async |rows, _| verbs::trim_log(rows, before, limit).await)
     }
 
-    async fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+    async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError> {
+        self.transact(async |rows, _| verbs::code_in_use(rows).await)
+    }
+
+    async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         self.transact(async |rows, _| verbs::next_due(rows, kinds, after).await)
     }
 

@@ -9,7 +9,7 @@ use taskwright_registry::{
 use super::tables::{SessionRow, Tables, TaskRow};
 use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Taken, Transaction};
 use crate::turns::DueTask;
-use crate::{Change, Claimed, FinishedPlace, Order, StoreError, TaskFilter};
+use crate::{Change, Claimed, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// The tables, for the length of one verb.
 pub(super) struct MemoryRows<'a> {
@@ -120,14 +120,18 @@ impl Rows for MemoryRows<'_> {
         })
     }
 
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
+    async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
+        Ok(self.tables.index.code_in_use())
+    }
+
+    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
         Ok(self.due_tasks(self.tables.index.due(kinds, now, limit)))
     }
 
     async fn due_in_turn(
         &mut self,
         turn: u64,
-        kinds: &[String],
+        kinds: &[KindOffer],
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
@@ -138,7 +142,7 @@ impl Rows for MemoryRows<'_> {
         Ok(self.tables.index.turn_of(session))
     }
 
-    async fn next_turn(&mut self, kinds: &[String], after: Option<u64>) -> Result<Option<u64>, StoreError> {
+    async fn next_turn(&mut self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError> {
         Ok(self.tables.index.next_turn(kinds, after))
     }
 
@@ -147,7 +151,11 @@ impl Rows for MemoryRows<'_> {
         Ok(id.and_then(|id| self.tables.tasks.get(id)).map(|row| row.task.clone()))
     }
 
-    async fn next_due(&mut self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_due(
+        &mut self,
+        kinds: &[KindOffer],
+        after: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.tables.index.next_due(kinds, after))
     }
 

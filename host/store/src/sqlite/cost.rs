@@ -50,7 +50,7 @@ fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
     counting.expect("a handler");
     let mut all = Vec::new();
     let mut rows = SqliteRows::new(connection);
-    let kinds = vec!["probe".to_owned()];
+    let kinds = vec!["probe".into()];
     let (session, id) = (&task.session_id, &task.id);
     let mut measure = |name, ran: bool| {
         assert!(ran, "{name}");

@@ -33,8 +33,8 @@ pub use options::SqliteOptions;
 use crate::clock::{self, Clock, LeaseClock};
 use crate::store::CHANGES_KEPT;
 use crate::{
-    Change, ClaimRequest, Claimed, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage,
-    MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
+    Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer,
+    LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
 };
 use readers::Readers;
 use rows::SqliteRows;
@@ -336,7 +336,11 @@ impl Store for SqliteStore {
         self.write(move |rows, _| ready(verbs::trim_log(rows, before, limit))).await
     }
 
-    async fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+    async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError> {
+        self.readers.read(move |rows| ready(verbs::code_in_use(rows))).await
+    }
+
+    async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         let kinds = kinds.to_vec();
         self.readers.read(move |rows| ready(verbs::next_due(rows, &kinds, after))).await
     }

@@ -13,7 +13,7 @@ use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, encode, millis, time};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
-use crate::{Change, FinishedPlace, Order, StoreError, TaskFilter};
+use crate::{Change, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
@@ -72,6 +72,11 @@ fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
     let session: String = row.get(3)?;
     let session = session.parse().map_err(of_id)?;
     Ok(DueTask { due_at: time(row.get(0)?)?, place: row.get(1)?, turn: row.get(2)?, session })
+}
+
+/// Each kind with each code that its tasks may be handed out with.
+fn offered(kinds: &[KindOffer]) -> impl Iterator<Item = (&str, Option<&str>)> {
+    kinds.iter().flat_map(|offer| offer.codes().map(|code| (offer.kind.as_str(), code)))
 }
 
 fn message(row: &Row<'_>) -> Result<Message, StoreError> {
@@ -243,12 +248,12 @@ impl Rows for SqliteRows<'_> {
         self.all(&sql, given.as_slice(), record)
     }
 
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
+    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
         let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.due_at <= ?2 ORDER BY t.due_at, t.no LIMIT ?3";
+                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.due_at <= ?3 ORDER BY t.due_at, t.no LIMIT ?4";
         let mut due = Vec::new();
-        for kind in kinds {
-            due.extend(self.all(sql, params![kind, millis(now), limit], due_task)?);
+        for (kind, code) in offered(kinds) {
+            due.extend(self.all(sql, params![kind, code, millis(now), limit], due_task)?);
         }
         due.sort_unstable();
         due.dedup();
@@ -256,18 +261,25 @@ impl Rows for SqliteRows<'_> {
         Ok(due)
     }
 
+    async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
+        let sql =
+            "SELECT kind, code, count(*) FROM tasks WHERE phase <> 'over' GROUP BY kind, code ORDER BY kind, code";
+        self.all(sql, [], |row| Ok(CodeInUse { kind: row.get(0)?, code: row.get(1)?, tasks: row.get(2)? }))
+    }
+
     async fn due_in_turn(
         &mut self,
         turn: u64,
-        kinds: &[String],
+        kinds: &[KindOffer],
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
         let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.session = ?2 AND t.due_at <= ?3 ORDER BY t.due_at, t.no LIMIT ?4";
+                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.due_at <= ?4
+                   ORDER BY t.due_at, t.no LIMIT ?5";
         let mut due = Vec::new();
-        for kind in kinds {
-            due.extend(self.all(sql, params![kind, turn, millis(now), limit], due_task)?);
+        for (kind, code) in offered(kinds) {
+            due.extend(self.all(sql, params![kind, code, turn, millis(now), limit], due_task)?);
         }
         Ok(due)
     }
@@ -276,13 +288,13 @@ impl Rows for SqliteRows<'_> {
         self.one("SELECT no FROM sessions WHERE id = ?1", [session.as_str()], |row| Ok(row.get(0)?))
     }
 
-    async fn next_turn(&mut self, kinds: &[String], after: Option<u64>) -> Result<Option<u64>, StoreError> {
-        let sql = "SELECT session FROM tasks WHERE kind = ?1 AND session > ?2 AND due_at IS NOT NULL
+    async fn next_turn(&mut self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT session FROM tasks WHERE kind = ?1 AND code IS ?2 AND session > ?3 AND due_at IS NOT NULL
                    ORDER BY session LIMIT 1";
         let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
         let mut next: Option<u64> = None;
-        for kind in kinds {
-            let of_kind = self.one(sql, params![kind, after], |row| Ok(row.get(0)?))?;
+        for (kind, code) in offered(kinds) {
+            let of_kind = self.one(sql, params![kind, code, after], |row| Ok(row.get(0)?))?;
             next = next.into_iter().chain(of_kind).min();
         }
         Ok(next)
@@ -292,12 +304,16 @@ impl Rows for SqliteRows<'_> {
         self.one("SELECT record FROM tasks WHERE no = ?1", params![place], record)
     }
 
-    async fn next_due(&mut self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND due_at > ?2";
+    async fn next_due(
+        &mut self,
+        kinds: &[KindOffer],
+        after: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at > ?3";
         let after = after.map_or(i64::MIN, millis);
         let mut next: Option<i64> = None;
-        for kind in kinds {
-            let due: Option<i64> = self.one(sql, params![kind, after], |row| Ok(row.get(0)?))?.flatten();
+        for (kind, code) in offered(kinds) {
+            let due: Option<i64> = self.one(sql, params![kind, code, after], |row| Ok(row.get(0)?))?.flatten();
             next = next.into_iter().chain(due).min();
         }
         next.map(time).transpose()

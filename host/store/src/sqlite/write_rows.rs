@@ -44,6 +44,7 @@ fn same_columns(before: &Task, after: &Task) -> bool {
         && before.dispatch.phase == after.dispatch.phase
         && before.dispatch.due_at == after.dispatch.due_at
         && before.dispatch.host == after.dispatch.host
+        && before.dispatch.code == after.dispatch.code
 }
 
 impl Transaction for SqliteRows<'_> {
@@ -94,7 +95,7 @@ impl Transaction for SqliteRows<'_> {
         }
         let host = after.dispatch.host.as_ref();
         let sql = "UPDATE tasks SET version = ?3, record = ?4, state = ?5, phase = ?6, due_at = ?7, host_id = ?8,
-                       host_epoch = ?9, finished_at = ?10
+                       host_epoch = ?9, finished_at = ?10, code = ?11
                    WHERE id = ?1 AND version = ?2";
         let params = params![
             id,
@@ -107,6 +108,7 @@ impl Transaction for SqliteRows<'_> {
             host.map(|host| host.id.as_str()),
             host.map(|host| host.epoch),
             after.finished_at.map(millis),
+            after.dispatch.code,
         ];
         self.one_row("a task", sql, params)
     }

@@ -28,20 +28,25 @@ pub(crate) async fn claim<T: Transaction>(
         None => in_turn(rows, request, now).await?,
         Some(only) => {
             let mut wanted = Vec::from_iter(rows.find_task(only).await?);
-            wanted.retain(|task| {
-                request.kinds.contains(&task.kind) && task.dispatch.due_at.is_some_and(|due_at| due_at <= now)
-            });
+            wanted.retain(|task| task.dispatch.due_at.is_some_and(|due_at| due_at <= now));
             wanted
         }
     };
     let mut claimed = Vec::with_capacity(candidates.len());
     for task in candidates {
-        let dispatch = Some(DispatchChange::Claim { host: request.host.clone() });
+        let Some(code) = code_for(request, &task) else { continue };
+        let dispatch = Some(DispatchChange::Claim { host: request.host.clone(), code });
         let applied = apply(&task, TaskUpdate { dispatch, ..TaskUpdate::default() }, now)?;
         let task = write(rows, &task, applied, None, now).await?;
         claimed.push(with_inbox(rows, task).await?);
     }
     Ok(claimed)
+}
+
+/// What the host would run a task with; `None` if it cannot.
+fn code_for(request: &ClaimRequest, task: &Task) -> Option<Option<String>> {
+    let offer = request.kinds.iter().find(|offer| offer.kind == task.kind)?;
+    offer.code_for(task.dispatch.code.as_deref()).map(|code| code.map(str::to_owned))
 }
 
 /// The due tasks that a claim hands out, so that a session with many does not keep another's from their turn.

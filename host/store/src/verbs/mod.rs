@@ -16,7 +16,7 @@ pub(crate) use claim::{claim, held_by};
 pub(crate) use create::{create, create_child};
 pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
 pub(crate) use message::{mark_delivered, messages, record_message, unread};
-pub(crate) use read::{acknowledge_wakes, checkpoint, events, get, list, next_due, result, wakes};
+pub(crate) use read::{acknowledge_wakes, checkpoint, code_in_use, events, get, list, next_due, result, wakes};
 pub(crate) use retain::{finished, forget, trim_log};
 
 use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, child_ended, wake_text};

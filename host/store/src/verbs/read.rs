@@ -6,7 +6,7 @@ use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
 
 use super::{find_own, not_found, owns};
 use crate::rows::{Rows, Transaction};
-use crate::{EventPage, StoreError, TaskPage, TaskQuery};
+use crate::{CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery};
 
 /// The largest page of events or wakes.
 const MAX_PAGE: usize = 1_000;
@@ -49,9 +49,13 @@ pub(crate) async fn result<R: Rows>(
     if owns(rows, session, id).await? { rows.find_result(id).await } else { Err(not_found(session, id)) }
 }
 
+pub(crate) async fn code_in_use<R: Rows>(rows: &mut R) -> Result<Vec<CodeInUse>, StoreError> {
+    rows.code_in_use().await
+}
+
 pub(crate) async fn next_due<R: Rows>(
     rows: &mut R,
-    kinds: &[String],
+    kinds: &[KindOffer],
     after: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, StoreError> {
     rows.next_due(kinds, after).await

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use taskwright_registry::{DispatchChange, NewTask, Phase, State, TaskUpdate};
-use taskwright_store::ClaimRequest;
+use taskwright_store::{ClaimRequest, CodeInUse, KindOffer};
 
 use crate::world::{KIND, World, stranger, to};
 
@@ -35,15 +35,15 @@ async fn only_what_is_due_and_of_a_wanted_kind_is_claimed(world: World) {
     let later = world.store.create(later).await.unwrap().task;
     world.store.create(NewTask { kind: "other".to_owned(), ..world.new_task() }).await.unwrap();
     assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
-    assert_eq!(world.store.next_due(&[KIND.to_owned()], None).await, Ok(later.dispatch.due_at));
-    assert_eq!(world.store.next_due(&[KIND.to_owned(), "other".to_owned()], None).await, Ok(Some(now)));
-    assert_eq!(world.store.next_due(&["unknown".to_owned()], None).await, Ok(None));
+    assert_eq!(world.store.next_due(&[KIND.into()], None).await, Ok(later.dispatch.due_at));
+    assert_eq!(world.store.next_due(&[KIND.into(), "other".into()], None).await, Ok(Some(now)));
+    assert_eq!(world.store.next_due(&["unknown".into()], None).await, Ok(None));
     assert_eq!(world.store.next_due(&[], None).await, Ok(None));
     world.clock.advance(499);
     assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
     world.clock.advance(1);
     assert_eq!(world.store.claim(&world.request(1)).await.unwrap()[0].task.id, later.id);
-    assert_eq!(world.store.next_due(&[KIND.to_owned()], None).await, Ok(None));
+    assert_eq!(world.store.next_due(&[KIND.into()], None).await, Ok(None));
 }
 
 // L30
@@ -57,7 +57,7 @@ async fn the_longest_due_comes_first_and_no_more_than_wanted(world: World) {
     }
     ids.sort();
     world.clock.advance(100);
-    let kinds = vec![KIND.to_owned(), "second".to_owned()];
+    let kinds = vec![KIND.into(), "second".into()];
     let request = ClaimRequest { limit: 3, kinds, ..world.request(1) };
     let claimed = world.store.claim(&request).await.unwrap();
     let claimed: Vec<_> = claimed.into_iter().map(|claim| claim.task.id).collect();
@@ -69,7 +69,7 @@ async fn the_longest_due_comes_first_and_no_more_than_wanted(world: World) {
 async fn a_claim_for_one_task_takes_no_other(world: World) {
     let (first, second) = (world.created().await, world.created().await);
     let only = ClaimRequest { only: Some(second.id.clone()), ..world.request(1) };
-    let wrong_kind = ClaimRequest { kinds: vec!["other".to_owned()], ..only.clone() };
+    let wrong_kind = ClaimRequest { kinds: vec!["other".into()], ..only.clone() };
     assert!(world.store.claim(&wrong_kind).await.unwrap().is_empty());
     let claimed = world.store.claim(&only).await.unwrap();
     assert_eq!(claimed.iter().map(|claim| &claim.task.id).collect::<Vec<_>>(), [&second.id]);
@@ -142,6 +142,69 @@ async fn a_host_finds_whether_it_resumed(world: World) {
     assert_eq!(world.store.held_by(&world.host(1)).await, Ok(vec![claimed]));
 }
 
+/// What a host offers of the kind: tasks that have not begun get `newest`.
+fn offer(newest: &str, older: &[&str]) -> KindOffer {
+    let older = older.iter().map(|code| (*code).to_owned()).collect();
+    KindOffer { newest: Some(newest.to_owned()), older, ..KindOffer::from(KIND) }
+}
+
+// L42
+async fn a_task_goes_on_with_the_code_that_it_began_with(world: World) {
+    let task = world.created().await;
+    let claim = async |offer: KindOffer| {
+        let request = ClaimRequest { kinds: vec![offer], ..world.request(1) };
+        world.store.claim(&request).await.unwrap().pop().map(|claimed| claimed.task.dispatch.code)
+    };
+    assert_eq!(claim(offer("one", &["zero"])).await, Some(Some("one".to_owned())));
+    let back = TaskUpdate { dispatch: Some(DispatchChange::Release), ..TaskUpdate::default() };
+    world.update(&task, back.clone()).await;
+    assert_eq!(claim(offer("two", &[])).await, None);
+    assert_eq!(claim(KIND.into()).await, None, "code without a digest is other code");
+    assert_eq!(
+        world.store.next_due(&[offer("two", &[])], None).await,
+        Ok(None),
+        "what cannot be claimed is not waited for"
+    );
+    let only = ClaimRequest { only: Some(task.id.clone()), kinds: vec![offer("two", &[])], ..world.request(1) };
+    assert!(world.store.claim(&only).await.unwrap().is_empty());
+    assert_eq!(claim(offer("two", &["one"])).await, Some(Some("one".to_owned())));
+    world.update(&task, back).await;
+    let none_begins = KindOffer { begins: false, ..offer("one", &[]) };
+    assert!(world.store.next_due(std::slice::from_ref(&none_begins), None).await.unwrap().is_some());
+    world.created().await;
+    assert_eq!(claim(none_begins.clone()).await, Some(Some("one".to_owned())));
+    assert_eq!(claim(none_begins).await, None, "a task that has not begun was handed out");
+}
+
+// L42: what a host cannot run must not be in the way of what it can.
+async fn tasks_of_other_code_hold_up_none_behind_them(world: World) {
+    for _ in 0..5 {
+        world.created().await;
+    }
+    let old = ClaimRequest { kinds: vec![offer("old", &[])], ..world.request(1) };
+    let back = TaskUpdate { dispatch: Some(DispatchChange::Release), ..TaskUpdate::default() };
+    for claimed in world.store.claim(&old).await.unwrap() {
+        world.update(&claimed.task, back.clone()).await;
+    }
+    let fresh = world.created().await;
+    let new = ClaimRequest { kinds: vec![offer("new", &[])], limit: 1, ..world.request(1) };
+    assert_eq!(world.store.claim(&new).await.unwrap().pop().unwrap().task.id, fresh.id);
+}
+
+// L42
+async fn a_store_says_which_code_live_tasks_need(world: World) {
+    assert_eq!(world.store.code_in_use().await, Ok(Vec::new()));
+    let task = world.created().await;
+    let in_use = |code: Option<&str>, tasks| CodeInUse { kind: KIND.to_owned(), code: code.map(str::to_owned), tasks };
+    assert_eq!(world.store.code_in_use().await, Ok(vec![in_use(None, 1)]));
+    let request = ClaimRequest { kinds: vec![offer("one", &[])], ..world.request(1) };
+    let task = world.store.claim(&ClaimRequest { only: Some(task.id), ..request }).await.unwrap().pop().unwrap().task;
+    world.store.create(NewTask { session_id: stranger(), ..world.new_task() }).await.unwrap();
+    assert_eq!(world.store.code_in_use().await, Ok(vec![in_use(None, 1), in_use(Some("one"), 1)]));
+    world.update(&task, to(&task, State::Succeeded)).await;
+    assert_eq!(world.store.code_in_use().await, Ok(vec![in_use(None, 1)]));
+}
+
 for_every_store!(
     a_claim_starts_a_queued_task,
     nothing_is_claimed_twice,
@@ -152,4 +215,7 @@ for_every_store!(
     a_hibernating_task_comes_back_with_its_checkpoint,
     a_host_finds_what_it_holds,
     a_host_finds_whether_it_resumed,
+    a_task_goes_on_with_the_code_that_it_began_with,
+    tasks_of_other_code_hold_up_none_behind_them,
+    a_store_says_which_code_live_tasks_need,
 );

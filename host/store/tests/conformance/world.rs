@@ -144,7 +144,7 @@ impl World {
     pub(crate) fn request(&self, host: u8) -> ClaimRequest {
         ClaimRequest {
             host: self.host(host),
-            kinds: vec![KIND.to_owned()],
+            kinds: vec![KIND.into()],
             only: None,
             limit: 100,
             turns: Turns::default(),

@@ -75,7 +75,7 @@ async fn two_stores_on_one_file_agree_on_names_and_claims() {
     assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(StoreError::NameTaken { .. }))));
     let request = |number: u8| ClaimRequest {
         host: HostRef { id: HostId::new(stores[0].now(), [number; 10]), epoch: 1 },
-        kinds: vec!["probe".to_owned()],
+        kinds: vec!["probe".into()],
         only: None,
         limit: 10,
         turns: Turns::default(),

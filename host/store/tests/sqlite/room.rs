@@ -50,7 +50,7 @@ impl Room {
         let host = HostRef { id: HostId::new(store.now(), [1; 10]), epoch: 1 };
         store.open_lease(&host, LeaseLength::default()).await.expect("a lease");
         let only = Some(task.id);
-        let request = ClaimRequest { host, kinds: vec!["probe".to_owned()], only, limit: 1, turns: Turns::default() };
+        let request = ClaimRequest { host, kinds: vec!["probe".into()], only, limit: 1, turns: Turns::default() };
         store.claim(&request).await.expect("a claim").pop().expect("a due task").task
     }
 }

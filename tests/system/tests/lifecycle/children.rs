@@ -93,16 +93,16 @@ async fn a_bomb_of_children_stops_at_its_limits_and_the_others_go_on(bench: Benc
     assert_eq!(came(&bench, &wide).await, ["6 and limit children 6", "6"]);
     bench
         .runner
-        .grant("parent", Grants { spawner: Some(SpawnGrant { max_live: 2, ..grant() }), ..Grants::default() })
+        .set_grants("parent", Grants { spawner: Some(SpawnGrant { max_live: 2, ..grant() }), ..Grants::default() })
         .unwrap();
     let live = parent(&bench, "breadth parent stay; children").await;
     assert_eq!(came(&bench, &live).await, ["2 and limit children_live 2", "2"]);
     let rate = Grants { spawner: Some(SpawnGrant { per_minute: 3, ..grant() }), ..Grants::default() };
-    bench.runner.grant("parent", rate).unwrap();
+    bench.runner.set_grants("parent", rate).unwrap();
     let fast = parent(&bench, "breadth parent children").await;
     assert_eq!(came(&bench, &fast).await, ["3 and limit children_per_minute 3"]);
     let flat = Grants { spawner: Some(SpawnGrant { max_depth: 1, ..grant() }), ..Grants::default() };
-    bench.runner.grant("parent", flat).unwrap();
+    bench.runner.set_grants("parent", flat).unwrap();
     let below = parent(&bench, "spawn a parent spawn_b_parent_children; wait a -; result a").await;
     assert_eq!(came(&bench, &below).await[2], r#"["limit children_depth 1"]"#);
 }
@@ -206,7 +206,7 @@ async fn a_child_is_granted_no_more_than_its_parent_also_after_a_restart(bench: 
     assert_eq!(came(&again, &own).await[2], r#"["2"]"#);
     // Delegated, it has what its own kind has.
     let spawner = SpawnGrant { delegates: vec!["helper".to_owned()], ..spawner };
-    again.runner.grant("parent", Grants { spawner: Some(spawner), ..Grants::default() }).unwrap();
+    again.runner.set_grants("parent", Grants { spawner: Some(spawner), ..Grants::default() }).unwrap();
     let text = format!("spawn a helper {tries}; wait a -; result a");
     assert_eq!(came(&again, &parent(&again, &text).await).await[2], r#"["2","ok","ok"]"#);
     again.session.abort(&first.id, None).await.unwrap();

@@ -17,6 +17,7 @@ mod refusal;
 mod retry;
 mod run;
 mod task_folder;
+mod upgrade;
 mod user;
 mod wake;
 

@@ -45,7 +45,7 @@ async fn a_day(store: &dyn Store, seen: &dyn Store) -> Vec<String> {
         store.open_lease(&host, LeaseLength::default()).await.unwrap();
         let request = ClaimRequest {
             host,
-            kinds: vec!["kind".to_owned()],
+            kinds: vec!["kind".into()],
             only: Some(first.id.clone()),
             limit: 1,
             turns: Turns::default(),

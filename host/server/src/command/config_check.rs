@@ -1,0 +1,65 @@
+//! `config check`: whether the configuration can be used as it is, its folders and secrets included.
+//! Does not show it: `config show` does.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::Context;
+use crate::exit_code::Exit;
+use crate::kind_source;
+
+/// `config check`.
+pub(crate) async fn check(context: &Context) -> Result<Exit> {
+    let config = context.config()?;
+    let (mut problems, mut notes) = (Vec::new(), Vec::new());
+    for name in config.file.kinds.keys() {
+        if let Err(error) = config.kind(&name.0) {
+            problems.push(format!("{error:#}"));
+        }
+    }
+    let sandbox = context.home.sandbox(config)?;
+    let mut known = Vec::new();
+    for found in kind_source::known(&context.home.kinds(), &config.trust())? {
+        let kind = match found.component {
+            Ok(component) => sandbox.load(&component.wasm).await.map_err(|error| format!("{}: {error}", found.origin)),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        match kind {
+            Ok(kind) => known.push(kind),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for (name, kind) in &config.file.kinds {
+        let Some(found) = known.iter().find(|known| known.description().kind == name.0) else {
+            notes.push(format!("there is no kind `{}` here; its table is of no use yet", name.0));
+            continue;
+        };
+        let wants = |capability: &str, wanted: &str| {
+            let mut wants = found.description().wants.iter();
+            wants.any(|want| want.capability == capability && want.name == wanted)
+        };
+        let folders = kind.folders.keys().filter(|folder| !wants("files", folder)).map(|folder| ("the folder", folder));
+        let http = kind.http.iter().map(|http| &http.name).filter(|http| !wants("http", http));
+        for (what, unwanted) in folders.chain(http.map(|name| ("requests", name))) {
+            notes.push(format!("the kind `{}` does not want {what} `{unwanted}`, and does not get it", name.0));
+        }
+    }
+    let exit = if problems.is_empty() { Exit::Succeeded } else { Exit::Refused };
+    if context.out.is_json() {
+        let ok = problems.is_empty();
+        context.out.json(&json!({"file": config.path, "ok": ok, "problems": problems, "notes": notes}))?;
+        return Ok(exit);
+    }
+    for line in
+        problems.iter().map(|line| format!("wrong: {line}")).chain(notes.iter().map(|line| format!("note: {line}")))
+    {
+        context.out.line(&line)?;
+    }
+    if problems.is_empty() {
+        context.out.line(&match &config.path {
+            Some(path) => format!("ok {}", path.display()),
+            None => format!("ok: there is no {}, the defaults hold", context.config_path().display()),
+        })?;
+    }
+    Ok(exit)
+}

@@ -1,0 +1,98 @@
+//! The index of the installed kinds: what was accepted, from where, and as which bytes.
+//! Does not hold components: they lie beside it.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use taskwright_registry::Want;
+
+use crate::exit_code::refused;
+
+/// The version of the file's form.
+const FORMAT: u32 = 1;
+
+/// Everything that is installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Index {
+    /// The version of this form.
+    format: u32,
+    /// Version by version, in the order of installation.
+    #[serde(default, rename = "kind")]
+    pub(crate) kinds: Vec<Installed>,
+}
+
+/// One version of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Installed {
+    /// The kind's name.
+    pub(crate) kind: String,
+    /// Its version, as it says itself.
+    pub(crate) version: String,
+    /// What its bytes must be.
+    pub(crate) digest: String,
+    /// Whether new tasks run it. Others are there for tasks that began with them.
+    pub(crate) newest: bool,
+    /// When it was installed.
+    pub(crate) installed_at: String,
+    /// The file that it was.
+    pub(crate) from: String,
+    /// The trusted key that had signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signed_by: Option<String>,
+    /// What it imports.
+    pub(crate) imports: Vec<String>,
+    /// What it wants, as was accepted by installing it.
+    #[serde(default)]
+    pub(crate) wants: Vec<Want>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { format: FORMAT, kinds: Vec::new() }
+    }
+}
+
+impl Index {
+    /// Reads the file; nothing is installed if there is none.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let wrong = |problem: String| refused(format!("{}: {problem}", path.display()));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(wrong(error.to_string())),
+        };
+        let index: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if index.format != FORMAT {
+            return Err(wrong(format!("it has the form {}, this version reads {FORMAT}", index.format)));
+        }
+        Ok(index)
+    }
+
+    pub(super) fn text(&self) -> Result<String> {
+        let head = "# Written by `taskwright kinds`. The components lie beside it, named by their digests.\n\n";
+        Ok(format!("{head}{}", toml::to_string(self)?))
+    }
+
+    /// What new tasks of a kind run.
+    pub(crate) fn newest(&self, kind: &str) -> Option<&Installed> {
+        self.kinds.iter().find(|installed| installed.newest && installed.kind == kind)
+    }
+
+    /// Makes a version the newest of its kind. Those before it stay for the tasks that began with them.
+    pub(crate) fn install(&mut self, new: Installed) {
+        self.kinds.retain(|installed| installed.digest != new.digest);
+        for installed in self.kinds.iter_mut().filter(|installed| installed.kind == new.kind) {
+            installed.newest = false;
+        }
+        self.kinds.push(new);
+    }
+
+    /// Whether a digest is that of an installed version that new tasks run.
+    pub(crate) fn is_newest(&self, digest: &str) -> bool {
+        self.kinds.iter().any(|installed| installed.newest && installed.digest == digest)
+    }
+}

@@ -1,0 +1,93 @@
+//! Notices that the configuration or the kinds have changed, while `serve` runs.
+//! Does not read them: what is noticed is their times and sizes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use tokio::time::Interval;
+
+/// How often to look. A look is a handful of calls for metadata; nobody waits longer than this for a change to hold, and it
+/// works on every file system, which events of the operating system do not.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long nothing may change before what is there is read, and how often that is waited for.
+const SETTLED: Duration = Duration::from_millis(100);
+const SETTLED_TRIES: u32 = 50;
+
+/// What can be told of a file without reading it.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// Files and folders that are looked at, and the signal that asks for a look.
+pub(crate) struct WatchedFiles {
+    file: PathBuf,
+    folder: PathBuf,
+    seen: Vec<(PathBuf, Stamp)>,
+    ticks: Interval,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl WatchedFiles {
+    /// Watches a file and what lies in a folder, from how they are now.
+    pub(crate) fn new(file: PathBuf, folder: PathBuf) -> Result<Self> {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Ok(Self {
+            seen: look(&file, &folder),
+            file,
+            folder,
+            ticks,
+            #[cfg(unix)]
+            hangup: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until something has changed, or the signal to reload has come.
+    pub(crate) async fn changed(&mut self) {
+        loop {
+            #[cfg(unix)]
+            let asked = tokio::select! {
+                _ = self.hangup.recv() => true,
+                _ = self.ticks.tick() => false,
+            };
+            #[cfg(not(unix))]
+            let asked = {
+                self.ticks.tick().await;
+                false
+            };
+            let mut now = look(&self.file, &self.folder);
+            if !asked && now == self.seen {
+                continue;
+            }
+            // Who writes a file in place empties it first: what is half there would be taken for a word of the operator's.
+            for _ in 0..SETTLED_TRIES {
+                tokio::time::sleep(SETTLED).await;
+                let before = std::mem::replace(&mut now, look(&self.file, &self.folder));
+                if before == now {
+                    break;
+                }
+            }
+            self.seen = now;
+            return;
+        }
+    }
+}
+
+fn look(file: &Path, folder: &Path) -> Vec<(PathBuf, Stamp)> {
+    let stamp = |path: &Path| {
+        let found = path.metadata().ok()?;
+        Some((found.modified().ok()?, found.len()))
+    };
+    let mut seen: Vec<(PathBuf, Stamp)> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        // What is being written has a name that begins with a dot.
+        .filter(|path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")))
+        .map(|path| (path.clone(), stamp(&path)))
+        .collect();
+    seen.push((file.to_path_buf(), stamp(file)));
+    seen.sort();
+    seen
+}
