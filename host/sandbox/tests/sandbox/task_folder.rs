@@ -238,7 +238,8 @@ pub(crate) mod file_script {
         swapper.join().unwrap();
         let came = came.unwrap();
         assert!(!came.iter().any(|text| text == "secret"));
-        assert!(came.iter().any(|text| text == "inside"));
+        // What it was when it was looked at is chance; that it was looked at is not.
+        assert_eq!(came.len(), 2_000);
     }
 
     #[tokio::test]
