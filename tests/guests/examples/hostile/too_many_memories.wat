@@ -1,0 +1,3 @@
+;; Has more memories than an instance may have.
+(memory (export "memory") 1)
+(memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1)
