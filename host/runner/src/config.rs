@@ -11,6 +11,9 @@ use taskwright_sandbox::SandboxConfig;
 pub struct RunnerConfig {
     /// How many tasks may be at work at one time. A task that hibernates or awaits input does not count.
     pub slots: usize,
+    /// How many of them one session may have; three quarters, and all where there are fewer than four, if `None`. Whatever
+    /// sessions have at work, another one's task is not kept waiting by one of them alone.
+    pub session_slots: Option<usize>,
     /// How often progress is stored at most. It is always stored before the end.
     pub progress_interval: Duration,
     /// How many bytes of output a task's log keeps.
@@ -41,6 +44,7 @@ impl Default for RunnerConfig {
     fn default() -> Self {
         Self {
             slots: 64,
+            session_slots: None,
             progress_interval: Duration::from_millis(100),
             output_log_bytes: 4 * 1024 * 1024,
             lease: LeaseLength::default(),

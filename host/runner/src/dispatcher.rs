@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use taskwright_registry::{HostRef, TaskId, Timestamp};
 use taskwright_store::{ClaimRequest, Claimed};
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::admission::Permits;
 use crate::execution::execute;
 use crate::runner::Inner;
+use crate::signal::Listener;
 
 /// A look at the store even if nothing was heard, in case something was missed.
 const SAFETY_POLL: Duration = Duration::from_secs(5);
@@ -19,20 +20,27 @@ const AFTER_ERROR: Duration = Duration::from_millis(250);
 const RECOVERIES: u32 = 20;
 /// Tasks claimed in one go.
 const BATCH: usize = 64;
+/// What the memory of all guests must have left before anything is claimed: a small guest of Rust.
+const SMALLEST_GUEST: u64 = 2 << 20;
 
 /// Runs until the runner drains. What it waits for is given up then, but never a claim that is on its way: what it brings would
 /// belong to a host that knows nothing of it.
 pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
+    let mut freed = inner.admission.listen();
     loop {
         let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
-        let request = ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len() };
+        let turns = inner.admission.turns();
+        let asked = inner.store.now();
+        freed.catch_up();
+        let request =
+            ClaimRequest { host, kinds: inner.catalog.names(), only: only.clone(), limit: permits.len(), turns };
         match inner.store.claim(&request).await {
             Ok(claimed) => {
                 let full = claimed.len() == request.limit;
                 for (claimed, permit) in claimed.into_iter().zip(permits) {
                     spawn(&inner, claimed, permit);
                 }
-                if !full && unless_drained(&inner, wait_for_work(&inner, &request)).await.is_none() {
+                if !full && unless_drained(&inner, wait_for_work(&inner, &request, asked, &mut freed)).await.is_none() {
                     return;
                 }
             }
@@ -60,22 +68,25 @@ async fn unless_drained<T>(inner: &Inner, what: impl Future<Output = T>) -> Opti
 }
 
 /// Waits for places and for the lease.
-async fn ready(inner: &Inner) -> (HostRef, Vec<OwnedSemaphorePermit>) {
+async fn ready(inner: &Inner) -> (HostRef, Vec<Permits>) {
     let mut permits = Vec::new();
-    // The semaphore is never closed.
-    permits.extend(inner.slots.clone().acquire_owned().await.ok());
+    permits.extend(inner.admission.permit().await);
+    if let Some(sandbox) = inner.sandbox.made() {
+        sandbox.wait_for_memory(SMALLEST_GUEST).await;
+    }
     let host = inner.lease.host().await;
     while permits.len() < BATCH
-        && let Ok(more) = inner.slots.clone().try_acquire_owned()
+        && let Some(more) = inner.admission.try_permit()
     {
         permits.push(more);
     }
     (host, permits)
 }
 
-/// Sleeps until the next task is due, or something was heard that is due earlier.
-async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
-    let due = match inner.store.next_due(&request.kinds).await {
+/// Sleeps until the next task is due, or something was heard that is due earlier. What was due when the last claim was made and
+/// was not handed out belongs to sessions that have as much as they may have: it waits until one of them gives something back.
+async fn wait_for_work(inner: &Inner, request: &ClaimRequest, asked: Timestamp, freed: &mut Listener<()>) {
+    let due = match inner.store.next_due(&request.kinds, Some(asked)).await {
         Ok(due) => due,
         Err(error) => {
             tracing::warn!(%error, "the next task cannot be looked up now");
@@ -93,6 +104,7 @@ async fn wait_for_work(inner: &Inner, request: &ClaimRequest) {
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(deadline) => return,
+            () = freed.changed() => return,
             at = inner.hub.due.next() => {
                 let wait = until(at);
                 if wait.is_zero() {
@@ -112,18 +124,18 @@ async fn recover(inner: &Arc<Inner>, host: &HostRef) -> bool {
         if inner.at_work.holds(&claimed.task) {
             continue;
         }
-        if let Ok(permit) = inner.slots.clone().acquire_owned().await {
-            spawn(inner, claimed, permit);
+        if let Some(permits) = inner.admission.permit().await {
+            spawn(inner, claimed, permits);
         }
     }
     true
 }
 
-fn spawn(inner: &Arc<Inner>, claimed: Claimed, permit: OwnedSemaphorePermit) {
+fn spawn(inner: &Arc<Inner>, claimed: Claimed, permits: Permits) {
     let work = inner.at_work.begin(&claimed.task);
     let inner_of_task = inner.clone();
     inner.executions.spawn(async move {
         let _work = work;
-        execute(inner_of_task, claimed, permit).await;
+        execute(inner_of_task, claimed, permits).await;
     });
 }

@@ -13,9 +13,9 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use taskwright_registry::{Budget, InputRequestId, Message, MessageId, Phase, Recovery, State, Task, TaskUpdate};
 use taskwright_sandbox::{AttemptError, Step, StopReason, TaskContext};
 use taskwright_store::{Claimed, StoreError};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::admission::{Permits, Resident};
 use crate::instance::Instance;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
@@ -67,7 +67,7 @@ struct Execution {
 }
 
 /// Runs a claimed task until its instance is gone and its end written down.
-pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSemaphorePermit) {
+pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permits: Permits) {
     let Claimed { task, resumed, checkpoint, unread } = claimed;
     let kind = match inner.catalog.get(&task.kind) {
         Ok(kind) => kind,
@@ -82,9 +82,10 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
         }
     };
     let changes = inner.hub.task(&task.id);
+    let (slot, resident) = inner.admission.admit(permits, &task.session_id);
     // A claim names its host.
     let Some(host) = task.dispatch.host.clone() else { return };
-    let reporter = Reporter::new(&inner, host.clone(), &task, checkpoint, permit);
+    let reporter = Reporter::new(&inner, host.clone(), &task, checkpoint, slot);
     let allowed = kind.allowed(&task);
     let instance = kind.instantiate(reporter.clone(), &task, inner.store.now());
     let cancel_told = task.dispatch.cancel_delivered;
@@ -115,7 +116,7 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, permit: OwnedSe
         end = execution.run(unread) => end,
     };
     drop(instance);
-    execution.finish(end).await;
+    execution.finish(end, resident).await;
 }
 
 impl Execution {
@@ -366,10 +367,13 @@ impl Execution {
 
     /// Tells a host that is full from a guest that failed.
     fn error(&self, error: AttemptError) -> End {
-        if matches!(error, AttemptError::NoRoom { .. }) {
-            End::NoRoom { resumed: self.resumed }
-        } else {
-            End::Error(error)
+        match error {
+            AttemptError::NoRoom { .. } | AttemptError::NoMemory { begun: false, .. } => {
+                End::NoRoom { resumed: self.resumed }
+            }
+            // It goes on from its checkpoint when there is memory again, here or elsewhere.
+            AttemptError::NoMemory { begun: true, .. } if self.may_be_given_back() => End::NoRoom { resumed: false },
+            error => End::Error(error),
         }
     }
 
@@ -395,7 +399,7 @@ impl Execution {
         }
     }
 
-    async fn finish(self, end: End) {
+    async fn finish(self, end: End, resident: Resident) {
         let Self { inner, task, reporter, instance, sides, changes, allowed, .. } = self;
         drop((sides, changes));
         inner.aborts.change(|ids| ids.remove(&task.id));
@@ -404,7 +408,7 @@ impl Execution {
         // What the guest wrote last is on its way to the sink until its store is gone.
         instance.stop(StopReason::Done);
         instance.stopped().await;
-        drop(instance);
+        drop((instance, resident));
         reporter.discard_drafts().await;
         if matches!(end, End::NoRoom { .. }) {
             // Whoever has room takes it; without a pause this host would claim it again at once.

@@ -81,7 +81,11 @@ impl Kind {
         match &self.code {
             Code::Component { kind, budget, grants } => {
                 let budget = budget.narrowed_by(&task.budget);
-                let allowance = Allowance { budget, used: task.attempt_usage(&budget, now) };
+                let allowance = Allowance {
+                    budget,
+                    used: task.attempt_usage(&budget, now),
+                    owner: Some(task.session_id.to_string()),
+                };
                 Arc::new(kind.instantiate(host, allowance, grants.clone()))
             }
             Code::Native { kind, .. } => Arc::new(NativeInstance::begin(kind.clone(), host)),

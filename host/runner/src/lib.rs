@@ -21,6 +21,7 @@
 //! # Ok(()) }
 //! ```
 
+mod admission;
 mod at_work;
 mod catalog;
 mod chance;

@@ -12,8 +12,8 @@ use taskwright_registry::{
 };
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream, Refusal};
 use taskwright_store::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::admission::Slot;
 use crate::chance::Chance;
 use crate::fenced_writer::FencedWriter;
 use crate::output_log::OutputLog;
@@ -22,33 +22,6 @@ use crate::runner::Inner;
 use crate::session_files::Draft;
 use crate::signal::Signal;
 use crate::{FilesError, SessionFiles};
-
-/// A place among the tasks at work. It is given back while the task awaits input.
-pub(crate) struct Slot {
-    slots: Arc<Semaphore>,
-    held: Mutex<Option<OwnedSemaphorePermit>>,
-}
-
-impl Slot {
-    fn new(slots: Arc<Semaphore>, permit: OwnedSemaphorePermit) -> Self {
-        Self { slots, held: Mutex::new(Some(permit)) }
-    }
-
-    pub(crate) fn release(&self) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    /// Waits for a place, if none is held.
-    pub(crate) async fn acquire(&self) {
-        if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return;
-        }
-        // The semaphore is never closed.
-        if let Ok(permit) = self.slots.clone().acquire_owned().await {
-            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
-        }
-    }
-}
 
 /// Bound to one session, task, attempt and claim.
 pub(crate) struct Reporter {
@@ -75,18 +48,12 @@ struct Drafts {
 
 impl Reporter {
     /// For the claim that `task` holds, with the checkpoint it left and the place it takes.
-    pub(crate) fn new(
-        inner: &Inner,
-        host: HostRef,
-        task: &Task,
-        checkpoint: Option<Vec<u8>>,
-        permit: OwnedSemaphorePermit,
-    ) -> Arc<Self> {
+    pub(crate) fn new(inner: &Inner, host: HostRef, task: &Task, checkpoint: Option<Vec<u8>>, slot: Slot) -> Arc<Self> {
         let config = &inner.config;
         Arc::new(Self {
             writer: Arc::new(FencedWriter::new(inner.store.clone(), inner.lease.clone(), host, task)),
             files: inner.files.clone(),
-            slot: Slot::new(inner.slots.clone(), permit),
+            slot,
             output: OutputLog::new(inner.files.output_logs(&task.id), task.attempt, config.output_log_bytes),
             progress: Arc::default(),
             progress_interval: config.progress_interval,

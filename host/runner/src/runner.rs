@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use taskwright_registry::{Description, HostId, SessionId, Task, TaskId};
 use taskwright_store::{HostStatus, Store};
-use tokio::sync::Semaphore;
 
+use crate::admission::Admission;
 use crate::at_work::AtWork;
 use crate::catalog::Catalog;
 use crate::chance::Chance;
@@ -32,7 +32,7 @@ pub(crate) struct Inner {
     pub(crate) config: RunnerConfig,
     pub(crate) catalog: Catalog,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) lease: Arc<HostLease>,
     pub(crate) drain: Signal<bool>,
     /// Tasks whose instance is to be dropped without a grace.
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     /// They may be about to begin an execution, and go before those.
     dispatchers: tokio_util::task::TaskTracker,
     pub(crate) chance: Arc<Chance>,
-    sandbox: SandboxOnDemand,
+    pub(crate) sandbox: SandboxOnDemand,
     pump: tokio::task::AbortHandle,
     /// Whether the lease is kept and dead hosts are looked for.
     upkeep: OnceLock<()>,
@@ -122,7 +122,7 @@ impl Runner {
                 files,
                 catalog: Catalog::default(),
                 hub,
-                slots: Arc::new(Semaphore::new(config.slots.clamp(1, Semaphore::MAX_PERMITS))),
+                admission: Admission::new(&config),
                 config,
                 lease,
                 drain: Signal::new(false),

@@ -19,6 +19,14 @@ impl SandboxOnDemand {
         Self::Own { config, made: Mutex::default() }
     }
 
+    /// The sandbox, if it was set up.
+    pub(crate) fn made(&self) -> Option<Sandbox> {
+        match self {
+            Self::Given(sandbox) => Some(sandbox.clone()),
+            Self::Own { made, .. } => made.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
     /// The sandbox. A set-up that failed is tried again the next time.
     pub(crate) fn get(&self) -> Result<Sandbox, SandboxError> {
         match self {

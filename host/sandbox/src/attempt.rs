@@ -9,6 +9,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
 use crate::memory_limit::MemoryLimit;
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::{Printer, Stdio};
 use crate::{Access, AttemptError, AttemptHost, Grants, LiveGrants, OutputStream};
@@ -66,15 +67,16 @@ pub(crate) fn store(
     meter: Arc<Meter>,
     stdio: &Arc<Stdio>,
     grants: &LiveGrants,
+    memory: MemoryShare,
 ) -> Result<Store<Attempt>, AttemptError> {
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));
-    let limit = MemoryLimit::new(meter.clone());
+    let limit = MemoryLimit::new(meter.clone(), memory);
     let budget = *meter.budget();
     let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi(&grants.current(), stdio)?, table };
     let mut store = Store::new(engine, attempt);
-    store.limiter(|attempt| &mut attempt.limit);
+    store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));
     store.set_max_component_handles(size(budget.handles));
     if let Some(concurrent) = store.concurrent_resource_table() {

@@ -56,13 +56,25 @@ pub enum AttemptError {
         /// How many there may be.
         max_instances: u32,
     },
+    /// The memory that all guests share was in use for too long. It is no fault of this one.
+    #[error(
+        "{wanted} bytes more were wanted of the memory that all guests share, and were not free in time (`sandbox.guest_memory_bytes`; one session may have {allowed})"
+    )]
+    NoMemory {
+        /// How much more was wanted.
+        wanted: u64,
+        /// How much the owner of the instance may have in all.
+        allowed: u64,
+        /// Whether any of the guest's code has run.
+        begun: bool,
+    },
     /// A fault of the host.
     #[error("{0}")]
     Internal(String),
 }
 
 /// The words that the host uses for errors itself. A guest's own kind that equals one is prefixed.
-pub const HOST_ERROR_KINDS: [&str; 12] = [
+pub const HOST_ERROR_KINDS: [&str; 13] = [
     "trap",
     "panic",
     "timeout",
@@ -73,6 +85,7 @@ pub const HOST_ERROR_KINDS: [&str; 12] = [
     "canceled",
     "orphaned",
     "no_room",
+    "no_memory",
     "deadline",
     "superseded",
 ];
@@ -118,6 +131,7 @@ impl AttemptError {
             AttemptError::Stopped(_) => ("stopped", Retry::Never),
             AttemptError::Invalid { .. } => ("invalid_result", Retry::Never),
             AttemptError::NoRoom { .. } => ("no_room", Retry::Backoff),
+            AttemptError::NoMemory { .. } => ("no_memory", Retry::Backoff),
             AttemptError::Internal(_) => ("internal", Retry::Backoff),
         };
         let message = clean_text(&message, limit::ERROR_MESSAGE_BYTES);

@@ -24,16 +24,28 @@ pub struct SandboxConfig {
     pub cache_dir: Option<PathBuf>,
     /// How many instances there may be at one time.
     pub max_instances: u32,
+    /// How much linear memory they may have together, in bytes. Who wants more waits; guests of one owner get three quarters
+    /// of it at most.
+    pub guest_memory_bytes: u64,
     /// Where their memory comes from.
     pub allocation: Allocation,
     /// What an attempt may use at most, whatever its kind wishes.
     pub budget: Budget,
 }
 
+/// A quarter of a laptop with 16 GiB; two thousand small guests need less than a tenth of it.
+const GUEST_MEMORY_BYTES: u64 = 4 << 30;
+
 impl Default for SandboxConfig {
     /// No cache, and 2,000 instances: that many reserve eight terabytes of the address space, and memory only as they
     /// use it.
     fn default() -> Self {
-        Self { cache_dir: None, max_instances: 2_000, allocation: Allocation::default(), budget: Budget::default() }
+        Self {
+            cache_dir: None,
+            max_instances: 2_000,
+            guest_memory_bytes: GUEST_MEMORY_BYTES,
+            allocation: Allocation::default(),
+            budget: Budget::default(),
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::attempt::{self, Attempt};
 use crate::bindings::KindPre;
 use crate::bindings::taskwright::task::types;
 use crate::life::clocked;
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::{
@@ -33,16 +34,26 @@ pub(crate) struct Described {
 }
 
 /// Calls `describe` and checks what it returns.
-pub(crate) async fn describe(engine: &Engine, kind: &KindPre<Attempt>, most: &Budget) -> Result<Described, LoadError> {
-    check(call(engine, kind, most).await?)
+pub(crate) async fn describe(
+    engine: &Engine,
+    kind: &KindPre<Attempt>,
+    most: &Budget,
+    memory: MemoryShare,
+) -> Result<Described, LoadError> {
+    check(call(engine, kind, most, memory).await?)
 }
 
-async fn call(engine: &Engine, kind: &KindPre<Attempt>, most: &Budget) -> Result<types::Description, LoadError> {
+async fn call(
+    engine: &Engine,
+    kind: &KindPre<Attempt>,
+    most: &Budget,
+    memory: MemoryShare,
+) -> Result<types::Description, LoadError> {
     let allowed_ms = u64::try_from(TIME.as_millis()).unwrap_or(u64::MAX);
     let budget = Budget { cpu_ms: allowed_ms, ..*most };
     let meter = Arc::new(Meter::new(budget));
     let stdio = Stdio::new(meter.clone());
-    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &LiveGrants::default());
+    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &LiveGrants::default(), memory);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     let asking = clocked(&meter, async {
         let kind = kind.instantiate_async(&mut store).await?;

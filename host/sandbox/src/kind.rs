@@ -13,6 +13,7 @@ use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::describe::Described;
 use crate::life::{Plan, Shared};
+use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
 use crate::verify::Outside;
 use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants};
@@ -22,6 +23,7 @@ pub struct Kind {
     pub(crate) engine: Engine,
     pub(crate) bound: KindPre<Attempt>,
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) memory: Arc<MemoryPool>,
     pub(crate) max_instances: u32,
     pub(crate) described: Described,
     pub(crate) digest: String,
@@ -93,12 +95,14 @@ impl Kind {
         allowance: impl Into<Allowance>,
         grants: impl Into<LiveGrants>,
     ) -> Instance {
+        let allowance = allowance.into();
         let plan = Plan {
             engine: self.engine.clone(),
             kind: self.bound.clone(),
             host,
             grants: grants.into(),
             room: self.room.clone(),
+            memory: self.memory.share(allowance.owner.as_deref()),
             max_instances: self.max_instances,
         };
         Instance::begin(plan, Arc::new(Shared::new(Arc::new(Meter::new(allowance)))))

@@ -22,6 +22,7 @@ mod kind;
 mod life;
 mod load_error;
 mod memory_limit;
+mod memory_pool;
 mod meter;
 mod outcome;
 mod refusal;

@@ -14,6 +14,7 @@ use wasmtime::{Engine, Store};
 
 use crate::attempt::{self, Attempt};
 use crate::bindings::{Kind as Bound, KindPre};
+use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
@@ -117,6 +118,7 @@ pub(crate) struct Plan {
     pub(crate) host: Arc<dyn AttemptHost>,
     pub(crate) grants: LiveGrants,
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) memory: MemoryShare,
     pub(crate) max_instances: u32,
 }
 
@@ -124,13 +126,13 @@ pub(crate) struct Plan {
 /// that limits the instance waits beside it, because nothing inside would get a turn while the guest computes.
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(shared.clone());
-    let Plan { engine, kind, host, grants, room, max_instances } = plan;
+    let Plan { engine, kind, host, grants, room, memory, max_instances } = plan;
     let Ok(_room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
     let stdio = Stdio::new(meter.clone());
-    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants) {
+    let mut store = match attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, memory) {
         Ok(store) => store,
         Err(error) => return shared.bury(error),
     };
@@ -180,6 +182,7 @@ async fn serve(
     let meter = store.data().meter.clone();
     let served = async {
         let kind = kind.instantiate_async(&mut *store).await?;
+        meter.begin();
         let kind = &kind;
         store
             .run_concurrent(async move |accessor| {

@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
-use wasmtime::ResourceLimiter;
+use wasmtime::ResourceLimiterAsync;
 
+use crate::memory_pool::{MemoryShare, NoMemory, TakenMemory};
 use crate::meter::Meter;
 
 /// The limiter of one store.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     meter: Arc<Meter>,
+    share: MemoryShare,
+    taken: Vec<TakenMemory>,
     memory: u64,
     elements: u64,
     /// What the growth under way would add, in case it fails after it was allowed.
@@ -19,13 +22,19 @@ pub(crate) struct MemoryLimit {
 }
 
 impl MemoryLimit {
-    pub(crate) fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, memory: 0, elements: 0, memory_pending: 0, elements_pending: 0 }
+    pub(crate) fn new(meter: Arc<Meter>, share: MemoryShare) -> Self {
+        Self { meter, share, taken: Vec::new(), memory: 0, elements: 0, memory_pending: 0, elements_pending: 0 }
     }
 }
 
-impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+#[wasmtime_wasi::async_trait]
+impl ResourceLimiterAsync for MemoryLimit {
+    async fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let added = desired.saturating_sub(current) as u64;
         let wanted = self.memory.saturating_add(added);
         if wanted > self.meter.budget().memory_bytes {
@@ -35,6 +44,12 @@ impl ResourceLimiter for MemoryLimit {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
+        if added > 0 {
+            match self.share.take(added).await {
+                Ok(taken) => self.taken.push(taken),
+                Err(NoMemory { allowed }) => return Err(self.meter.no_memory(added, allowed)),
+            }
+        }
         self.memory = wanted;
         self.memory_pending = added;
         self.meter.memory_is(wanted);
@@ -42,11 +57,20 @@ impl ResourceLimiter for MemoryLimit {
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory = self.memory.saturating_sub(std::mem::take(&mut self.memory_pending));
+        let pending = std::mem::take(&mut self.memory_pending);
+        if pending > 0 {
+            self.memory = self.memory.saturating_sub(pending);
+            self.taken.pop();
+        }
         Ok(())
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    async fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let added = desired.saturating_sub(current) as u64;
         let wanted = self.elements.saturating_add(added);
         if wanted > self.meter.budget().table_elements {
@@ -75,21 +99,23 @@ impl ResourceLimiter for MemoryLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory_pool::MemoryPool;
     use crate::{AttemptError, Budget};
 
-    #[test]
-    fn memories_count_together_and_a_failed_growth_is_taken_back() {
+    #[tokio::test]
+    async fn memories_count_together_and_a_failed_growth_is_taken_back() {
         let meter = Arc::new(Meter::new(Budget { memory_bytes: 100, ..Budget::default() }));
-        let mut limit = MemoryLimit::new(meter.clone());
-        assert!(limit.memory_growing(0, 60, None).unwrap());
-        assert!(!limit.memory_growing(0, 60, None).unwrap());
+        let pool = MemoryPool::new(1 << 20);
+        let mut limit = MemoryLimit::new(meter.clone(), pool.share(None));
+        assert!(limit.memory_growing(0, 60, None).await.unwrap());
+        assert!(!limit.memory_growing(0, 60, None).await.unwrap());
         assert_eq!(
             meter.denied(),
             Some(AttemptError::Exhausted { dimension: "memory_bytes", allowed: 100, used: 120 })
         );
-        assert!(limit.memory_growing(0, 40, None).unwrap());
+        assert!(limit.memory_growing(0, 40, None).await.unwrap());
         limit.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
-        assert!(limit.memory_growing(0, 40, None).unwrap());
+        assert!(limit.memory_growing(0, 40, None).await.unwrap());
         assert_eq!(meter.denied(), None);
     }
 }

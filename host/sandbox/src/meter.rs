@@ -33,6 +33,7 @@ struct Bucket {
 pub(crate) struct Meter {
     budget: Budget,
     born: Instant,
+    begun: OnceLock<()>,
     gone: OnceLock<Duration>,
     verdict: OnceLock<AttemptError>,
     cpu_nanos: AtomicU64,
@@ -63,13 +64,14 @@ pub(crate) struct Meter {
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
 impl Meter {
     pub(crate) fn new(allowance: impl Into<Allowance>) -> Self {
-        let Allowance { budget, used } = allowance.into();
+        let Allowance { budget, used, .. } = allowance.into();
         let born = Instant::now();
         let counter =
             |dimension| Counter::new(dimension, budget.get(dimension), used.get(dimension).unwrap_or_default());
         Self {
             budget,
             born,
+            begun: OnceLock::new(),
             gone: OnceLock::new(),
             verdict: OnceLock::new(),
             cpu_nanos: AtomicU64::new(0),
@@ -124,6 +126,16 @@ impl Meter {
             children: self.children.used(),
             instances: 1,
         }
+    }
+
+    /// The instance is made: from now on its code runs.
+    pub(crate) fn begin(&self) {
+        let _ = self.begun.set(());
+    }
+
+    /// Notes that the memory of all guests has not had enough for this one.
+    pub(crate) fn no_memory(&self, wanted: u64, allowed: u64) -> wasmtime::Error {
+        self.condemn(AttemptError::NoMemory { wanted, allowed, begun: self.begun.get().is_some() })
     }
 
     /// The instance is gone: the wall clock stands still from now on.

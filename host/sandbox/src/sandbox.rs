@@ -14,6 +14,7 @@ use crate::attempt::Attempt;
 use crate::bindings::KindPre;
 use crate::code::GenuineCode;
 use crate::code_cache::CodeCache;
+use crate::memory_pool::MemoryPool;
 use crate::verify::{self, Outside};
 use crate::{Kind, LoadError, SandboxConfig, SandboxError, describe, engine, world};
 
@@ -28,6 +29,7 @@ struct Inner {
     linker: Linker<Attempt>,
     cache: Option<CodeCache>,
     room: Arc<Semaphore>,
+    memory: Arc<MemoryPool>,
     config: SandboxConfig,
 }
 
@@ -47,7 +49,20 @@ impl Sandbox {
         let linker = world::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine)).transpose()?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
-        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, cache, room, config }) })
+        let memory = MemoryPool::new(config.guest_memory_bytes);
+        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, cache, room, memory, config }) })
+    }
+
+    /// Waits until the memory that all guests share has room for this many bytes more; at once where it never has so much.
+    /// Nothing is kept for whoever has waited.
+    pub async fn wait_for_memory(&self, bytes: u64) {
+        self.inner.memory.wait_for(bytes).await;
+    }
+
+    /// How many bytes of the memory that all guests share are in use.
+    #[must_use]
+    pub fn memory_in_use(&self) -> u64 {
+        self.inner.memory.in_use()
     }
 
     /// Verifies, compiles and describes a kind.
@@ -62,12 +77,13 @@ impl Sandbox {
         let bound = self.inner.bind(&component)?;
         let engine = self.inner.engine.clone();
         let most = &self.inner.config.budget;
-        let described = describe::describe(&engine, &bound, most).await?;
+        let described = describe::describe(&engine, &bound, most, self.inner.memory.share(None)).await?;
         let budget = described.wishes.narrowed_by(most);
         Ok(Arc::new(Kind {
             engine,
             bound,
             room: self.inner.room.clone(),
+            memory: self.inner.memory.clone(),
             max_instances: self.inner.config.max_instances,
             described,
             digest,

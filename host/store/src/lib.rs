@@ -10,6 +10,7 @@ mod retention;
 mod rows;
 mod sqlite;
 mod store;
+mod turns;
 mod verbs;
 
 pub use clock::{Clock, LeaseClock, LeaseTime};
@@ -20,3 +21,4 @@ pub use memory::MemoryStore;
 pub use retention::{FinishedPage, FinishedPlace};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
+pub use turns::Turns;

@@ -9,6 +9,7 @@ use taskwright_registry::{
     WakeCause,
 };
 
+use crate::turns::DueTask;
 use crate::{Change, FinishedPlace, LeaseTime, Order, StoreError, TaskFilter};
 
 /// Whether an instance has taken a message.
@@ -100,9 +101,23 @@ pub(crate) trait Rows {
         limit: usize,
     ) -> Result<Vec<Task>, StoreError>;
     /// Tasks of these kinds with `due_at` up to `now`, the longest due first.
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError>;
-    /// The smallest `due_at` of these kinds.
-    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError>;
+    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError>;
+    /// The same of one session alone, by its turn.
+    async fn due_in_turn(
+        &mut self,
+        turn: u64,
+        kinds: &[String],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, StoreError>;
+    /// The turn of a session, if it has one: a number that stays.
+    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError>;
+    /// The first turn behind `after`, or of all, in which a task of these kinds waits for a time to come or past.
+    async fn next_turn(&mut self, kinds: &[String], after: Option<u64>) -> Result<Option<u64>, StoreError>;
+    /// The task of a place in order of creation.
+    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError>;
+    /// The smallest `due_at` of these kinds that is later than `after`.
+    async fn next_due(&mut self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError>;
     /// The resident tasks of a host, by creation.
     async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError>;
     /// How many resident tasks a host has.

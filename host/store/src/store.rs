@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     EventPage, FinishedPage, FinishedPlace, HostStatus, LapsedPage, MessagePage, Reaped, StoreError, TaskPage,
-    TaskQuery,
+    TaskQuery, Turns,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -48,6 +48,8 @@ pub struct ClaimRequest {
     pub only: Option<TaskId>,
     /// How many at most.
     pub limit: usize,
+    /// How they are shared out between sessions; not for a claim of one task.
+    pub turns: Turns,
 }
 
 /// A task that now belongs to the claiming host.
@@ -271,11 +273,11 @@ pub trait Store: Send + Sync + 'static {
     /// Only those of the store itself.
     async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// When the next task of these kinds is due, if any is; in the past if one is due now.
+    /// When the next task of these kinds is due, if any is: the smallest due time that is later than `after`, or of all.
     ///
     /// # Errors
     /// Only those of the store itself.
-    async fn next_due(&self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError>;
+    async fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError>;
 
     /// Reads a session's log after a cursor (0 for the beginning), at most `limit` (clamped to 1..=1,000).
     ///

@@ -10,7 +10,7 @@ use anyhow::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, Progress, SessionId, Task, TaskId, TaskUpdate};
-use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store};
+use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store, Turns};
 use tokio::runtime::Runtime;
 
 use crate::figures::{median, milliseconds, per_second};
@@ -39,7 +39,13 @@ impl Store64 {
             let spec = json!({"pattern": "async fn", "path": ".", "max_matches": 1_000});
             let new = NewTask::new(TaskId::new(store.now(), random), session, "search-files", spec);
             let only = Some(store.create(new).await?.task.id);
-            let request = ClaimRequest { host: host.clone(), kinds: vec!["search-files".to_owned()], only, limit: 1 };
+            let request = ClaimRequest {
+                host: host.clone(),
+                kinds: vec!["search-files".to_owned()],
+                only,
+                limit: 1,
+                turns: Turns::default(),
+            };
             tasks.extend(store.claim(&request).await?.into_iter().map(|claim| claim.task));
         }
         Ok(Self { store, tasks })

@@ -41,7 +41,7 @@ macro_rules! store_through {
                 finished(before: Timestamp, after: Option<FinishedPlace>, limit: usize) -> FinishedPage;
                 forget(session: &SessionId, id: &TaskId, before: Timestamp) -> bool;
                 trim_log(before: Timestamp, limit: usize) -> usize;
-                next_due(kinds: &[String]) -> Option<Timestamp>;
+                next_due(kinds: &[String], after: Option<Timestamp>) -> Option<Timestamp>;
                 events(session: &SessionId, after: u64, limit: usize) -> EventPage;
                 wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
                 acknowledge_wakes(session: &SessionId, ids: &[u64]) -> usize;

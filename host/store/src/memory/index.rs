@@ -14,6 +14,12 @@ pub(super) struct Index {
     live_names: HashMap<(SessionId, String), TaskId>,
     keys: HashMap<(SessionId, String), TaskId>,
     due: BTreeMap<String, BTreeSet<(Timestamp, u64, TaskId)>>,
+    /// The same by the turns of their sessions.
+    due_by_turn: BTreeMap<String, BTreeMap<u64, BTreeSet<(Timestamp, u64, TaskId)>>>,
+    /// What is due, by place in order of creation.
+    due_places: HashMap<u64, TaskId>,
+    /// The turn of each session that has had a task, in order of their first ones.
+    turns: HashMap<SessionId, u64>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
     finished: BTreeMap<FinishedPlace, TaskId>,
     /// By the parent, as its child names it.
@@ -27,7 +33,18 @@ impl Index {
             self.live_names.remove(&(task.session_id.clone(), name.clone()));
         }
         if let (Some(due_at), Some(due)) = (task.dispatch.due_at, self.due.get_mut(&task.kind)) {
-            due.remove(&(due_at, place, task.id.clone()));
+            let entry = (due_at, place, task.id.clone());
+            due.remove(&entry);
+            self.due_places.remove(&place);
+            let turn = self.turn(&task.session_id);
+            if let Some(turns) = self.due_by_turn.get_mut(&task.kind)
+                && let Some(due) = turns.get_mut(&turn)
+            {
+                due.remove(&entry);
+                if due.is_empty() {
+                    turns.remove(&turn);
+                }
+            }
         }
         if let Some(host) = holder(task)
             && let Some(held) = self.resident.get_mut(host)
@@ -68,7 +85,11 @@ impl Index {
             self.keys.insert((task.session_id.clone(), key.clone()), task.id.clone());
         }
         if let Some(due_at) = task.dispatch.due_at {
-            self.due.entry(task.kind.clone()).or_default().insert((due_at, place, task.id.clone()));
+            let entry = (due_at, place, task.id.clone());
+            self.due_places.insert(place, task.id.clone());
+            self.due.entry(task.kind.clone()).or_default().insert(entry.clone());
+            let turn = self.turn(&task.session_id);
+            self.due_by_turn.entry(task.kind.clone()).or_default().entry(turn).or_default().insert(entry);
         }
         if let Some(host) = holder(task) {
             self.resident.entry(host.clone()).or_default().insert((place, task.id.clone()));
@@ -81,6 +102,23 @@ impl Index {
         }
     }
 
+    fn turn(&mut self, session: &SessionId) -> u64 {
+        if let Some(turn) = self.turns.get(session) {
+            return *turn;
+        }
+        let turn = self.turns.len() as u64;
+        self.turns.insert(session.clone(), turn);
+        turn
+    }
+
+    pub(super) fn turn_of(&self, session: &SessionId) -> Option<u64> {
+        self.turns.get(session).copied()
+    }
+
+    pub(super) fn at_place(&self, place: u64) -> Option<&TaskId> {
+        self.due_places.get(&place)
+    }
+
     pub(super) fn by_key(&self, session: &SessionId, key: &str) -> Option<TaskId> {
         self.keys.get(&(session.clone(), key.to_owned())).cloned()
     }
@@ -89,19 +127,46 @@ impl Index {
         self.live_names.get(&(session.clone(), name.to_owned())).cloned()
     }
 
-    pub(super) fn due(&self, kinds: &[String], now: Timestamp, limit: usize) -> Vec<TaskId> {
+    pub(super) fn due(&self, kinds: &[String], now: Timestamp, limit: usize) -> Vec<(Timestamp, u64, TaskId)> {
         let kinds: BTreeSet<&String> = kinds.iter().collect();
         let mut due: Vec<_> = kinds
             .into_iter()
             .filter_map(|kind| self.due.get(kind))
             .flat_map(|due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit))
+            .cloned()
             .collect();
         due.sort();
-        due.into_iter().take(limit).map(|(.., id)| id.clone()).collect()
+        due.truncate(limit);
+        due
     }
 
-    pub(super) fn next_due(&self, kinds: &[String]) -> Option<Timestamp> {
-        kinds.iter().filter_map(|kind| self.due.get(kind)?.first()).map(|(due_at, ..)| *due_at).min()
+    /// Where a task of these kinds is due at some time, behind a turn.
+    pub(super) fn next_turn(&self, kinds: &[String], after: Option<u64>) -> Option<u64> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let of_kind = |kind: &String| self.due_by_turn.get(kind)?.range((from, Bound::Unbounded)).next();
+        kinds.iter().filter_map(of_kind).map(|(turn, _)| *turn).min()
+    }
+
+    pub(super) fn due_in_turn(
+        &self,
+        turn: u64,
+        kinds: &[String],
+        now: Timestamp,
+        limit: usize,
+    ) -> Vec<(Timestamp, u64, TaskId)> {
+        let of_kind = |kind: &String| self.due_by_turn.get(kind)?.get(&turn);
+        let in_time = |due: &&BTreeSet<(Timestamp, u64, TaskId)>| {
+            due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>()
+        };
+        kinds.iter().filter_map(of_kind).flat_map(|due| in_time(&due)).collect()
+    }
+
+    pub(super) fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Option<Timestamp> {
+        let later = |due: &BTreeSet<(Timestamp, u64, TaskId)>| match after {
+            None => due.first().map(|(due_at, ..)| *due_at),
+            Some(after) => due.iter().map(|(due_at, ..)| *due_at).find(|due_at| *due_at > after),
+        };
+        kinds.iter().filter_map(|kind| later(self.due.get(kind)?)).min()
     }
 
     pub(super) fn resident(&self, host: &HostRef) -> Vec<TaskId> {

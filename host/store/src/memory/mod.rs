@@ -238,8 +238,8 @@ impl Store for MemoryStore {
         self.transact(async |rows, _| verbs::trim_log(rows, before, limit).await)
     }
 
-    async fn next_due(&self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
-        self.transact(async |rows, _| verbs::next_due(rows, kinds).await)
+    async fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+        self.transact(async |rows, _| verbs::next_due(rows, kinds, after).await)
     }
 
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {

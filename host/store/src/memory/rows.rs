@@ -8,6 +8,7 @@ use taskwright_registry::{
 
 use super::tables::{SessionRow, Tables, TaskRow};
 use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Taken, Transaction};
+use crate::turns::DueTask;
 use crate::{Change, Claimed, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// The tables, for the length of one verb.
@@ -41,6 +42,15 @@ impl<'a> MemoryRows<'a> {
 
     fn records(&self, ids: Vec<TaskId>) -> Vec<Task> {
         ids.iter().filter_map(|id| self.tables.tasks.get(id)).map(|row| row.task.clone()).collect()
+    }
+
+    fn due_tasks(&self, due: Vec<(Timestamp, u64, TaskId)>) -> Vec<DueTask> {
+        let due_task = |(due_at, place, id): (Timestamp, u64, TaskId)| {
+            let session = self.tables.tasks.get(&id)?.task.session_id.clone();
+            let turn = self.tables.index.turn_of(&session)?;
+            Some(DueTask { due_at, place, turn, session })
+        };
+        due.into_iter().filter_map(due_task).collect()
     }
 
     fn named(&self, id: &TaskId) -> Option<(SessionId, TaskId)> {
@@ -110,12 +120,35 @@ impl Rows for MemoryRows<'_> {
         })
     }
 
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
-        Ok(self.records(self.tables.index.due(kinds, now, limit)))
+    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
+        Ok(self.due_tasks(self.tables.index.due(kinds, now, limit)))
     }
 
-    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.tables.index.next_due(kinds))
+    async fn due_in_turn(
+        &mut self,
+        turn: u64,
+        kinds: &[String],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, StoreError> {
+        Ok(self.due_tasks(self.tables.index.due_in_turn(turn, kinds, now, limit)))
+    }
+
+    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
+        Ok(self.tables.index.turn_of(session))
+    }
+
+    async fn next_turn(&mut self, kinds: &[String], after: Option<u64>) -> Result<Option<u64>, StoreError> {
+        Ok(self.tables.index.next_turn(kinds, after))
+    }
+
+    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError> {
+        let id = self.tables.index.at_place(place);
+        Ok(id.and_then(|id| self.tables.tasks.get(id)).map(|row| row.task.clone()))
+    }
+
+    async fn next_due(&mut self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.tables.index.next_due(kinds, after))
     }
 
     async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError> {

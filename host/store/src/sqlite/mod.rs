@@ -331,9 +331,9 @@ impl Store for SqliteStore {
         self.write(move |rows, _| ready(verbs::trim_log(rows, before, limit))).await
     }
 
-    async fn next_due(&self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_due(&self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         let kinds = kinds.to_vec();
-        self.readers.read(move |rows| ready(verbs::next_due(rows, &kinds))).await
+        self.readers.read(move |rows| ready(verbs::next_due(rows, &kinds, after))).await
     }
 
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {

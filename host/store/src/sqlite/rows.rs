@@ -12,6 +12,7 @@ use taskwright_registry::{
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, encode, millis, time};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
+use crate::turns::DueTask;
 use crate::{Change, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
@@ -65,6 +66,12 @@ impl<'c> SqliteRows<'c> {
 
 fn record(row: &Row<'_>) -> Result<Task, StoreError> {
     decode_column("a record", row.get_ref(0)?)
+}
+
+fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
+    let session: String = row.get(3)?;
+    let session = session.parse().map_err(of_id)?;
+    Ok(DueTask { due_at: time(row.get(0)?)?, place: row.get(1)?, turn: row.get(2)?, session })
 }
 
 fn message(row: &Row<'_>) -> Result<Message, StoreError> {
@@ -236,24 +243,61 @@ impl Rows for SqliteRows<'_> {
         self.all(&sql, given.as_slice(), record)
     }
 
-    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
-        let sql = "SELECT due_at, no FROM tasks WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at, no LIMIT ?3";
-        let mut due: Vec<(i64, i64)> = Vec::new();
+    async fn due(&mut self, kinds: &[String], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
+        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.kind = ?1 AND t.due_at <= ?2 ORDER BY t.due_at, t.no LIMIT ?3";
+        let mut due = Vec::new();
         for kind in kinds {
-            due.extend(self.all(sql, params![kind, millis(now), limit], |row| Ok((row.get(0)?, row.get(1)?)))?);
+            due.extend(self.all(sql, params![kind, millis(now), limit], due_task)?);
         }
         due.sort_unstable();
         due.dedup();
         due.truncate(limit);
-        let sql = "SELECT record FROM tasks WHERE no = ?1";
-        due.into_iter().map(|(_, no)| self.one(sql, [no], record)).filter_map(Result::transpose).collect()
+        Ok(due)
     }
 
-    async fn next_due(&mut self, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND due_at IS NOT NULL";
+    async fn due_in_turn(
+        &mut self,
+        turn: u64,
+        kinds: &[String],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, StoreError> {
+        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.kind = ?1 AND t.session = ?2 AND t.due_at <= ?3 ORDER BY t.due_at, t.no LIMIT ?4";
+        let mut due = Vec::new();
+        for kind in kinds {
+            due.extend(self.all(sql, params![kind, turn, millis(now), limit], due_task)?);
+        }
+        Ok(due)
+    }
+
+    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
+        self.one("SELECT no FROM sessions WHERE id = ?1", [session.as_str()], |row| Ok(row.get(0)?))
+    }
+
+    async fn next_turn(&mut self, kinds: &[String], after: Option<u64>) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT session FROM tasks WHERE kind = ?1 AND session > ?2 AND due_at IS NOT NULL
+                   ORDER BY session LIMIT 1";
+        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let mut next: Option<u64> = None;
+        for kind in kinds {
+            let of_kind = self.one(sql, params![kind, after], |row| Ok(row.get(0)?))?;
+            next = next.into_iter().chain(of_kind).min();
+        }
+        Ok(next)
+    }
+
+    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError> {
+        self.one("SELECT record FROM tasks WHERE no = ?1", params![place], record)
+    }
+
+    async fn next_due(&mut self, kinds: &[String], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND due_at > ?2";
+        let after = after.map_or(i64::MIN, millis);
         let mut next: Option<i64> = None;
         for kind in kinds {
-            let due: Option<i64> = self.one(sql, [kind], |row| Ok(row.get(0)?))?.flatten();
+            let due: Option<i64> = self.one(sql, params![kind, after], |row| Ok(row.get(0)?))?.flatten();
             next = next.into_iter().chain(due).min();
         }
         next.map(time).transpose()

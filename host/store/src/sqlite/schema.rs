@@ -9,7 +9,11 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: u32 = 0x546b_5772;
 
 /// Each step, in order. A released step never changes.
-const STEPS: [&str; 2] = [include_str!("schema/0001_begin.sql"), include_str!("schema/0002_leases.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema/0001_begin.sql"),
+    include_str!("schema/0002_leases.sql"),
+    include_str!("schema/0003_turns.sql"),
+];
 
 /// The version that this program writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]

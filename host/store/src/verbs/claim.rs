@@ -6,10 +6,13 @@ use taskwright_registry::{DispatchChange, HostRef, Task, TaskUpdate, Timestamp, 
 use super::lease::held;
 use super::write;
 use crate::rows::{Rows, Transaction};
+use crate::turns::share_out;
 use crate::{ClaimRequest, Claimed, LeaseTime, StoreError};
 
 /// The most tasks that one claim hands out.
 const MAX_CLAIM: usize = 500;
+/// How many times as many due tasks are looked at as may be claimed.
+const WINDOW: usize = 4;
 
 pub(crate) async fn claim<T: Transaction>(
     rows: &mut T,
@@ -22,7 +25,7 @@ pub(crate) async fn claim<T: Transaction>(
         return Ok(Vec::new());
     }
     let candidates = match &request.only {
-        None => rows.due(&request.kinds, now, request.limit.min(MAX_CLAIM)).await?,
+        None => in_turn(rows, request, now).await?,
         Some(only) => {
             let mut wanted = Vec::from_iter(rows.find_task(only).await?);
             wanted.retain(|task| {
@@ -39,6 +42,42 @@ pub(crate) async fn claim<T: Transaction>(
         claimed.push(with_inbox(rows, task).await?);
     }
     Ok(claimed)
+}
+
+/// The due tasks that a claim hands out, so that a session with many does not keep another's from their turn.
+async fn in_turn<R: Rows>(rows: &mut R, request: &ClaimRequest, now: Timestamp) -> Result<Vec<Task>, StoreError> {
+    let limit = request.limit.min(MAX_CLAIM);
+    let window = limit.saturating_mul(WINDOW);
+    let mut due = rows.due(&request.kinds, now, window).await?;
+    let after = match &request.turns.after {
+        Some(session) => rows.turn_of(session).await?,
+        None => None,
+    };
+    if due.len() >= window {
+        // There are more than were looked at, perhaps all of one session: the others' are looked for one by one.
+        let mut turn = after;
+        let mut round = false;
+        for _ in 0..limit {
+            let next = rows.next_turn(&request.kinds, turn).await?;
+            let Some(next) = next else {
+                if round || after.is_none() {
+                    break;
+                }
+                (round, turn) = (true, None);
+                continue;
+            };
+            if round && after.is_some_and(|after| next > after) {
+                break;
+            }
+            due.extend(rows.due_in_turn(next, &request.kinds, now, limit).await?);
+            turn = Some(next);
+        }
+    }
+    let mut tasks = Vec::new();
+    for place in share_out(due, &request.turns, after, limit) {
+        tasks.extend(rows.at_place(place).await?);
+    }
+    Ok(tasks)
 }
 
 pub(crate) async fn held_by<R: Rows>(rows: &mut R, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {

@@ -49,8 +49,12 @@ pub(crate) async fn result<R: Rows>(
     if owns(rows, session, id).await? { rows.find_result(id).await } else { Err(not_found(session, id)) }
 }
 
-pub(crate) async fn next_due<R: Rows>(rows: &mut R, kinds: &[String]) -> Result<Option<Timestamp>, StoreError> {
-    rows.next_due(kinds).await
+pub(crate) async fn next_due<R: Rows>(
+    rows: &mut R,
+    kinds: &[String],
+    after: Option<Timestamp>,
+) -> Result<Option<Timestamp>, StoreError> {
+    rows.next_due(kinds, after).await
 }
 
 pub(crate) async fn events<R: Rows>(

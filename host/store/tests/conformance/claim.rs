@@ -35,15 +35,15 @@ async fn only_what_is_due_and_of_a_wanted_kind_is_claimed(world: World) {
     let later = world.store.create(later).await.unwrap().task;
     world.store.create(NewTask { kind: "other".to_owned(), ..world.new_task() }).await.unwrap();
     assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
-    assert_eq!(world.store.next_due(&[KIND.to_owned()]).await, Ok(later.dispatch.due_at));
-    assert_eq!(world.store.next_due(&[KIND.to_owned(), "other".to_owned()]).await, Ok(Some(now)));
-    assert_eq!(world.store.next_due(&["unknown".to_owned()]).await, Ok(None));
-    assert_eq!(world.store.next_due(&[]).await, Ok(None));
+    assert_eq!(world.store.next_due(&[KIND.to_owned()], None).await, Ok(later.dispatch.due_at));
+    assert_eq!(world.store.next_due(&[KIND.to_owned(), "other".to_owned()], None).await, Ok(Some(now)));
+    assert_eq!(world.store.next_due(&["unknown".to_owned()], None).await, Ok(None));
+    assert_eq!(world.store.next_due(&[], None).await, Ok(None));
     world.clock.advance(499);
     assert!(world.store.claim(&world.request(1)).await.unwrap().is_empty());
     world.clock.advance(1);
     assert_eq!(world.store.claim(&world.request(1)).await.unwrap()[0].task.id, later.id);
-    assert_eq!(world.store.next_due(&[KIND.to_owned()]).await, Ok(None));
+    assert_eq!(world.store.next_due(&[KIND.to_owned()], None).await, Ok(None));
 }
 
 // L30

@@ -51,5 +51,6 @@ mod messages;
 mod questions;
 mod retention;
 mod scope;
+mod turns;
 mod update;
 mod wakes;

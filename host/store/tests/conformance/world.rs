@@ -11,7 +11,9 @@ use taskwright_registry::{
     Artifact, Direction, Event, Fence, HostId, HostRef, LeaseLength, MessageId, NewInputRequest, NewMessage, NewTask,
     Part, SessionId, State, Task, TaskId, TaskUpdate, Timestamp, WakePolicy,
 };
-use taskwright_store::{ClaimRequest, Claimed, LeaseTime, MemoryStore, SqliteOptions, SqliteStore, Store, StoreError};
+use taskwright_store::{
+    ClaimRequest, Claimed, LeaseTime, MemoryStore, SqliteOptions, SqliteStore, Store, StoreError, Turns,
+};
 
 /// The kind of all tasks that a case does not care about.
 pub(crate) const KIND: &str = "probe";
@@ -140,7 +142,13 @@ impl World {
     }
 
     pub(crate) fn request(&self, host: u8) -> ClaimRequest {
-        ClaimRequest { host: self.host(host), kinds: vec![KIND.to_owned()], only: None, limit: 100 }
+        ClaimRequest {
+            host: self.host(host),
+            kinds: vec![KIND.to_owned()],
+            only: None,
+            limit: 100,
+            turns: Turns::default(),
+        }
     }
 
     pub(crate) async fn claim(&self, task: &Task) -> Claimed {

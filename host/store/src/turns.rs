@@ -1,0 +1,108 @@
+//! How due tasks are shared out between sessions, so that none starves another.
+//! Does not claim anything: the verb does, in its transaction.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use taskwright_registry::{SessionId, Timestamp};
+
+/// How a claim is shared out. Sessions are served in turn, one task each and then again; within a session the longest due
+/// comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turns {
+    /// The session that was served last; the one behind it is the first to be served now.
+    pub after: Option<SessionId>,
+    /// How many tasks a session may be given that `room` does not mention.
+    pub most: usize,
+    /// How many more these may be given.
+    pub room: HashMap<SessionId, usize>,
+}
+
+impl Default for Turns {
+    /// No session is held back.
+    fn default() -> Self {
+        Self { after: None, most: usize::MAX, room: HashMap::new() }
+    }
+}
+
+impl Turns {
+    fn room(&self, session: &SessionId) -> usize {
+        self.room.get(session).copied().unwrap_or(self.most)
+    }
+}
+
+/// A task that is due, as an index knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DueTask {
+    pub(crate) due_at: Timestamp,
+    /// The task's place in order of creation.
+    pub(crate) place: u64,
+    /// Its session's turn: a number that stays.
+    pub(crate) turn: u64,
+    pub(crate) session: SessionId,
+}
+
+/// Chooses the places of at most `limit` tasks, in the order in which they are to be claimed. `after` is the turn that was
+/// served last.
+pub(crate) fn share_out(mut due: Vec<DueTask>, turns: &Turns, after: Option<u64>, limit: usize) -> Vec<u64> {
+    due.sort_unstable();
+    due.dedup_by_key(|task| task.place);
+    let mut sessions: BTreeMap<u64, VecDeque<DueTask>> = BTreeMap::new();
+    for task in due {
+        sessions.entry(task.turn).or_default().push_back(task);
+    }
+    let first = after.map_or(0, |turn| turn.saturating_add(1));
+    let behind = sessions.split_off(&first);
+    let mut queue: VecDeque<(usize, VecDeque<DueTask>)> = VecDeque::new();
+    for tasks in behind.into_values().chain(sessions.into_values()) {
+        let room = tasks.front().map_or(0, |task| turns.room(&task.session));
+        queue.push_back((room, tasks));
+    }
+    let mut chosen = Vec::new();
+    while chosen.len() < limit
+        && let Some((room, mut tasks)) = queue.pop_front()
+    {
+        if room > 0
+            && let Some(task) = tasks.pop_front()
+        {
+            chosen.push(task.place);
+            queue.push_back((room - 1, tasks));
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn session(turn: u64) -> SessionId {
+        format!("session-{turn}").parse().unwrap()
+    }
+
+    fn due(tasks: &[(u64, u64)]) -> Vec<DueTask> {
+        let task = |&(turn, place): &(u64, u64)| DueTask {
+            due_at: DateTime::from_timestamp_millis(i64::try_from(place).unwrap()).unwrap(),
+            place,
+            turn,
+            session: session(turn),
+        };
+        tasks.iter().map(task).collect()
+    }
+
+    #[test]
+    fn sessions_are_served_in_turn_behind_the_one_that_was_served_last() {
+        let tasks = due(&[(1, 10), (1, 11), (1, 12), (2, 20), (3, 30), (3, 31)]);
+        assert_eq!(share_out(tasks.clone(), &Turns::default(), None, 4), [10, 20, 30, 11]);
+        assert_eq!(share_out(tasks.clone(), &Turns::default(), Some(1), 4), [20, 30, 10, 31]);
+        assert_eq!(share_out(tasks, &Turns::default(), Some(3), 9), [10, 20, 30, 11, 31, 12]);
+    }
+
+    #[test]
+    fn a_session_without_room_is_passed_over_and_the_others_get_its_share() {
+        let tasks = due(&[(1, 10), (1, 11), (2, 20), (2, 21), (2, 22)]);
+        let turns = Turns { room: [(session(1), 0)].into(), most: 2, ..Turns::default() };
+        assert_eq!(share_out(tasks, &turns, None, 10), [20, 21]);
+    }
+}
