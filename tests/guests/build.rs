@@ -10,7 +10,7 @@ fn main() {
     }
     let guests = taskwright_guest_build::Guests::new().examples("taskwright-test-guests").build();
     guests.write_rust("guests.rs");
-    let is_hostile = |source: &Path| source.components().any(|part| part.as_os_str() == "hostile");
+    let is_hostile = |source: &Path| source.parent().is_some_and(|folder| folder.ends_with("examples/hostile"));
     guests.only(|guest| !is_hostile(&guest.source)).write_for_each("foreach_guest.rs", "foreach_guest");
     let mut hostile: Vec<String> = guests
         .guests()

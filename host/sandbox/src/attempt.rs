@@ -2,17 +2,23 @@
 //! Does not implement the contract's functions: that is `contract`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use taskwright_registry::TaskId;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::memory_limit::MemoryLimit;
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::{Printer, Stdio};
 use crate::{Access, AttemptError, AttemptHost, Grants, LiveGrants, OutputStream};
+
+/// How many random bytes a guest gets in one call at most: a key and more.
+const MOST_RANDOM_BYTES: u64 = 1 << 20;
 
 /// The data of a store.
 pub(crate) struct Attempt {
@@ -33,10 +39,10 @@ impl WasiView for Attempt {
 }
 
 /// Nothing of the host's environment, arguments, standard streams or network; the granted folders, to read.
-fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
-    let mut builder = WasiCtx::builder();
-    builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
-    builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
+fn wasi(grants: &Grants, stdio: &Arc<Stdio>, call_bytes: u64) -> Result<WasiCtx, AttemptError> {
+    let mut builder = printing(stdio);
+    // What the host makes for a guest in one call is limited like what a guest sends.
+    builder.max_random_size(call_bytes.min(MOST_RANDOM_BYTES));
     // See `Instance::begin`: an instance with folders has a thread of its own to block.
     builder.allow_blocking_current_thread(!grants.folders.is_empty());
     for folder in &grants.folders {
@@ -51,6 +57,48 @@ fn wasi(grants: &Grants, stdio: &Arc<Stdio>) -> Result<WasiCtx, AttemptError> {
         )?;
     }
     Ok(builder.build())
+}
+
+fn printing(stdio: &Arc<Stdio>) -> WasiCtxBuilder {
+    let mut builder = WasiCtx::builder();
+    builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
+    builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
+    builder
+}
+
+impl Attempt {
+    /// Shows the guest a world in which the clock stands still and chance is always the same, so that what it says depends on
+    /// nothing but itself.
+    pub(crate) fn stand_still(&mut self, stdio: &Arc<Stdio>) {
+        let mut builder = printing(stdio);
+        builder.wall_clock(StillClock).monotonic_clock(StillClock);
+        builder.secure_random(StdRng::seed_from_u64(0)).insecure_random(StdRng::seed_from_u64(0));
+        builder.insecure_random_seed(0).max_random_size(MOST_RANDOM_BYTES);
+        self.wasi = builder.build();
+    }
+}
+
+/// The moment at which every kind says what it is.
+struct StillClock;
+
+impl HostWallClock for StillClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for StillClock {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
 }
 
 fn perms(access: Access) -> FsPerms {
@@ -74,7 +122,8 @@ pub(crate) fn store(
     table.set_max_capacity(size(meter.budget().handles));
     let limit = MemoryLimit::new(meter.clone(), memory);
     let budget = *meter.budget();
-    let attempt = Attempt { host, meter, made_for: None, limit, wasi: wasi(&grants.current(), stdio)?, table };
+    let attempt =
+        Attempt { host, meter, made_for: None, limit, wasi: wasi(&grants.current(), stdio, budget.call_bytes)?, table };
     let mut store = Store::new(engine, attempt);
     store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));

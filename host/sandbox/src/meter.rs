@@ -110,8 +110,9 @@ impl Meter {
     /// What has been used so far.
     pub(crate) fn usage(&self) -> Usage {
         Usage {
-            cpu_ms: millis(self.cpu()),
-            wall_ms: millis(self.gone.get().copied().unwrap_or_else(|| self.born.elapsed())),
+            // Rounded up: what comes back a thousand times for half a millisecond has used something.
+            cpu_ms: millis_begun(self.cpu()),
+            wall_ms: millis_begun(self.gone.get().copied().unwrap_or_else(|| self.born.elapsed())),
             memory_peak_bytes: self.memory_peak.load(Relaxed),
             table_peak_elements: self.table_peak.load(Relaxed),
             call_peak_bytes: self.call_peak.load(Relaxed),
@@ -334,6 +335,10 @@ fn refused(dimension: Dimension) {
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX - 1)
+}
+
+fn millis_begun(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn millis(time: Duration) -> u64 {
