@@ -411,7 +411,9 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
             needs(phase == Phase::Resident, "resident")?;
             task.dispatch.phase = Phase::Hibernating;
             task.dispatch.host = None;
-            task.dispatch.due_at = earliest_look(task, until, ignored, now);
+            // L41
+            let awake = until.map(|at| at.max(now + nap(task.dispatch.attempt_usage.instances)));
+            task.dispatch.due_at = earliest_look(task, awake, ignored, now);
         }
         DispatchChange::Release => {
             needs(phase == Phase::Resident, "resident")?;
@@ -422,6 +424,11 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
         }
     }
     Ok(())
+}
+
+/// How long a task that lies down stays down at least, after so many instances of its attempt.
+fn nap(instances: u64) -> chrono::TimeDelta {
+    if instances < limit::QUICK_INSTANCES { chrono::TimeDelta::zero() } else { limit::NAP }
 }
 
 /// When a hibernating task must be looked at again: what it asked for, but at once if something came in that the

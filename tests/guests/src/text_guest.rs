@@ -30,7 +30,8 @@ const WASI: [&str; 3] = [
     }",
 ];
 
-/// A line of a guest that asks for core instances beside its own, which is nothing that a core module could say.
+/// A line of a guest that asks for core instances beside its own, with a memory of so many pages or none, which is nothing
+/// that a core module could say.
 const CORE_INSTANCES: &str = ";; core instances: ";
 
 /// Everything that guests are made with.
@@ -69,8 +70,10 @@ impl Workshop {
         let encoder = ComponentEncoder::default().validate(true).module(&module);
         let encoded = encoder.and_then(|mut encoder| encoder.encode());
         let mut component = encoded.unwrap_or_else(|error| failed("no component", &error));
-        if let Some(count) = text.lines().find_map(|line| line.strip_prefix(CORE_INSTANCES)) {
-            add_core_instances(&mut component, count.trim().parse().expect("a number of core instances"));
+        if let Some(asked) = text.lines().find_map(|line| line.strip_prefix(CORE_INSTANCES)) {
+            let (count, pages) = asked.split_once(" with pages: ").unwrap_or((asked, "0"));
+            let number = |text: &str| text.trim().parse().unwrap_or_else(|error| failed("no number", &error));
+            add_core_instances(&mut component, number(count), number(pages));
         }
         component
     }
@@ -90,9 +93,10 @@ fn whole(text: &str) -> String {
     module
 }
 
-/// Appends an empty core module and instances of it to a component's sections.
-fn add_core_instances(component: &mut Vec<u8>, count: u32) {
-    const EMPTY: [u8; 8] = *b"\0asm\x01\0\0\0";
+/// Appends a core module with nothing but a memory, and instances of it, to a component's sections.
+fn add_core_instances(component: &mut Vec<u8>, count: u32, pages: u32) {
+    let text = if pages == 0 { "(module)".to_owned() } else { format!("(module (memory {pages}))") };
+    let hollow = wat::parse_str(text).expect("a module");
     let modules = wasmparser::Parser::new(0)
         .parse_all(component)
         .filter(|payload| matches!(payload, Ok(wasmparser::Payload::ModuleSection { .. })));
@@ -102,7 +106,7 @@ fn add_core_instances(component: &mut Vec<u8>, count: u32) {
         leb128(component, u32::try_from(body.len()).expect("a small section"));
         component.extend_from_slice(body);
     };
-    section(1, &EMPTY);
+    section(1, &hollow);
     let mut instances = Vec::new();
     leb128(&mut instances, count);
     for _ in 0..count {

@@ -1,15 +1,2 @@
-;; Has eight memories, each of them well within a limit for one, and grows them in turn until one of them may not.
-(memory (export "memory") 1)
-(memory $b 1) (memory $c 1) (memory $d 1) (memory $e 1) (memory $f 1) (memory $g 1) (memory $h 1)
-(func (export "taskwright:task/executor@0.1.0#start") (param i32) (result i32)
-  (loop $again
-    (if (i32.eq (memory.grow 0 (i32.const 16)) (i32.const -1)) (then unreachable))
-    (if (i32.eq (memory.grow $b (i32.const 16)) (i32.const -1)) (then unreachable))
-    (if (i32.eq (memory.grow $c (i32.const 16)) (i32.const -1)) (then unreachable))
-    (if (i32.eq (memory.grow $d (i32.const 16)) (i32.const -1)) (then unreachable))
-    (if (i32.eq (memory.grow $e (i32.const 16)) (i32.const -1)) (then unreachable))
-    (if (i32.eq (memory.grow $f (i32.const 16)) (i32.const -1)) (then unreachable))
-    (if (i32.eq (memory.grow $g (i32.const 16)) (i32.const -1)) (then unreachable))
-    (if (i32.eq (memory.grow $h (i32.const 16)) (i32.const -1)) (then unreachable))
-    (br $again))
-  (i32.const 1024))
+;; Consists of four core instances with a memory of twenty mebibytes each: every one of them is well within the limit.
+;; core instances: 4 with pages: 320

@@ -27,10 +27,6 @@ async fn report(sort: &str, number: u64, bytes: usize) -> Result<(), Refusal> {
             sink::link(links).await
         }
         "artifact" => sink::artifact(entry(format!("a{number}"), sink::ArtifactContent::Bytes(vec![7; bytes]))).await,
-        "address" => {
-            let address = sink::ArtifactContent::Url(format!("https://example.org/{}", text()));
-            sink::artifact(entry(format!("a{number}"), address)).await
-        }
         "draft" => sink::draft("one".to_owned(), vec![7; bytes]).await,
         "drafts" => sink::draft(format!("d{number}"), vec![7; bytes]).await,
         "checkpoint" => sink::checkpoint(text().into_bytes()).await,

@@ -1,3 +1,2 @@
-;; Has more memories than an instance may have.
-(memory (export "memory") 1)
-(memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1)
+;; Consists of nine core instances with a memory each, more than one attempt may have.
+;; core instances: 9 with pages: 1

@@ -18,7 +18,7 @@ use crate::hostile::{Row, Script};
 /// How long a guest that is asked to end gets.
 const GRACE: Duration = Duration::from_millis(200);
 /// When a row hangs. Far beyond every budget, so that a slow machine does not matter.
-const HANGS: Duration = Duration::from_secs(90);
+const HANGS: Duration = Duration::from_secs(240);
 
 /// Which store there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

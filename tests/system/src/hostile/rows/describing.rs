@@ -23,7 +23,7 @@ pub(crate) fn first_memory() -> Vec<Row> {
 
 pub(crate) fn too_many_memories() -> Vec<Row> {
     let end = End::NotAccepted("memories");
-    vec![Row::new("too_many_memories", "has ten memories", *guests::TOO_MANY_MEMORIES, end)]
+    vec![Row::new("too_many_memories", "has ten core instances with a memory each", *guests::TOO_MANY_MEMORIES, end)]
 }
 
 pub(crate) fn many_instances() -> Vec<Row> {
@@ -43,7 +43,7 @@ pub(crate) fn remote_schema() -> Vec<Row> {
 
 pub(crate) fn slow_pattern() -> Vec<Row> {
     let what = "has a schema with a pattern that takes exponential time elsewhere";
-    let end = End::NotCreated("does not match");
+    let end = End::NotCreated("does not fit the kind");
     let text = "a".repeat(100_000);
     vec![Row::new("slow_pattern", what, guests::SLOW_PATTERN, end).spec(json!(text))]
 }

@@ -8,8 +8,7 @@ use crate::hostile::{End, Row};
 
 pub(crate) fn report_flood() -> Vec<Row> {
     let row = |name, what, spec: &str, said| {
-        let row = Row::new(name, what, guests::REPORT_FLOOD, End::Succeeded(said)).spec(json!(spec));
-        row.budget(|budget| budget.cpu_ms = 60_000)
+        Row::new(name, what, guests::REPORT_FLOOD, End::Succeeded(said)).spec(json!(spec))
     };
     vec![
         row(
@@ -34,25 +33,20 @@ pub(crate) fn report_flood() -> Vec<Row> {
             "0 accepted, refused: message_bytes",
         ),
         row("report_flood: questions", "asks 1,000 questions", "ask 1000 100", "50 accepted, refused: messages"),
-        row("report_flood: links", "adds 1,500 links", "link 1500 400", "1000 accepted, refused: links.resource_ids"),
+        row("report_flood: links", "adds 1,100 links", "link 1100 20", "1000 accepted, refused: links.resource_ids"),
         row(
             "report_flood: artifacts",
-            "leaves 2,000 artifacts of 1 kB",
-            "artifact 2000 1000",
-            "1048 accepted, refused: artifact_bytes",
+            "leaves 2,000 artifacts of 10 kB",
+            "artifact 2000 10000",
+            "104 accepted, refused: artifact_bytes",
         ),
         row(
             "report_flood: empty artifacts",
-            "leaves 1,200 artifacts without a byte",
-            "artifact 1200 0",
+            "leaves 1,010 artifacts without a byte",
+            "artifact 1010 0",
             "1000 accepted, refused: artifacts",
         ),
-        row(
-            "report_flood: addresses",
-            "leaves 1,200 artifacts elsewhere",
-            "address 1200 100",
-            "1000 accepted, refused: artifacts",
-        ),
+        row("report_flood: long links", "adds links of 100 kB", "link 100 100000", "0 accepted, refused: link_bytes"),
         row(
             "report_flood: draft",
             "drafts 1,000 times 10 kB",
@@ -77,12 +71,7 @@ pub(crate) fn report_flood() -> Vec<Row> {
             "checkpoint 100 1000000",
             "0 accepted, refused: checkpoint_bytes",
         ),
-        row(
-            "report_flood: sleeps",
-            "sleeps for 0 ms, 15,000 times",
-            "sleep 15000 0",
-            "15000 accepted, refused: nothing",
-        ),
+        row("report_flood: sleeps", "sleeps for 0 ms, 1,000 times", "sleep 1000 0", "1000 accepted, refused: nothing"),
     ]
 }
 
