@@ -11,6 +11,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::computing::FREE;
 use crate::memory_limit::MemoryLimit;
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
@@ -134,8 +135,13 @@ pub(crate) fn store(
     // The thread goes back to its runtime at every tick, so that whoever waits beside the guest (its stop, its wall
     // clock, its neighbours) gets a turn.
     store.epoch_deadline_callback(|store| {
-        store.data().meter.check_cpu()?;
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        let meter = &store.data().meter;
+        meter.check_cpu()?;
+        if meter.cpu() < FREE {
+            return Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())));
+        }
+        let meter = meter.clone();
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(async move { meter.computing.next_turn().await })))
     });
     store.set_epoch_deadline(1);
     Ok(store)

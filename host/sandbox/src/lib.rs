@@ -9,6 +9,7 @@ mod attempt_host;
 mod bindings;
 mod code;
 mod code_cache;
+mod computing;
 mod config;
 mod contract;
 mod convert;

@@ -2,6 +2,7 @@
 //! Holds no tests itself: see the modules.
 
 mod commands;
+mod dirty_texts;
 mod drain;
 mod kills;
 mod place;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use taskwright_runner::Session;
-use taskwright_runner::registry::{Budget, Dimension, EventBody, Task};
+use taskwright_runner::registry::{Budget, Counted, Dimension, EventBody, Task};
 use taskwright_runner::store::{MessagePage, TaskFilter, TaskQuery};
 
 use crate::check_session;
@@ -116,7 +116,9 @@ fn beyond(task: &Task, budget: &Budget) -> Vec<String> {
     ];
     let over = |&dimension: &Dimension| {
         let (used, allowed) = (task.usage.get(dimension)?, budget.get(dimension).saturating_mul(task.attempt.into()));
-        (used > allowed).then(|| format!("{dimension}: used {used} of {allowed}"))
+        // Flows come back with time, within a day.
+        let regained = if dimension.counted() == Counted::Flow { allowed / 100 + 1 } else { 0 };
+        (used > allowed.saturating_add(regained)).then(|| format!("{dimension}: used {used} of {allowed}"))
     };
     exact.iter().filter_map(over).collect()
 }

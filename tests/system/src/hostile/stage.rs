@@ -86,6 +86,16 @@ impl Stage {
         Self { store, files, hostile: session("hostile"), honest: session("neighbour"), runner }
     }
 
+    /// Lets the neighbour work alone for a while; gives how long each of its tasks took.
+    pub async fn rest(self, time: Duration) -> Vec<Duration> {
+        self.runner.serve();
+        let neighbour = Neighbour::begin(self.honest.clone());
+        tokio::time::sleep(time).await;
+        let took = neighbour.stop().await.took;
+        self.runner.drain().await;
+        took
+    }
+
     /// Plays a row, looks at what it left behind, and takes the stage down.
     pub async fn play(self, row: &Row) -> Ended {
         self.runner.serve();
