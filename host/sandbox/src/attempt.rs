@@ -134,10 +134,13 @@ pub(crate) fn store(
     }
     // The thread goes back to its runtime at every tick, so that whoever waits beside the guest (its stop, its wall
     // clock, its neighbours) gets a turn.
-    store.epoch_deadline_callback(|store| {
+    // An instance with a thread of its own may block in a file, and must not keep a core from the others meanwhile; the
+    // operating system shares out the cores among threads.
+    let own_thread = !grants.current().folders.is_empty();
+    store.epoch_deadline_callback(move |store| {
         let meter = &store.data().meter;
         meter.check_cpu()?;
-        if meter.cpu() < FREE {
+        if own_thread || meter.cpu() < FREE {
             return Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())));
         }
         let meter = meter.clone();
