@@ -51,7 +51,11 @@ mod tests {
     use super::*;
 
     fn guests() -> Vec<Guest> {
-        vec![Guest { name: "search-files".to_owned(), wasm: PathBuf::from("/out/search_files.wasm") }]
+        vec![Guest {
+            name: "search-files".to_owned(),
+            wasm: PathBuf::from("/out/search_files.wasm"),
+            source: PathBuf::from("/src/lib.rs"),
+        }]
     }
 
     #[test]

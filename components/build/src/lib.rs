@@ -62,6 +62,8 @@ pub struct Guest {
     pub name: String,
     /// The component.
     pub wasm: PathBuf,
+    /// The file that its code begins with.
+    pub source: PathBuf,
 }
 
 /// What a build brought forth, in the order of the names.
@@ -162,7 +164,8 @@ impl Selection {
         }
         let files = message["filenames"].as_array()?;
         let wasm = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"))?;
-        Some(Guest { name: target["name"].as_str()?.replace('_', "-"), wasm: PathBuf::from(wasm) })
+        let source = PathBuf::from(target["src_path"].as_str()?);
+        Some(Guest { name: target["name"].as_str()?.replace('_', "-"), wasm: PathBuf::from(wasm), source })
     }
 }
 
@@ -178,6 +181,13 @@ impl Built {
     /// The guests, ordered by name.
     pub fn guests(&self) -> &[Guest] {
         &self.guests
+    }
+
+    /// Those of the guests that satisfy a condition.
+    #[must_use]
+    pub fn only(&self, condition: impl Fn(&Guest) -> bool) -> Self {
+        let guests = self.guests.iter().filter(|guest| condition(guest)).cloned().collect();
+        Self { guests, out_dir: self.out_dir.clone() }
     }
 
     /// Writes Rust code that embeds the guests to a file of `OUT_DIR`: a constant for each, and `ALL`.

@@ -45,7 +45,7 @@ pub use id::{HostId, InputRequestId, InvalidId, MessageId, SessionId, TaskId};
 pub use idempotency_key::idempotency_key;
 pub use lease::{InvalidLeaseLength, Lease, LeaseLength};
 pub use message::{Direction, Message, NewMessage, Part, Recorded, acknowledge, record_message, same_message};
-pub use plain_text::{clean_line, clean_text};
+pub use plain_text::{clean_json, clean_line, clean_text};
 pub use policy::{CancelMode, CancelPolicy, ClosePolicy, Visibility, WakePolicy};
 pub use reattach::Reattach;
 pub use recovery::{ORPHANED, Recovery, settle_loss};

@@ -1,6 +1,11 @@
 //! How long the texts and lists of a record may be, in bytes unless a name says otherwise.
 //! Holds no budget of an attempt: those belong to the sandbox, and an operator can change them; these are fixed.
 
+/// Instances of one attempt that may follow each other as fast as the kind likes.
+pub const QUICK_INSTANCES: u64 = 100;
+/// How long a task lies down at least after those, unless something arrives: each nap costs its host an instance and two
+/// writes.
+pub const NAP: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
 /// A session id.
 pub const SESSION_ID_BYTES: usize = 128;
 /// A kind's name.

@@ -169,7 +169,7 @@ pub struct Dispatch {
     pub due_at: Option<Timestamp>,
     /// How often the task has been claimed; part of the fence.
     pub claim: u32,
-    /// The digest of the component that the task began with, and goes on with through all its attempts (L42). None before its
+    /// The digest of the component that the task began with, and goes on with through all its attempts (L43). None before its
     /// first claim, and for native kinds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,

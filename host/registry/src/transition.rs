@@ -419,7 +419,7 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
             needs(matches!(phase, Phase::Ready | Phase::Hibernating), "ready or hibernating")?;
             check_len("code", code.as_ref().map_or(0, String::len), limit::CODE_BYTES)?;
             match &task.dispatch.code {
-                // L42
+                // L43
                 Some(expected) if code.as_ref() != Some(expected) => {
                     return Err(Rejection::OtherCode { expected: expected.clone(), actual: code });
                 }
@@ -443,7 +443,9 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
             needs(phase == Phase::Resident, "resident")?;
             task.dispatch.phase = Phase::Hibernating;
             task.dispatch.host = None;
-            task.dispatch.due_at = earliest_look(task, until, ignored, now);
+            // L44
+            let awake = until.map(|at| at.max(now + nap(task.dispatch.attempt_usage.instances)));
+            task.dispatch.due_at = earliest_look(task, awake, ignored, now);
         }
         DispatchChange::Release => {
             needs(phase == Phase::Resident, "resident")?;
@@ -454,6 +456,11 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
         }
     }
     Ok(())
+}
+
+/// How long a task that lies down stays down at least, after so many instances of its attempt.
+fn nap(instances: u64) -> chrono::TimeDelta {
+    if instances < limit::QUICK_INSTANCES { chrono::TimeDelta::zero() } else { limit::NAP }
 }
 
 /// When a hibernating task must be looked at again: what it asked for, but at once if something came in that the

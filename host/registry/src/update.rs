@@ -25,7 +25,7 @@ pub enum DispatchChange {
         /// Which host.
         host: HostRef,
         /// Which code the instance is of; `None` for code that has no name, such as that of a native kind. The first claim
-        /// that names one binds the task to it (L42).
+        /// that names one binds the task to it (L43).
         code: Option<String>,
     },
     /// The instance is dropped until `until`, or for as long as it takes a message or a cancel to arrive.

@@ -36,6 +36,31 @@ fn a_word_that_is_no_state_is_an_error_that_names_them() {
     }
 }
 
+// L44
+#[test]
+fn a_task_that_naps_over_and_over_is_woken_once_a_second_after_a_hundred_instances() {
+    let host = HostRef { id: HostId::new(now(), [2; 10]), epoch: 1 };
+    let mut task = running(new());
+    let (mut at_once, mut after_a_second) = (0, 0);
+    for _ in 0..120 {
+        let down = TaskUpdate {
+            dispatch: Some(DispatchChange::Hibernate { until: Some(now()), ignored: 0 }),
+            usage: Usage { instances: 1, ..Usage::default() },
+            ..TaskUpdate::default()
+        };
+        task = apply(&task, down, now()).expect("a nap").task;
+        match task.dispatch.due_at.expect("a time") - now() {
+            wait if wait.is_zero() => at_once += 1,
+            wait if wait == TimeDelta::seconds(1) => after_a_second += 1,
+            wait => panic!("{wait}"),
+        }
+        let claim =
+            TaskUpdate { dispatch: Some(DispatchChange::Claim { host: host.clone() }), ..TaskUpdate::default() };
+        task = apply(&task, claim, now()).expect("a claim").task;
+    }
+    assert_eq!((at_once, after_a_second), (100, 20));
+}
+
 // L2
 #[test]
 fn a_success_with_an_error_is_refused_and_not_trimmed() {

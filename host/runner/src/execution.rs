@@ -423,6 +423,7 @@ impl Execution {
             }
             None => None,
         };
+        reporter.remove_unrecorded().await;
         // The copy below may take its time, and code that outlives its instance may keep the reporter: neither is work.
         reporter.slot.release();
         let Some(after) = after else { return };

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::lease::HostLease;
 use crate::signal::Signal;
+use crate::write_pace::{WritePace, weight};
 
 /// How long a write is tried again before the guest is told that the store cannot be used.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,13 +30,14 @@ pub(crate) struct FencedWriter {
     pub(crate) id: TaskId,
     pub(crate) fence: Fence,
     lost: Signal<bool>,
+    pace: WritePace,
 }
 
 impl FencedWriter {
     /// For a task as it was claimed.
     pub(crate) fn new(store: Arc<dyn Store>, lease: Arc<HostLease>, host: HostRef, task: &Task) -> Self {
         let (session, id, fence) = (task.session_id.clone(), task.id.clone(), task.fence());
-        Self { store, lease, host, session, id, fence, lost: Signal::new(false) }
+        Self { store, lease, host, session, id, fence, lost: Signal::new(false), pace: WritePace::default() }
     }
 
     /// Becomes true when a write was refused because the instance has no say any more.
@@ -71,7 +73,7 @@ impl FencedWriter {
         landed: impl Fn(&Task) -> bool + Sync,
     ) -> Result<Task, StoreError> {
         let (update, landed) = (&update, &landed);
-        self.persist(write, move |uncertain| async move {
+        let written = self.persist(write, move |uncertain| async move {
             if uncertain {
                 let found = self.store.get(&self.session, &self.id).await?;
                 if found.fence() == self.fence && landed(&found) {
@@ -79,8 +81,12 @@ impl FencedWriter {
                 }
             }
             self.store.update(&self.session, &self.id, update.clone()).await
-        })
-        .await
+        });
+        let task = written.await?;
+        if let Some(wait) = self.pace.wrote(weight(&task, update.checkpoint.as_ref().map_or(0, Vec::len))) {
+            sleep(wait).await;
+        }
+        Ok(task)
     }
 
     /// Records a message. Its id makes a repetition harmless.

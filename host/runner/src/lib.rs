@@ -54,6 +54,7 @@ mod session;
 mod session_files;
 mod settlement;
 mod signal;
+mod write_pace;
 
 pub use async_trait::async_trait;
 pub use catalog::KindSettings;

@@ -1,7 +1,7 @@
 //! The host's end of an instance's reports: turns them into fenced writes.
 //! Does not count: whoever runs the instance has done that before it calls here.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use taskwright_registry::{
     Artifact, Cancel, Direction, Fence, HostRef, InputRequestId, Links, MessageId, NewInputRequest, NewMessage, Part,
-    Progress, Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text,
+    Progress, Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text, limit,
 };
 use taskwright_sandbox::{
     ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, Refusal, SpawnGrant, Spawned,
@@ -42,7 +42,9 @@ pub(crate) struct Reporter {
     folder: String,
     cancel: Mutex<Option<Cancel>>,
     checkpoint: Signal<Option<Vec<u8>>>,
-    drafts: tokio::sync::Mutex<Drafts>,
+    drafts: Arc<tokio::sync::Mutex<Drafts>>,
+    /// Files of artifacts that may not be in the record yet.
+    unrecorded: Mutex<BTreeSet<String>>,
     /// The newest question that the task has asked, as far as this instance knows. Held while one is asked.
     asked: tokio::sync::Mutex<Option<InputRequestId>>,
 }
@@ -51,6 +53,29 @@ pub(crate) struct Reporter {
 struct Drafts {
     open: BTreeMap<String, Draft>,
     finished: HashSet<String>,
+}
+
+impl Drafts {
+    /// Refuses one more name where there are as many as a task may have artifacts: a draft without a byte takes room too.
+    fn check_room(&self, name: &str) -> Result<(), Refusal> {
+        let (held, allowed) = (self.open.len() + self.finished.len(), limit::ARTIFACTS);
+        if held < allowed || self.open.contains_key(name) {
+            return Ok(());
+        }
+        let (allowed, wanted) = (allowed as u64, held as u64 + 1);
+        Err(Refusal::LimitExceeded { dimension: "artifacts".to_owned(), allowed, wanted })
+    }
+}
+
+/// Writes to the disk to the end, also when the instance that wants it is dropped meanwhile: half a write would leave a file
+/// that nobody knows of.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, FilesError>> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::spawn(work).await {
+        Ok(done) => done.map_err(|error| Reporter::refuse_files(&error)),
+        Err(_) => Err(Refusal::Unavailable),
+    }
 }
 
 impl Reporter {
@@ -77,7 +102,8 @@ impl Reporter {
             folder: task.folder(),
             cancel: Mutex::new(task.cancel.clone()),
             checkpoint: Signal::new(checkpoint),
-            drafts: tokio::sync::Mutex::default(),
+            drafts: Arc::default(),
+            unrecorded: Mutex::default(),
             asked: tokio::sync::Mutex::new(task.dispatch.last_input_request.clone()),
         })
     }
@@ -115,6 +141,32 @@ impl Reporter {
         let open: Vec<Draft> = std::mem::take(&mut self.drafts.lock().await.open).into_values().collect();
         for draft in open {
             draft.discard().await;
+        }
+    }
+
+    /// Removes files of artifacts that did not get into the record: the instance was stopped between the file and the record,
+    /// or the record did not take it.
+    pub(crate) async fn remove_unrecorded(&self) {
+        let paths = std::mem::take(&mut *self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner));
+        if paths.is_empty() {
+            return;
+        }
+        let recorded = match self.writer.store.get(&self.writer.session, &self.writer.id).await {
+            Ok(task) => task.artifacts.into_iter().filter_map(|artifact| artifact.path).collect(),
+            Err(StoreError::NotFound { .. }) => BTreeSet::new(),
+            Err(error) => {
+                tracing::warn!(task = %self.writer.id, %error, "files may be left that no record names");
+                return;
+            }
+        };
+        for path in paths.difference(&recorded) {
+            self.remove_file(path).await;
+        }
+    }
+
+    async fn remove_file(&self, path: &str) {
+        if let Err(error) = self.files.remove(path).await {
+            tracing::warn!(task = %self.writer.id, %error, "a file is left that no record names");
         }
     }
 
@@ -219,45 +271,71 @@ impl AttemptHost for Reporter {
 
     async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {
         self.writer.check("artifact").map_err(Self::refuse)?;
-        let mut drafts = self.drafts.lock().await;
+        let mut drafts = self.drafts.clone().lock_owned().await;
         if drafts.finished.contains(&name) {
             return Err(Refusal::Invalid(format!("there is already an artifact `{name}` of this attempt")));
         }
+        drafts.check_room(&name)?;
         let path = self.artifact_path(&name);
-        let draft = drafts.open.entry(name).or_insert_with(|| self.files.draft(&path));
-        draft.append(chunk).await.map_err(|error| Self::refuse_files(&error))
+        let files = self.files.clone();
+        to_the_end(async move {
+            let draft = drafts.open.entry(name).or_insert_with(|| files.draft(&path));
+            draft.append(chunk).await
+        })
+        .await
     }
 
     async fn artifact(&self, new: NewArtifact) -> Result<(), Refusal> {
         let NewArtifact { name, media_type, content } = new;
         let mut artifact = Artifact { name: name.clone(), media_type, path: None, url: None, bytes: None };
         self.writer.check("artifact").map_err(Self::refuse)?;
-        let mut drafts = self.drafts.lock().await;
         if let ArtifactContent::Url(url) = content {
             artifact.url = Some(url);
         } else {
+            let mut drafts = self.drafts.clone().lock_owned().await;
             if drafts.finished.contains(&name) {
                 return Err(Refusal::Invalid(format!("there is already an artifact `{name}` of this attempt")));
             }
+            drafts.check_room(&name)?;
             let path = self.artifact_path(&name);
+            self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
             let bytes = match content {
                 ArtifactContent::Bytes(bytes) => {
-                    let len = bytes.len() as u64;
-                    self.files.put(&path, bytes).await.map(|()| len)
+                    let (files, path, len) = (self.files.clone(), path.clone(), bytes.len() as u64);
+                    drafts.finished.insert(name);
+                    to_the_end(async move {
+                        let _drafts = drafts;
+                        files.put(&path, bytes).await.map(|()| len)
+                    })
+                    .await
                 }
                 _ => match drafts.open.remove(&name) {
-                    Some(draft) => draft.finish().await,
+                    Some(draft) => {
+                        drafts.finished.insert(name);
+                        to_the_end(async move {
+                            let _drafts = drafts;
+                            draft.finish().await
+                        })
+                        .await
+                    }
                     None => return Err(Refusal::Invalid(format!("nothing was drafted under the name `{name}`"))),
                 },
             };
-            artifact.bytes = Some(bytes.map_err(|error| Self::refuse_files(&error))?);
+            artifact.bytes = Some(bytes?);
             artifact.path = Some(path);
-            drafts.finished.insert(name);
         }
-        drop(drafts);
         let update = TaskUpdate { artifacts: vec![artifact.clone()], ..self.writer.blank() };
         let kept = |task: &Task| task.artifacts.contains(&artifact);
-        self.writer.update("artifact", update, kept).await.map(drop).map_err(Self::refuse)
+        let written = self.writer.update("artifact", update, kept).await;
+        // Where the answer is not certain, the file is looked for in the record when the instance is gone.
+        let certain = !matches!(written, Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. }));
+        if let (Some(path), true) = (&artifact.path, certain) {
+            self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+            if written.is_err() {
+                self.remove_file(path).await;
+            }
+        }
+        written.map(drop).map_err(Self::refuse)
     }
 
     async fn link(&self, links: Links) -> Result<(), Refusal> {

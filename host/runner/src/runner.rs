@@ -156,7 +156,7 @@ impl Runner {
     }
 
     /// As `add_kind`, and where there is another version of the kind this one takes its place: new tasks run it, and those that
-    /// began with another go on with that (L42).
+    /// began with another go on with that (L43).
     ///
     /// # Errors
     /// `Load`; `Sandbox`; `DuplicateKind` if the kind there is native.

@@ -44,6 +44,19 @@ enum Place {
     Memory { logs: Arc<Mutex<BTreeMap<TaskId, LogFolder>>> },
 }
 
+/// A path of the session's files as the folder has it: as it is, so that a person finds it under the name that the record
+/// has. Only what the folder could not hold is written in another way, by percent signs.
+fn key(path: &str) -> object_store::path::Path {
+    let path = path.trim_start_matches('/');
+    let name = path.rsplit('/').next().unwrap_or(path);
+    // Names that end so are those of files which are still being written.
+    let unfinished = name.split_once('#').is_some_and(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    match object_store::path::Path::parse(path) {
+        Ok(key) if !unfinished => key,
+        _ => object_store::path::Path::from(path),
+    }
+}
+
 fn task_folder(root: &Path, task: &TaskId) -> PathBuf {
     root.join(".tasks").join(task.as_str())
 }
@@ -100,14 +113,14 @@ impl SessionFiles {
     /// # Errors
     /// `Unusable`.
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), FilesError> {
-        let key = object_store::path::Path::from(path.trim_start_matches('/'));
+        let key = key(path);
         self.store.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.error(path, error))
     }
 
     /// Writes a whole file that is a copy of what the store has: it appears as a whole or not at all, but the loss of power
     /// may take it back.
     pub(crate) async fn put_copy(&self, path: &str, bytes: Vec<u8>) -> Result<(), FilesError> {
-        let key = object_store::path::Path::from(path.trim_start_matches('/'));
+        let key = key(path);
         self.copies.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.error(path, error))
     }
 
@@ -116,14 +129,14 @@ impl SessionFiles {
     /// # Errors
     /// `NotFound`, `Unusable`.
     pub async fn read(&self, path: &str) -> Result<Bytes, FilesError> {
-        let key = object_store::path::Path::from(path.trim_start_matches('/'));
+        let key = key(path);
         let found = self.store.get(&key).await.map_err(|error| self.error(path, error))?;
         found.bytes().await.map_err(|error| self.error(path, error))
     }
 
     /// Begins a file that appears when it is finished, and not at all otherwise.
     pub(crate) fn draft(&self, path: &str) -> Draft {
-        let key = object_store::path::Path::from(path.trim_start_matches('/'));
+        let key = key(path);
         Draft {
             files: self.clone(),
             path: path.to_owned(),
@@ -145,7 +158,18 @@ impl SessionFiles {
     /// `root`. It makes nothing and looks at nothing.
     #[must_use]
     pub fn path_below(root: impl AsRef<Path>, path: &str) -> PathBuf {
-        root.as_ref().join(path.trim_start_matches('/'))
+        root.as_ref().join(key(path).as_ref())
+    }
+
+    /// Removes a file. One that is not there is no error.
+    ///
+    /// # Errors
+    /// `Unusable`.
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), FilesError> {
+        match self.store.delete(&key(path)).await {
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(self.error(path, error)),
+        }
     }
 
     /// Removes all files of a task. One that has none is no error.

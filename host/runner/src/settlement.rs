@@ -75,6 +75,10 @@ pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter
             }
             TaskUpdate { state: Some(State::Succeeded), summary: cut(summary, limit::SUMMARY_BYTES), result, ..base }
         }
+        End::Step { step: Step::Canceled { .. }, .. } if task.cancel.is_none() => {
+            let message = "the guest said that it was canceled, but nobody has asked for its end".to_owned();
+            fail(failed("invalid_result", message))
+        }
         End::Step { step: Step::Canceled { summary }, .. } => {
             TaskUpdate { state: Some(State::Canceled), summary: cut(summary, limit::SUMMARY_BYTES), ..base }
         }

@@ -3,16 +3,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use taskwright_registry::TaskId;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
+use crate::computing::FREE;
 use crate::files::{Files, FilesView};
 use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
@@ -35,6 +39,8 @@ pub(crate) struct Attempt {
     pub(crate) http: Arc<Gateway>,
     wasi_http: WasiHttpCtx,
     hooks: Hooks,
+    /// Where chance comes from, if it is to be the same each time.
+    repeated: Option<StdRng>,
     limit: MemoryLimit,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -69,15 +75,52 @@ impl Attempt {
     }
 
     pub(crate) fn random(&mut self) -> Random<'_> {
-        Random { meter: &self.meter }
+        Random { meter: &self.meter, repeated: self.repeated.as_mut() }
     }
+
+    /// Shows the guest a world in which the clock stands still and chance is always the same, so that what it says depends on
+    /// nothing but itself.
+    pub(crate) fn stand_still(&mut self, stdio: &Arc<Stdio>) {
+        let mut builder = printing(stdio);
+        builder.wall_clock(StillClock).monotonic_clock(StillClock);
+        self.wasi = builder.build();
+        self.repeated = Some(StdRng::seed_from_u64(0));
+    }
+}
+
+/// The moment at which every kind says what it is.
+struct StillClock;
+
+impl HostWallClock for StillClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for StillClock {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+fn printing(stdio: &Arc<Stdio>) -> WasiCtxBuilder {
+    let mut builder = WasiCtx::builder();
+    builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
+    builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
+    builder
 }
 
 /// Nothing of the host's environment, arguments, standard streams or network.
 fn wasi(stdio: &Arc<Stdio>) -> WasiCtxBuilder {
-    let mut builder = WasiCtx::builder();
-    builder.stdout(Printer { stdio: stdio.clone(), stream: OutputStream::Stdout });
-    builder.stderr(Printer { stdio: stdio.clone(), stream: OutputStream::Stderr });
+    let mut builder = printing(stdio);
     builder.wall_clock(CoarseWall);
     builder.monotonic_clock(CoarseMonotonic::new());
     builder
@@ -102,10 +145,13 @@ pub(crate) fn store(
     let (wasi_http, hooks) = (wasi_context(), Hooks::new(http.clone(), stdio.clone()));
     let mut wasi = wasi(stdio);
     let files = Files::open(&mut wasi, grants, own_folder, meter.clone())?;
+    let own_thread = own_folder.is_some() || !grants.current().folders.is_empty();
     let grants = grants.clone();
     let wasi = wasi.build();
     let made_for = None;
-    let attempt = Attempt { host, meter, grants, made_for, http, wasi_http, hooks, limit, wasi, table, files };
+    let repeated = None;
+    let attempt =
+        Attempt { host, meter, grants, made_for, repeated, http, wasi_http, hooks, limit, wasi, table, files };
     let mut store = Store::new(engine, attempt);
     store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));
@@ -115,9 +161,17 @@ pub(crate) fn store(
     }
     // The thread goes back to its runtime at every tick, so that whoever waits beside the guest (its stop, its wall
     // clock, its neighbours) gets a turn.
-    store.epoch_deadline_callback(|store| {
-        store.data().meter.check_cpu()?;
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    // An instance with a thread of its own may block in a file, and must not keep a core from the others meanwhile; the
+    // operating system shares out the cores among threads.
+
+    store.epoch_deadline_callback(move |store| {
+        let meter = &store.data().meter;
+        meter.check_cpu()?;
+        if own_thread || meter.cpu() < FREE {
+            return Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())));
+        }
+        let meter = meter.clone();
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(async move { meter.computing.next_turn().await })))
     });
     store.set_epoch_deadline(1);
     Ok(store)

@@ -180,8 +180,8 @@ impl clock::Host for Attempt {
 impl<S: Send> clock::HostWithStore<S> for Contract {
     async fn sleep(accessor: &Accessor<S, Self>, duration: u64) -> wasmtime::Result<()> {
         let meter = accessor.with(|mut access| access.get().meter.clone());
-        meter.host_call()?;
-        tokio::time::sleep(std::time::Duration::from_millis(duration)).await;
+        let turn = meter.host_call()?.unwrap_or_default();
+        tokio::time::sleep(turn.max(std::time::Duration::from_millis(duration))).await;
         give_way().await;
         Ok(())
     }

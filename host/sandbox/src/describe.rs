@@ -61,6 +61,7 @@ async fn call(
     let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
     let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &grants, http, None, memory);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
+    store.data_mut().stand_still(&stdio);
     let asking = clocked(&meter, async {
         let kind = kind.instantiate_async(&mut store).await?;
         kind.taskwright_task_executor().call_describe(&mut store).await

@@ -18,6 +18,7 @@ mod compile_process;
 mod compiler;
 mod component_limits;
 mod component_size;
+mod computing;
 mod config;
 mod confine;
 mod contract;

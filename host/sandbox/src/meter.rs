@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use taskwright_registry::{Budget, Dimension, Usage};
 
+use crate::computing::Computing;
 use crate::counter::{Counter, Full};
 use crate::{Allowance, AttemptError, Refusal};
 
@@ -50,6 +51,8 @@ pub(crate) struct Meter {
     denied_memory: AtomicU64,
     denied_table: AtomicU64,
     bucket: Mutex<Bucket>,
+    /// Its place among those that compute much.
+    pub(crate) computing: Computing,
     cpu_ms: Counter,
     wall_ms: Counter,
     host_calls: Counter,
@@ -86,6 +89,7 @@ impl Meter {
             denied_memory: AtomicU64::new(0),
             denied_table: AtomicU64::new(0),
             bucket: Mutex::new(Bucket { tokens: budget.host_calls_per_second as f64, filled: born }),
+            computing: Computing::default(),
             cpu_ms: counter(Dimension::Cpu),
             wall_ms: counter(Dimension::Wall),
             host_calls: counter(Dimension::HostCalls),
@@ -110,8 +114,9 @@ impl Meter {
     /// What has been used so far.
     pub(crate) fn usage(&self) -> Usage {
         Usage {
-            cpu_ms: millis(self.cpu()),
-            wall_ms: millis(self.gone.get().copied().unwrap_or_else(|| self.born.elapsed())),
+            // Rounded up: what comes back a thousand times for half a millisecond has used something.
+            cpu_ms: millis_begun(self.cpu()),
+            wall_ms: millis_begun(self.gone.get().copied().unwrap_or_else(|| self.born.elapsed())),
             memory_peak_bytes: self.memory_peak.load(Relaxed),
             table_peak_elements: self.table_peak.load(Relaxed),
             call_peak_bytes: self.call_peak.load(Relaxed),
@@ -162,13 +167,15 @@ impl Meter {
 
     /// The guest has given the thread back.
     pub(crate) fn pause(&self) {
+        self.computing.release();
         let since = self.at_work_since.swap(IDLE, Relaxed);
         if since != IDLE {
             self.cpu_nanos.fetch_add(nanos(self.born.elapsed()).saturating_sub(since), Relaxed);
         }
     }
 
-    fn cpu(&self) -> Duration {
+    /// What the instance has computed so far.
+    pub(crate) fn cpu(&self) -> Duration {
         let since = self.at_work_since.load(Relaxed);
         let current = if since == IDLE { 0 } else { nanos(self.born.elapsed()).saturating_sub(since) };
         Duration::from_nanos(self.cpu_nanos.load(Relaxed).saturating_add(current))
@@ -349,6 +356,10 @@ fn refused(dimension: Dimension) {
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX - 1)
+}
+
+fn millis_begun(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn millis(time: Duration) -> u64 {

@@ -1,8 +1,8 @@
-//! Random numbers for guests: the operating system's, whichever interface they are asked through.
+//! Random numbers for guests: the operating system's, whichever interface they are asked through, or the same each time.
 //! Does not keep a state that could be guessed or run dry.
 
-use rand::TryRng;
-use rand::rngs::SysRng;
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, TryRng};
 use wasmtime::component::HasData;
 use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 
@@ -19,18 +19,24 @@ impl HasData for HasRandom {
 /// Random numbers of one instance.
 pub(crate) struct Random<'a> {
     pub(crate) meter: &'a Meter,
+    /// The same numbers each time, in place of random ones.
+    pub(crate) repeated: Option<&'a mut StdRng>,
 }
 
 impl Random<'_> {
-    fn fill(&self, bytes: &mut [u8]) -> wasmtime::Result<()> {
+    fn fill(&mut self, bytes: &mut [u8]) -> wasmtime::Result<()> {
         self.meter.look()?;
+        if let Some(repeated) = &mut self.repeated {
+            repeated.fill_bytes(bytes);
+            return Ok(());
+        }
         SysRng.try_fill_bytes(bytes).map_err(|error| {
             let message = format!("the operating system has no random numbers: {error}");
             self.meter.condemn(AttemptError::Internal(message))
         })
     }
 
-    fn bytes(&self, len: u64) -> wasmtime::Result<Vec<u8>> {
+    fn bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
         // Checked before anything is set aside for it.
         let allowed = self.meter.budget().call_bytes;
         let len = usize::try_from(len).ok().filter(|len| *len as u64 <= allowed).ok_or_else(|| {
@@ -41,7 +47,7 @@ impl Random<'_> {
         Ok(bytes)
     }
 
-    fn number(&self) -> wasmtime::Result<u64> {
+    fn number(&mut self) -> wasmtime::Result<u64> {
         let mut bytes = [0; 8];
         self.fill(&mut bytes)?;
         Ok(u64::from_ne_bytes(bytes))

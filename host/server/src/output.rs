@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::{Value, json};
+use taskwright_registry::clean_json;
 
 use crate::exit_code::Exit;
 
@@ -47,9 +48,9 @@ impl Output {
         stdout.flush()
     }
 
-    /// One JSON document on one line.
+    /// One JSON document on one line, with everything escaped that could speak to a terminal.
     pub(crate) fn json(self, value: &Value) -> io::Result<()> {
-        self.line(&value.to_string())
+        self.line(&clean_json(value.to_string()))
     }
 
     /// Something for a person who looks on, to standard error; lost if nobody reads it.

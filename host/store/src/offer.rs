@@ -2,7 +2,7 @@
 //! Does not load any: digests are names here.
 
 /// A kind that a host can run. Tasks that have not begun get the newest code; one that has gets its own or is not handed out
-/// (L42).
+/// (L43).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KindOffer {
     /// The kind's name.

@@ -35,7 +35,21 @@ pub(crate) fn microseconds(span: f64) -> String {
 
 /// What this process has of the machine's memory, in KiB.
 pub(crate) fn resident_kib() -> Result<f64> {
+    status("VmRSS:")
+}
+
+/// The most that this process has had of the machine's memory since `reset_peak`, in KiB.
+pub(crate) fn peak_kib() -> Result<f64> {
+    status("VmHWM:")
+}
+
+/// Begins to look for the peak anew. Where the system does not allow that, the peak is that of the whole process.
+pub(crate) fn reset_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn status(name: &str) -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("memory can be measured on Linux only")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.split_whitespace().next().context("VmRSS without a figure")?.parse()?)
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line in the status")?;
+    Ok(line.split_whitespace().next().context("a line without a figure")?.parse()?)
 }

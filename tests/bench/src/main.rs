@@ -3,6 +3,7 @@
 //! Does not assert anything: it prints, and `docs/performance.md` says what was aimed at.
 
 mod figures;
+mod hostile;
 mod instance;
 mod memory;
 mod nowhere;
@@ -36,6 +37,8 @@ enum What {
     Memory,
     /// From a kill to the work going on elsewhere, from a signal to the exit, and the cost of being alive.
     Reliability,
+    /// Every guest of the hostile suite, a mix of them at random, stops and crowds. Not part of `all`: it takes a while.
+    Hostile,
 }
 
 /// Measures what Taskwright costs. Takes a few minutes; the machine should have nothing else to do.
@@ -67,6 +70,15 @@ struct Options {
     /// memory: how many tasks hibernate.
     #[arg(long, default_value_t = 100_000)]
     hibernating: u32,
+    /// hostile: how many runs are mixed at random.
+    #[arg(long, default_value_t = 10_000)]
+    runs: u64,
+    /// hostile: says what is left to chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// hostile: of the guests only those whose names begin so.
+    #[arg(long)]
+    only: Option<String>,
     /// memory: one part alone, in this process.
     #[arg(long, value_enum, hide = true)]
     part: Option<memory::Part>,
@@ -110,6 +122,10 @@ fn main() -> Result<()> {
     }
     if wanted(What::Reliability) {
         runtime.block_on(reliability::measure(folder.path()))?;
+    }
+    if options.what == What::Hostile {
+        turn::measure(options.turns)?;
+        runtime.block_on(hostile::measure(&options, folder.path()))?;
     }
     Ok(())
 }

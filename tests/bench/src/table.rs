@@ -12,3 +12,9 @@ pub(crate) fn heading(text: &str) {
 pub(crate) fn row(name: &str, figure: &str, remark: &str) {
     println!("{:<46} {:>18}  {}", name, figure, remark);
 }
+
+/// A line as it is.
+#[expect(clippy::print_stdout, reason = "printing is what the program is for")]
+pub(crate) fn line(text: &str) {
+    println!("{text}");
+}

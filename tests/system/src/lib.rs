@@ -2,6 +2,7 @@
 //! Holds no tests of its own: see `tests/`.
 
 mod fault_store;
+pub mod hostile;
 mod linked_store;
 mod native_walkthrough;
 mod observed;

@@ -50,7 +50,7 @@ all![
     invariant_38_an_attempt_is_timed_from_its_first_instance,
     invariant_39_what_a_lost_instance_held_comes_back,
     invariant_40_all_instances_of_an_attempt_share_its_budget,
-    invariant_42_a_task_stays_on_the_code_that_it_began_with,
+    invariant_43_a_task_stays_on_the_code_that_it_began_with,
 ];
 
 fn hold(condition: bool, broken: &str) -> Result<(), String> {
@@ -427,8 +427,8 @@ fn invariant_40_all_instances_of_an_attempt_share_its_budget(step: &Step, _: &Li
     hold(after.allowed == Some(ALLOWED), "what was allowed is not in the record")
 }
 
-// L42
-fn invariant_42_a_task_stays_on_the_code_that_it_began_with(step: &Step, _: &Life) -> Result<(), String> {
+// L43
+fn invariant_43_a_task_stays_on_the_code_that_it_began_with(step: &Step, _: &Life) -> Result<(), String> {
     let (before, after) = (&step.before.dispatch.code, &step.after().dispatch.code);
     hold(before.is_none() || before == after, "a task changed its code")?;
     let claim = match step.command.update().and_then(|update| update.dispatch.as_ref()) {

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use taskwright_registry::{Task, clean_line};
+use taskwright_registry::{Task, clean_json, clean_line};
 
 use super::Context;
 use crate::cli::ResultArgs;
@@ -30,7 +30,7 @@ pub(crate) async fn result(context: &Context, args: &ResultArgs) -> Result<Exit>
             .out
             .json(&json!({"task_id": task.id, "state": task.state, "result": result, "artifacts": task.artifacts}))?;
     } else {
-        context.out.line(&serde_json::to_string_pretty(&result)?)?;
+        context.out.line(&clean_json(serde_json::to_string_pretty(&result)?))?;
     }
     Ok(Exit::Succeeded)
 }

@@ -131,7 +131,7 @@ fn an_upgrade_shows_what_it_widens_and_waits_to_be_accepted() {
     assert_eq!(place.run(&["kinds", "upgrade", "one.wasm", "--accept"]).status, 0);
 }
 
-// L42
+// L43
 #[cfg(unix)]
 #[test]
 fn tasks_end_with_the_version_that_they_began_with_across_upgrade_and_restart() {

@@ -3,6 +3,7 @@
 
 mod commands;
 mod config;
+mod dirty_texts;
 mod drain;
 mod kills;
 mod kinds;

@@ -148,7 +148,7 @@ fn offer(newest: &str, older: &[&str]) -> KindOffer {
     KindOffer { newest: Some(newest.to_owned()), older, ..KindOffer::from(KIND) }
 }
 
-// L42
+// L43
 async fn a_task_goes_on_with_the_code_that_it_began_with(world: World) {
     let task = world.created().await;
     let claim = async |offer: KindOffer| {
@@ -176,7 +176,7 @@ async fn a_task_goes_on_with_the_code_that_it_began_with(world: World) {
     assert_eq!(claim(none_begins).await, None, "a task that has not begun was handed out");
 }
 
-// L42: what a host cannot run must not be in the way of what it can.
+// L43: what a host cannot run must not be in the way of what it can.
 async fn tasks_of_other_code_hold_up_none_behind_them(world: World) {
     for _ in 0..5 {
         world.created().await;
@@ -191,7 +191,7 @@ async fn tasks_of_other_code_hold_up_none_behind_them(world: World) {
     assert_eq!(world.store.claim(&new).await.unwrap().pop().unwrap().task.id, fresh.id);
 }
 
-// L42
+// L43
 async fn a_store_says_which_code_live_tasks_need(world: World) {
     assert_eq!(world.store.code_in_use().await, Ok(Vec::new()));
     let task = world.created().await;

@@ -22,7 +22,7 @@ async fn begun(bench: &Bench) -> Task {
     bench.when(&task, |task| task.dispatch.phase == Phase::Hibernating).await
 }
 
-// L42
+// L43
 async fn tasks_go_on_with_the_code_that_they_began_with(bench: Bench) {
     bench.runner.serve();
     let old = begun(&bench).await;
@@ -40,7 +40,7 @@ async fn tasks_go_on_with_the_code_that_they_began_with(bench: Bench) {
     assert_eq!(begun(&bench).await.dispatch.code, old.dispatch.code);
 }
 
-// L42
+// L43
 async fn a_task_whose_code_is_gone_waits_until_it_is_back(bench: Bench) {
     bench.runner.upgrade_kind(&other_code("gone"), KindSettings::default()).await.unwrap();
     bench.runner.serve();

@@ -1,0 +1,2 @@
+;; Wants four gigabytes before it begins.
+(memory (export "memory") 65536)
