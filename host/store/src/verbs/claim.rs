@@ -60,22 +60,20 @@ async fn in_turn<R: Rows>(rows: &mut R, request: &ClaimRequest, now: Timestamp) 
     };
     if due.len() >= window {
         // There are more than were looked at, perhaps all of one session: the others' are looked for one by one.
-        let mut turn = after;
-        let mut round = false;
-        for _ in 0..limit {
-            let next = rows.next_turn(&request.kinds, turn).await?;
-            let Some(next) = next else {
-                if round || after.is_none() {
+        let (mut turn, mut round, mut looked_at) = (after, after.is_none(), 0);
+        while looked_at < limit {
+            let Some(next) = rows.next_turn(&request.kinds, turn).await? else {
+                if round {
                     break;
                 }
-                (round, turn) = (true, None);
+                (turn, round) = (None, true);
                 continue;
             };
             if round && after.is_some_and(|after| next > after) {
                 break;
             }
             due.extend(rows.due_in_turn(next, &request.kinds, now, limit).await?);
-            turn = Some(next);
+            (turn, looked_at) = (Some(next), looked_at + 1);
         }
     }
     let mut tasks = Vec::new();
