@@ -3,10 +3,12 @@
 
 mod answer;
 mod component;
+mod http;
 pub mod mutation;
 
 pub use answer::answer;
 pub use component::component;
+pub use http::http;
 
 /// A text that a person reads is one line without what controls a terminal, and of bounded length.
 fn is_one_line(text: &str, most: usize) {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use taskwright_fuzz::{answer, component, mutation};
+use taskwright_fuzz::{answer, component, http, mutation};
 use taskwright_test_guests as guests;
 
 /// The inputs that cargo-fuzz begins with too.
@@ -61,4 +61,25 @@ fn any_answer_to_any_schema_gets_a_verdict() {
         b"1e999",
     ];
     mutation::run(&seeds("answer"), &words, answer);
+}
+
+#[test]
+fn any_url_is_judged_by_the_allowlist_and_in_one_way() {
+    let words: [&[u8]; 14] = [
+        b"https://",
+        b"http://",
+        b"@",
+        b"%2e",
+        b"[::ffff:7f00:1]",
+        b"0177.0.0.1",
+        b"2130706433",
+        b"\\",
+        b"..",
+        b"*.",
+        b":0",
+        b"\r\n",
+        b"\xe3\x80\x82",
+        b"private",
+    ];
+    mutation::run(&seeds("http"), &words, http);
 }
