@@ -54,8 +54,10 @@ fn a_task_that_naps_over_and_over_is_woken_once_a_second_after_a_hundred_instanc
             wait if wait == TimeDelta::seconds(1) => after_a_second += 1,
             wait => panic!("{wait}"),
         }
-        let claim =
-            TaskUpdate { dispatch: Some(DispatchChange::Claim { host: host.clone() }), ..TaskUpdate::default() };
+        let claim = TaskUpdate {
+            dispatch: Some(DispatchChange::Claim { host: host.clone(), code: None }),
+            ..TaskUpdate::default()
+        };
         task = apply(&task, claim, now()).expect("a claim").task;
     }
     assert_eq!((at_once, after_a_second), (100, 20));

@@ -103,7 +103,11 @@ pub(super) fn kind() -> wasmtime::Result<Kind> {
     let engine = Engine::new(&config)?;
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    contract::Kind::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
+    // What the guest imports, and no more.
+    types::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
+    sink::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
+    control::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
+    clock::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
     contract::KindPre::new(linker.instantiate_pre(&Component::new(&engine, HONEST)?)?)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use taskwright_runner::Session;
 use taskwright_runner::registry::{Budget, Counted, Dimension, EventBody, Task};
-use taskwright_runner::store::{MessagePage, TaskFilter, TaskQuery};
+use taskwright_runner::store::{KindOffer, MessagePage, TaskFilter, TaskQuery};
 
 use crate::check_session;
 use crate::hostile::clean::{texts_of, texts_of_message, unclean};
@@ -24,7 +24,8 @@ pub(crate) async fn look(stage: &Stage, row: Option<&Row>) -> Vec<String> {
         Ok(hosts) if hosts.is_empty() => {}
         hosts => wrong.push(format!("a host is left: {hosts:?}")),
     }
-    let kinds = stage.runner.kinds().into_iter().map(|kind| kind.kind).collect::<Vec<_>>();
+    // What has not begun; what has is found below, since it is live.
+    let kinds: Vec<KindOffer> = stage.runner.kinds().iter().map(|kind| KindOffer::from(kind.kind.as_str())).collect();
     match stage.store.next_due(&kinds, None).await {
         Ok(None) => {}
         due => wrong.push(format!("work is left: {due:?}")),
