@@ -2,7 +2,7 @@
 //! Does not run anything: a `Stage` does.
 
 use serde_json::{Value, json};
-use taskwright_runner::sandbox::Budget;
+use taskwright_runner::sandbox::{Budget, Grants};
 
 use crate::hostile::End;
 
@@ -36,6 +36,8 @@ pub struct Row {
     pub spec: Value,
     /// What the operator allows it.
     pub budget: Budget,
+    /// What else the operator grants it.
+    pub grants: Grants,
     /// How many attempts it gets.
     pub attempts: u32,
     /// What happens meanwhile.
@@ -67,7 +69,7 @@ impl Row {
         if matches!(end, End::Failed(_, Some("cpu_ms"), _)) {
             budget.cpu_ms = 200;
         }
-        Self { name, what, guest, spec, budget, attempts: 1, script: Script::Nothing, end }
+        Self { name, what, guest, spec, budget, grants: Grants::default(), attempts: 1, script: Script::Nothing, end }
     }
 
     /// Tells it something.
@@ -81,6 +83,13 @@ impl Row {
     #[must_use]
     pub fn budget(mut self, change: impl FnOnce(&mut Budget)) -> Self {
         change(&mut self.budget);
+        self
+    }
+
+    /// Grants it something.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
         self
     }
 

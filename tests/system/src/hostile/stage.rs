@@ -120,7 +120,7 @@ impl Stage {
 
     /// `began` is set again when something happens that should end the task.
     async fn guest(&self, row: &Row, began: &mut Instant) -> Result<Task, RunnerError> {
-        let settings = KindSettings::default().budget(row.budget);
+        let settings = KindSettings { grants: row.grants.clone(), ..KindSettings::default().budget(row.budget) };
         let kind = self.runner.add_kind(row.guest, settings).await?.kind;
         let grace_ms = u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX);
         let request = self.hostile.task(kind, row.spec.clone()).max_attempts(row.attempts);

@@ -1,6 +1,8 @@
 //! Guests that the sandbox's own tests have too, through the whole system.
 //! Those that are honest are not here.
 
+use serde_json::json;
+use taskwright_runner::sandbox::{Grants, SpawnGrant};
 use taskwright_test_guests as guests;
 
 use crate::hostile::{End, Row, Script};
@@ -72,5 +74,9 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         Row::new("bad_schema", "has a schema that is none", guests::BAD_SCHEMA, End::NotAccepted("JSON Schema")),
         Row::new("bad_name", "has a name that no kind may have", guests::BAD_NAME, End::NotAccepted("Bad Name")),
+        Row::new("parent_script", "begins as many children as it can", guests::PARENT_SCRIPT, End::Succeeded(""))
+            .spec(json!("breadth parent children; children"))
+            .grants(Grants { spawner: Some(SpawnGrant::new(vec!["parent".to_owned()])), ..Grants::default() })
+            .budget(|budget| budget.children = 6),
     ]
 }
