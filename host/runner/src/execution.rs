@@ -16,6 +16,7 @@ use taskwright_store::{Claimed, StoreError};
 use tokio::time::Instant;
 
 use crate::admission::{Resident, Slot};
+use crate::consumption;
 use crate::instance::Instance;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
@@ -414,6 +415,7 @@ impl Execution {
             // Whoever has room takes it; without a pause this host would claim it again at once.
             tokio::time::sleep(NO_ROOM_PAUSE).await;
         }
+        consumption::tell(&task.kind, &usage, &end);
         let jitter = inner.chance.share();
         let after = match settle(&task, end, usage, inner.store.now(), jitter) {
             Some(mut update) => {

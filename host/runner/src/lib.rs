@@ -27,6 +27,7 @@ mod catalog;
 mod chance;
 mod children;
 mod config;
+mod consumption;
 mod dispatcher;
 mod error;
 mod event_stream;
