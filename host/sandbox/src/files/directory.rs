@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
 
 use super::Folder;
@@ -20,7 +20,10 @@ pub(super) struct Listing {
 
 impl Listing {
     pub(super) fn new(folder: Arc<Folder>, dir: Arc<File>) -> Result<Self, ErrorCode> {
-        let entries = Dir::read_from(&*dir).map_err(std::io::Error::from)?;
+        // Opened anew, so that the listing has a place of its own; and to read, which the first descriptor may not be for.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let again = openat(&*dir, ".", flags, Mode::empty()).map_err(std::io::Error::from)?;
+        let entries = Dir::new(again).map_err(std::io::Error::from)?;
         Ok(Self { folder, dir, entries })
     }
 
