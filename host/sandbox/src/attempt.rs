@@ -126,17 +126,24 @@ fn wasi(stdio: &Arc<Stdio>) -> WasiCtxBuilder {
     builder
 }
 
+/// What an instance can reach beyond the contract's reports.
+pub(crate) struct Reach<'a> {
+    pub(crate) grants: &'a LiveGrants,
+    pub(crate) http: Arc<Gateway>,
+    /// Where the folder of its task's own lies, if it has one.
+    pub(crate) own_folder: Option<&'a Path>,
+    pub(crate) memory: MemoryShare,
+}
+
 /// A store with all its limits.
 pub(crate) fn store(
     engine: &Engine,
     host: Arc<dyn AttemptHost>,
     meter: Arc<Meter>,
     stdio: &Arc<Stdio>,
-    grants: &LiveGrants,
-    http: Arc<Gateway>,
-    own_folder: Option<&Path>,
-    memory: MemoryShare,
+    reach: Reach<'_>,
 ) -> Result<Store<Attempt>, AttemptError> {
+    let Reach { grants, http, own_folder, memory } = reach;
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));

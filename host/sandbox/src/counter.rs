@@ -128,7 +128,7 @@ mod tests {
         let later = |dimension| {
             let counter = Counter::new(dimension, 24, 24);
             counter.take(1).unwrap_err();
-            let Some(before) = Instant::now().checked_sub(Duration::from_secs(2 * 3_600)) else { return None };
+            let before = Instant::now().checked_sub(Duration::from_secs(2 * 3_600))?;
             *counter.regained.lock().unwrap() = before;
             Some((counter.take(2).is_ok(), counter.take(1).is_ok()))
         };

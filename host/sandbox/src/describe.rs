@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use taskwright_registry::{Cancel, Description, Links, Part, Progress, Reattach, Schema, Timestamp, clean_line, limit};
 use wasmtime::Engine;
 
-use crate::attempt::{self, Attempt};
+use crate::attempt::{self, Attempt, Reach};
 use crate::bindings::KindPre;
 use crate::bindings::taskwright::task::types;
 use crate::http::{Asker, Client, Gateway};
@@ -59,7 +59,8 @@ async fn call(
     let grants = LiveGrants::default();
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
     let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
-    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, &grants, http, None, memory);
+    let reach = Reach { grants: &grants, http, own_folder: None, memory };
+    let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, reach);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     store.data_mut().stand_still(&stdio);
     let asking = clocked(&meter, async {

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use wasmtime::component::Accessor;
 use wasmtime::{Engine, Store};
 
-use crate::attempt::{self, Attempt};
+use crate::attempt::{self, Attempt, Reach};
 use crate::bindings::{Kind as Bound, KindPre};
 use crate::http::{Asker, Client, Gateway};
 use crate::memory_pool::MemoryShare;
@@ -161,7 +161,8 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
     let stdio = Stdio::new(meter.clone());
     let http = Gateway::new(http, grants.clone(), meter.clone(), asker);
     let made = own_folder.and_then(|own| {
-        attempt::store(&engine, host.clone(), meter.clone(), &stdio, &grants, http, own.as_deref(), memory)
+        let reach = Reach { grants: &grants, http, own_folder: own.as_deref(), memory };
+        attempt::store(&engine, host.clone(), meter.clone(), &stdio, reach)
     });
     let mut store = match made {
         Ok(store) => store,

@@ -1,7 +1,7 @@
 //! `kinds verify`: says of files and known kinds whether they would be accepted, and why not.
 //! Does not install or run anything, and keeps no compiled code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -54,7 +54,7 @@ pub(crate) async fn verify(context: &Context, files: &[PathBuf]) -> Result<Exit>
 }
 
 /// The file, or the known kind of that name, as it would be loaded.
-async fn judge(context: &Context, sandbox: &Sandbox, path: &PathBuf) -> Result<(Component, Arc<Kind>), String> {
+async fn judge(context: &Context, sandbox: &Sandbox, path: &Path) -> Result<(Component, Arc<Kind>), String> {
     let shown = path.display().to_string();
     let trust = context.config().map_err(|error| format!("{error:#}"))?.trust();
     let mut named = None;

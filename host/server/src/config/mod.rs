@@ -150,6 +150,42 @@ mod tests {
         Config::read(&path, true)
     }
 
+    #[test]
+    fn any_file_is_read_or_refused_in_one_line_that_repeats_no_secret() {
+        let whole = r#"
+require_signature = false
+[host]
+slots = 3
+lease = "5 s"
+max_guest_memory = "1 GiB"
+[budget]
+cpu_ms = "10 s"
+[kinds.asks]
+task_folder = true
+[kinds.asks.budget]
+http_requests = 5
+[kinds.asks.folders]
+files = { path = "src", access = "write" }
+[[kinds.asks.http]]
+name = "api"
+allow = ["https://*.example.com:8443"]
+methods = ["GET"]
+secrets = { token = { env = "A_TOKEN" } }
+[kinds.asks.spawner]
+kinds = ["walkthrough"]
+delegates = []
+"#;
+        let words: [&[u8]; 8] =
+            [b"[kinds.", b"\"\"\"", b"= {", b"]]", b"-1", b"9223372036854775808", b"token = \"hunter2\"\n", b"\xff"];
+        taskwright_fuzz::mutation::run(&[whole.as_bytes().to_vec()], &words, |bytes| {
+            let Ok(text) = std::str::from_utf8(bytes) else { return };
+            let Err(error) = toml::from_str::<ConfigFile>(text) else { return };
+            let told = located("taskwright.toml", text, &error).to_string();
+            assert!(!told.chars().any(char::is_control) && told.len() < 1_200, "{told:?}");
+            assert!(!told.contains("hunter2"), "{told}");
+        });
+    }
+
     fn refused_with(text: &str) -> String {
         format!("{:#}", read(text).unwrap_err())
     }

@@ -218,7 +218,7 @@ impl KindsFolder {
 }
 
 /// The digest that a file is named by.
-fn digest_in_name(path: &PathBuf) -> Option<String> {
+fn digest_in_name(path: &Path) -> Option<String> {
     let digits = path.file_stem()?.to_str()?.strip_prefix("sha256-")?;
     let hexadecimal = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     hexadecimal.then(|| format!("sha256:{digits}"))

@@ -11,14 +11,17 @@ use crate::{CodeInUse, FinishedPlace, KindOffer};
 /// A kind and the code that its task goes on with.
 type Code = (String, Option<String>);
 
+/// Due tasks: when, their place in order of creation, and which.
+type Due = BTreeSet<(Timestamp, u64, TaskId)>;
+
 /// The indexes.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     live_names: HashMap<(SessionId, String), TaskId>,
     keys: HashMap<(SessionId, String), TaskId>,
-    due: BTreeMap<Code, BTreeSet<(Timestamp, u64, TaskId)>>,
+    due: BTreeMap<Code, Due>,
     /// The same by the turns of their sessions.
-    due_by_turn: BTreeMap<Code, BTreeMap<u64, BTreeSet<(Timestamp, u64, TaskId)>>>,
+    due_by_turn: BTreeMap<Code, BTreeMap<u64, Due>>,
     /// What is due, by place in order of creation.
     due_places: HashMap<u64, TaskId>,
     /// The turn of each session that has had a task, in order of their first ones.
@@ -183,14 +186,13 @@ impl Index {
         limit: usize,
     ) -> Vec<(Timestamp, u64, TaskId)> {
         let of_code = |code: &Code| self.due_by_turn.get(code)?.get(&turn);
-        let in_time = |due: &&BTreeSet<(Timestamp, u64, TaskId)>| {
-            due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>()
-        };
+        let in_time =
+            |due: &&Due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>();
         offered(kinds).iter().filter_map(of_code).flat_map(|due| in_time(&due)).collect()
     }
 
     pub(super) fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp> {
-        let later = |due: &BTreeSet<(Timestamp, u64, TaskId)>| match after {
+        let later = |due: &Due| match after {
             None => due.first().map(|(due_at, ..)| *due_at),
             Some(after) => due.iter().map(|(due_at, ..)| *due_at).find(|due_at| *due_at > after),
         };
