@@ -126,9 +126,20 @@ impl Config {
     }
 }
 
+/// A message of the parser's without the value that it is about: that may be a secret, written where it does not belong.
+fn without_value(message: &str) -> String {
+    for (about, instead) in [("invalid type: string ", "a text"), ("unknown variant ", "a word")] {
+        if let Some(rest) = message.strip_prefix(about) {
+            let expected = rest.rfind(", expected ").map_or("", |at| &rest[at..]);
+            return format!("found {instead}{expected}");
+        }
+    }
+    message.to_owned()
+}
+
 /// The error with its line and column. The line itself is not shown: it may hold what should not have been written there.
 fn located(path: &str, text: &str, error: &toml::de::Error) -> anyhow::Error {
-    let message = clean_line(error.message(), 1_000);
+    let message = clean_line(&without_value(error.message()), 1_000);
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return refused(format!("{path}: {message}"));
     };
