@@ -138,20 +138,20 @@ impl Execution {
         let lost = self.reporter.writer.lost();
         let checkpoint = self.reporter.checkpoint_signal();
         let mut checkpoints = checkpoint.listen();
-        let mut look = true;
+        let (mut look, mut all_known) = (true, false);
         loop {
             if std::mem::take(&mut look) {
                 match self.look().await {
-                    Ok(()) => {}
+                    Ok(known) => all_known = known,
                     Err(end) => return end,
                 }
                 if self.drain_ends.is_some() && self.may_be_given_back() && self.rests() {
                     return self.give_back();
                 }
             }
-            if main.is_none() {
+            if main.is_none() && all_known {
                 // A fresh instance hears what has come in before it begins: an answer that came while no instance was there
-                // must not be asked for again. The calls are made first, in order; they return when somebody has dealt with
+                // must not be asked for again, so nothing begins before the record and its messages could be read. The calls are made first, in order; they return when somebody has dealt with
                 // what they bring, which may be the work that begins now.
                 while let Poll::Ready(Some(side)) = futures::poll!(self.sides.next()) {
                     if let Some(end) = self.side_done(side).await {
@@ -188,6 +188,9 @@ impl Execution {
                     return End::CancelForced;
                 }
                 () = inner.drain.raised(), if self.drain_ends.is_none() => {
+                    if main.is_none() {
+                        return End::NotBegun { resumed: self.resumed };
+                    }
                     self.drain_ends = Some(Instant::now() + self.inner.config.drain_grace);
                     checkpoints.catch_up();
                     look = true;
@@ -258,8 +261,8 @@ impl Execution {
         Box::pin(async move { if resumed { instance.reconcile(context).await } else { instance.start(context).await } })
     }
 
-    /// Reads the record again and acts on what has come in.
-    async fn look(&mut self) -> Result<(), End> {
+    /// Reads the record again and acts on what has come in. Says whether all of it could be read.
+    async fn look(&mut self) -> Result<bool, End> {
         let found = match self.inner.store.get(&self.task.session_id, &self.task.id).await {
             Ok(found) => found,
             Err(StoreError::NotFound { .. }) => {
@@ -269,7 +272,7 @@ impl Execution {
             Err(error) => {
                 tracing::warn!(task = %self.task.id, %error, "a task cannot be read now");
                 self.look_again = Some(Instant::now() + LOOK_AGAIN);
-                return Ok(());
+                return Ok(false);
             }
         };
         if found.fence() != self.task.fence() || found.dispatch.phase != Phase::Resident {
@@ -289,10 +292,11 @@ impl Execution {
                 Err(error) => {
                     tracing::warn!(task = %self.task.id, %error, "messages cannot be read now");
                     self.look_again = Some(Instant::now() + LOOK_AGAIN);
+                    return Ok(false);
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Begins to hand messages over, in order. A delivery may take its time (it may ask the session something itself, or
@@ -330,6 +334,10 @@ impl Execution {
 
     async fn side_done(&mut self, side: Side) -> Option<End> {
         let (what, result) = match side {
+            Side::Delivered(_, Err(AttemptError::Returned)) | Side::CancelTold(Err(AttemptError::Returned)) => {
+                // The next instance hears of it.
+                return None;
+            }
             Side::Delivered(message, result) => {
                 self.in_flight -= 1;
                 if !matches!(result, Ok(()) | Err(AttemptError::Guest(_))) {

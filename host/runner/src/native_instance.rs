@@ -5,6 +5,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +34,8 @@ pub(crate) struct NativeInstance {
     calls: mpsc::UnboundedSender<Call>,
     /// How the instance ended, once it is gone.
     end: watch::Receiver<Option<AttemptError>>,
+    /// Whether `start` or `reconcile` has returned.
+    returned: Arc<AtomicBool>,
     born: Instant,
 }
 
@@ -50,11 +53,12 @@ impl NativeInstance {
             };
             ended.send_replace(Some(error));
         });
-        Self { host, calls, end, born: Instant::now() }
+        Self { host, calls, end, returned: Arc::default(), born: Instant::now() }
     }
 
     async fn call<T, W>(
         &self,
+        main: bool,
         call: impl FnOnce(Arc<dyn NativeExecutor>) -> W + Send + 'static,
     ) -> Result<T, AttemptError>
     where
@@ -62,9 +66,18 @@ impl NativeInstance {
         W: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
+        let returned = self.returned.clone();
         let call: Call = Box::new(move |executor| {
-            let work = call(executor);
-            Box::pin(async move { drop(reply.send(work.await.map_err(AttemptError::guest))) })
+            Box::pin(async move {
+                if !main && returned.load(Ordering::Relaxed) {
+                    return drop(reply.send(Err(AttemptError::Returned)));
+                }
+                let answer = call(executor).await.map_err(AttemptError::guest);
+                if main {
+                    returned.store(true, Ordering::Relaxed);
+                }
+                drop(reply.send(answer));
+            })
         });
         // Whoever ends the instance drops what has not been answered.
         if self.calls.send(call).is_err() {
@@ -110,19 +123,19 @@ async fn live(
 #[async_trait]
 impl Instance for NativeInstance {
     async fn start(&self, task: TaskContext) -> Result<Step, AttemptError> {
-        self.call(async move |executor| executor.start(task).await).await
+        self.call(true, async move |executor| executor.start(task).await).await
     }
 
     async fn reconcile(&self, task: TaskContext) -> Result<Step, AttemptError> {
-        self.call(async move |executor| executor.reconcile(task).await).await
+        self.call(true, async move |executor| executor.reconcile(task).await).await
     }
 
     async fn deliver(&self, task: TaskContext, message: Message) -> Result<(), AttemptError> {
-        self.call(async move |executor| executor.deliver(task, message).await).await
+        self.call(false, async move |executor| executor.deliver(task, message).await).await
     }
 
     async fn cancel(&self, task: TaskContext) -> Result<(), AttemptError> {
-        self.call(async move |executor| executor.cancel(task).await).await
+        self.call(false, async move |executor| executor.cancel(task).await).await
     }
 
     fn stop(&self, why: StopReason) {

@@ -5,7 +5,7 @@ use taskwright_registry::{Failure, Retry, TaskError, clean_text, limit};
 
 use crate::StopReason;
 
-/// How a call of a guest went wrong. All but `Guest` and `Invalid` are the end of the instance.
+/// How a call of a guest went wrong. All but `Guest`, `Invalid` and `Returned` are the end of the instance.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttemptError {
     /// The guest said so itself; its kind does not clash with the host's words.
@@ -50,6 +50,9 @@ pub enum AttemptError {
         /// Why.
         problem: String,
     },
+    /// `start` or `reconcile` of this instance has returned; the call was not made, and is for the next instance.
+    #[error("not called: `start` or `reconcile` of this instance has returned")]
+    Returned,
     /// All instances that the sandbox may have at one time are in use; nothing ran.
     #[error("all {max_instances} instances are in use (`sandbox.max_instances`)")]
     NoRoom {
@@ -132,7 +135,7 @@ impl AttemptError {
             AttemptError::Invalid { .. } => ("invalid_result", Retry::Never),
             AttemptError::NoRoom { .. } => ("no_room", Retry::Backoff),
             AttemptError::NoMemory { .. } => ("no_memory", Retry::Backoff),
-            AttemptError::Internal(_) => ("internal", Retry::Backoff),
+            AttemptError::Internal(_) | AttemptError::Returned => ("internal", Retry::Backoff),
         };
         let message = clean_text(&message, limit::ERROR_MESSAGE_BYTES);
         Failure { error: TaskError { kind: kind.to_owned(), detail, message }, retry }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -216,7 +217,7 @@ async fn serve(
     let served = async {
         let kind = kind.instantiate_async(&mut *store).await?;
         meter.begin();
-        let kind = &kind;
+        let (kind, returned) = (&kind, &AtomicBool::new(false));
         store
             .run_concurrent(async move |accessor| {
                 let mut pending = FuturesUnordered::new();
@@ -225,7 +226,7 @@ async fn serve(
                         biased;
                         Some(answered) = pending.next(), if !pending.is_empty() => answered?,
                         call = calls.recv() => match call {
-                            Some(call) => pending.push(answer(accessor, kind, call, stdio)),
+                            Some(call) => pending.push(answer(accessor, kind, call, returned, stdio)),
                             None => return Ok(()),
                         },
                     }
@@ -239,8 +240,22 @@ async fn serve(
     }
 }
 
-/// Makes one call. What a guest returns is an answer; what makes it trap is the end of the instance.
-async fn answer(accessor: &Accessor<Attempt>, kind: &Bound, call: Call, stdio: &Stdio) -> wasmtime::Result<()> {
+/// Makes one call. What a guest returns is an answer; what makes it trap is the end of the instance. `returned` is whether
+/// `start` or `reconcile` has: nobody is there any more whom a call could tell anything.
+async fn answer(
+    accessor: &Accessor<Attempt>,
+    kind: &Bound,
+    call: Call,
+    returned: &AtomicBool,
+    stdio: &Stdio,
+) -> wasmtime::Result<()> {
+    let main = matches!(*call.request, Request::Start(_) | Request::Reconcile(_));
+    if main {
+        returned.store(false, Ordering::Relaxed);
+    } else if returned.load(Ordering::Relaxed) {
+        let _ = call.reply.send(Err(AttemptError::Returned));
+        return Ok(());
+    }
     let guest = kind.taskwright_task_executor();
     let failed = |failure| AttemptError::guest(convert::failure(failure));
     let step = |returned: Result<_, _>| returned.map_err(failed).and_then(convert::step).map(Some);
@@ -257,6 +272,9 @@ async fn answer(accessor: &Accessor<Attempt>, kind: &Bound, call: Call, stdio: &
         }
         Request::Cancel(task) => guest.call_cancel(accessor, convert::task(task)).await?.map_err(failed).map(|()| None),
     };
+    if main {
+        returned.store(true, Ordering::Relaxed);
+    }
     // What was printed before an end belongs before the end.
     stdio.flush().await;
     let _ = call.reply.send(reply);

@@ -4,22 +4,66 @@
 
 use taskwright_test_guests::behaviour::*;
 use taskwright_test_guests::contract::taskwright::task::types::ProgressReport as Progress;
+use taskwright_test_guests::request::{request, text};
 
 struct Guest;
 
+/// Sends a request and reads what comes back.
+async fn fetch(url: &str) -> Result<String, http::Error> {
+    let response = http::send(request("GET", url)).await?;
+    let mut came = Vec::new();
+    while let Some(piece) = response.body.read(16).await? {
+        came.extend(piece);
+    }
+    Ok(format!("{} {}", response.status, String::from_utf8_lossy(&came)))
+}
+
+/// Calls every function for children, and says what each answered.
+async fn ask_for_children() -> Vec<String> {
+    fn told<T>(answer: Result<T, Refusal>) -> String {
+        match answer {
+            Ok(_) => "ok".to_owned(),
+            Err(Refusal::Denied(_)) => "denied".to_owned(),
+            Err(other) => format!("{other:?}"),
+        }
+    }
+    let child = spawner::NewChild {
+        call: "call".to_owned(),
+        kind: "whole-contract".to_owned(),
+        spec: "{}".to_owned(),
+        display_name: None,
+        name: Some("child".to_owned()),
+        max_attempts: 1,
+        budget: Budget { children: Some(0), ..no_wishes() },
+        deadline: Some(60_000),
+        attempt_timeout: None,
+    };
+    let id = || "task_0".to_owned();
+    vec![
+        told(spawner::spawn(child).await),
+        told(spawner::children(None).await),
+        told(spawner::child(id()).await),
+        told(spawner::child_result(id()).await),
+        told(spawner::wait(vec![id()], Some(1)).await),
+        told(spawner::cancel_child(id(), None).await),
+        told(spawner::message_child(id(), vec![Part::Text("hi".to_owned())], None).await),
+    ]
+}
+
 impl Behaviour for Guest {
     fn describe() -> Description {
-        let wants = vec![Want {
-            capability: "files".to_owned(),
-            name: "files".to_owned(),
+        let want = |capability: &str| Want {
+            capability: capability.to_owned(),
+            name: capability.to_owned(),
             reason: "to be asked for".to_owned(),
             required: false,
-        }];
+        };
+        let wants = vec![want("files"), want("http"), want("spawner")];
         let budget = Budget { memory_bytes: Some(32 << 20), ..no_wishes() };
         let can_reattach = Reattach::AsSpec("/again".to_owned());
         Description { kind: "whole-contract".to_owned(), wants, budget, can_reattach, ..plain() }
     }
-    async fn start(_task: Task) -> Result<Step, Failure> {
+    async fn start(task: Task) -> Result<Step, Failure> {
         if control::cancel_requested().is_some() {
             return Err(failure("canceled", "nobody has asked for that"));
         }
@@ -29,6 +73,9 @@ impl Behaviour for Guest {
         let report = Progress { current: 1, total: Some(2), unit: Some("steps".to_owned()), label: None };
         sink::progress(report).await.map_err(refused)?;
         sink::output(control::idempotency_key("call")).await.map_err(refused)?;
+        let fetched = fetch(&text(&task.spec)).await.map_err(|error| failure("http", &format!("{error:?}")))?;
+        sink::output(fetched).await.map_err(refused)?;
+        sink::output(ask_for_children().await.join(" ")).await.map_err(refused)?;
         sink::post(vec![Part::Text("hi".to_owned()), Part::Data("{\"n\":1}".to_owned())], None)
             .await
             .map_err(refused)?;

@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use taskwright_sandbox::{Grants, SERVED_CONTRACTS, Step};
+use taskwright_sandbox::{OutputStream, SERVED_CONTRACTS, Step};
 use taskwright_test_guests as guests;
 
+use crate::http_server::*;
 use crate::support::*;
 
 fn folder() -> PathBuf {
@@ -25,21 +26,32 @@ fn recorded(version: &str) -> Vec<u8> {
 
 /// Runs a guest through every export, and says how many reports of each sort it made.
 async fn whole_life(wasm: &'static [u8], version: &str) {
-    let kind = kind(wasm).await;
+    let kind = PATIENT.load(wasm).await.unwrap();
     assert_eq!(kind.contract_version(), version);
     let about = kind.description();
-    assert_eq!((about.kind.as_str(), about.wants.len()), ("whole-contract", 1), "{version}");
+    assert_eq!((about.kind.as_str(), about.wants.len()), ("whole-contract", 3), "{version}");
     assert_eq!(kind.default_budget().memory_bytes, 32 << 20, "{version}");
 
-    let mut running = instantiate(wasm, *kind.default_budget(), Grants::default()).await;
-    assert_eq!(running.instance.start(context()).await.unwrap(), Step::Wait, "{version}");
+    let server = serve(async |exchange| exchange.respond("200 OK", "", "from elsewhere, in pieces").await).await;
+    let grants = || granted(vec![to(&server.origin(), &["GET"])]);
+    let mut running = self::running(&PATIENT, wasm, *kind.default_budget(), grants()).await;
+    let task = context_with(serde_json::json!(server.origin()));
+    assert_eq!(running.instance.start(task).await.unwrap(), Step::Wait, "{version}");
     let reports = running.rest();
     let one = |what: &str, is: fn(&Report) -> bool| {
         assert_eq!(reports.iter().filter(|report| is(report)).count(), 1, "{version}: {what}: {reports:?}");
     };
     one("state", |report| *report == Report::State(Some("working".to_owned())));
     one("progress", |report| matches!(report, Report::Progress(progress) if progress.total == Some(2)));
-    one("output", |report| matches!(report, Report::Output(..)));
+    let wrote: Vec<&str> = reports
+        .iter()
+        .filter_map(|report| match report {
+            Report::Output(OutputStream::Output, text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(wrote[1..], ["200 from elsewhere, in pieces", &["denied"; 7].join(" ")], "{version}");
+    assert!(wrote[0].len() > 16, "{version}: the key of a call: {wrote:?}");
     one("post", |report| matches!(report, Report::Post(parts) if parts.len() == 2));
     one("ask", |report| matches!(report, Report::Ask(prompt, Some(_)) if prompt == "Go on?"));
     one("draft", |report| matches!(report, Report::Draft(..)));
@@ -47,7 +59,7 @@ async fn whole_life(wasm: &'static [u8], version: &str) {
     one("link", |report| matches!(report, Report::Link(links) if links.remote_task_id.as_deref() == Some("remote")));
     one("checkpoint", |report| matches!(report, Report::Checkpoint(..)));
 
-    let again = instantiate(wasm, *kind.default_budget(), Grants::default()).await;
+    let again = self::running(&PATIENT, wasm, *kind.default_budget(), grants()).await;
     again.instance.deliver(context(), message("hello")).await.unwrap();
     again.instance.cancel(context()).await.unwrap();
     let Step::Succeeded { summary, result } = again.instance.reconcile(context()).await.unwrap() else {

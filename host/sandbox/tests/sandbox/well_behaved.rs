@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use taskwright_registry::{Cancel, Part, Progress, Reattach, Retry};
-use taskwright_sandbox::{AttemptError, OutputStream, Step, StopReason};
+use taskwright_sandbox::{AttemptError, OutputStream, Step, StopReason, TaskContext};
 use taskwright_test_guests as guests;
 
 use crate::support::*;
@@ -62,6 +62,16 @@ pub(crate) mod resident {
         assert_eq!(running.next().await, Report::State(Some("waiting".to_owned())));
         running.instance.deliver(context(), message("good news")).await.unwrap();
         assert_eq!(summary(start.await.unwrap()), "good news");
+    }
+
+    // L16
+    #[tokio::test]
+    async fn what_comes_after_the_work_has_returned_is_not_called_and_is_for_the_next_instance() {
+        let running = plain(guests::RESIDENT).await;
+        let task = TaskContext { checkpoint: Some(b"other".to_vec()), ..context() };
+        assert_eq!(running.instance.reconcile(task).await, Ok(Step::Wait));
+        assert_eq!(running.instance.deliver(context(), message("late")).await, Err(AttemptError::Returned));
+        assert_eq!(running.instance.cancel(context()).await, Err(AttemptError::Returned));
     }
 
     #[tokio::test]

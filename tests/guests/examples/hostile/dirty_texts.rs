@@ -1,11 +1,15 @@
 //! Puts everything that could speak to a terminal, or hide from a person, into every text that a kind can write.
 #![cfg(target_arch = "wasm32")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use taskwright_test_guests::behaviour::*;
 use taskwright_test_guests::contract::taskwright::task::types::ProgressReport as Progress;
 
 /// Clears the screen, sets the title, turns the line round, hides, joins invisibly, and speaks in tags that nobody sees.
 const DIRT: &str = "a\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}31m\0\u{8}\r\u{7f}\u{85}\u{202e}\u{2066}\u{200e}\u{61c}\u{200b}\u{2060}\u{feff}\u{2028}\u{2029}\u{ad}\u{180e}\u{fff9}\u{e0041}\u{e0100}z";
+
+static ANSWERED: AtomicBool = AtomicBool::new(false);
 
 fn dirty() -> String {
     DIRT.to_owned()
@@ -48,7 +52,8 @@ impl Behaviour for Guest {
         match task.spec.trim_matches('"') {
             "asks" => {
                 sink::request_input(dirty(), Some(schema)).await.map_err(refused)?;
-                Ok(Step::Wait)
+                // A quick session has answered by now, and nothing else would wake the task.
+                if ANSWERED.load(Ordering::Relaxed) { succeeded(DIRT) } else { Ok(Step::Wait) }
             }
             "fails" => Err(failure(DIRT, DIRT)),
             "panics" => panic!("{DIRT}"),
@@ -57,6 +62,7 @@ impl Behaviour for Guest {
         }
     }
     async fn deliver(_task: Task, _message: Message) -> Result<(), Failure> {
+        ANSWERED.store(true, Ordering::Relaxed);
         Err(failure(DIRT, DIRT))
     }
     async fn reconcile(_task: Task) -> Result<Step, Failure> {
