@@ -16,7 +16,6 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, 
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
-use crate::computing::FREE;
 use crate::files::{Files, FilesView};
 use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
@@ -152,7 +151,6 @@ pub(crate) fn store(
     let (wasi_http, hooks) = (wasi_context(), Hooks::new(http.clone(), stdio.clone()));
     let mut wasi = wasi(stdio);
     let files = Files::open(&mut wasi, grants, own_folder, meter.clone())?;
-    let own_thread = own_folder.is_some() || !grants.current().folders.is_empty();
     let grants = grants.clone();
     let wasi = wasi.build();
     let made_for = None;
@@ -168,17 +166,9 @@ pub(crate) fn store(
     }
     // The thread goes back to its runtime at every tick, so that whoever waits beside the guest (its stop, its wall
     // clock, its neighbours) gets a turn.
-    // An instance with a thread of its own may block in a file, and must not keep a core from the others meanwhile; the
-    // operating system shares out the cores among threads.
-
-    store.epoch_deadline_callback(move |store| {
-        let meter = &store.data().meter;
-        meter.check_cpu()?;
-        if own_thread || meter.cpu() < FREE {
-            return Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())));
-        }
-        let meter = meter.clone();
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(async move { meter.computing.next_turn().await })))
+    store.epoch_deadline_callback(|store| {
+        store.data().meter.check_cpu()?;
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
     store.set_epoch_deadline(1);
     Ok(store)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::ready;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -194,14 +195,17 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
     drop(grave);
 }
 
-/// Charges the time for which a future is polled as the guest's CPU time.
+/// Charges the time for which a future is polled as the guest's CPU time, and polls it when it is the guest's turn.
 pub(crate) async fn clocked<R>(meter: &Meter, work: impl Future<Output = R>) -> R {
     let mut work = pin!(work);
     std::future::poll_fn(|context| {
-        meter.resume();
-        let poll = work.as_mut().poll(context);
-        meter.pause();
-        poll
+        ready!(meter.computing.poll_turn(context));
+        meter.computing.beside(|| {
+            meter.resume();
+            let poll = work.as_mut().poll(context);
+            meter.pause();
+            poll
+        })
     })
     .await
 }

@@ -51,7 +51,7 @@ pub(crate) struct Meter {
     denied_memory: AtomicU64,
     denied_table: AtomicU64,
     bucket: Mutex<Bucket>,
-    /// Its place among those that compute much.
+    /// What it has to do with others that compute.
     pub(crate) computing: Computing,
     cpu_ms: Counter,
     wall_ms: Counter,
@@ -67,7 +67,7 @@ pub(crate) struct Meter {
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
 impl Meter {
     pub(crate) fn new(allowance: impl Into<Allowance>) -> Self {
-        let Allowance { budget, used, .. } = allowance.into();
+        let Allowance { budget, used, owner } = allowance.into();
         let born = Instant::now();
         let counter =
             |dimension| Counter::new(dimension, budget.get(dimension), used.get(dimension).unwrap_or_default());
@@ -89,7 +89,7 @@ impl Meter {
             denied_memory: AtomicU64::new(0),
             denied_table: AtomicU64::new(0),
             bucket: Mutex::new(Bucket { tokens: budget.host_calls_per_second as f64, filled: born }),
-            computing: Computing::default(),
+            computing: Computing::new(owner.as_deref()),
             cpu_ms: counter(Dimension::Cpu),
             wall_ms: counter(Dimension::Wall),
             host_calls: counter(Dimension::HostCalls),
@@ -167,10 +167,11 @@ impl Meter {
 
     /// The guest has given the thread back.
     pub(crate) fn pause(&self) {
-        self.computing.release();
         let since = self.at_work_since.swap(IDLE, Relaxed);
         if since != IDLE {
-            self.cpu_nanos.fetch_add(nanos(self.born.elapsed()).saturating_sub(since), Relaxed);
+            let computed = nanos(self.born.elapsed()).saturating_sub(since);
+            self.cpu_nanos.fetch_add(computed, Relaxed);
+            self.computing.release(Duration::from_nanos(computed));
         }
     }
 
@@ -198,6 +199,12 @@ impl Meter {
     /// cannot be made to wait.
     pub(crate) fn look(&self) -> wasmtime::Result<()> {
         self.host_calls.take(1).map_err(|full| self.exhausted(Dimension::HostCalls, full))
+    }
+
+    /// Counts a call that may hold up its thread, and leaves the core to others meanwhile.
+    pub(crate) fn look_at_file(&self) -> wasmtime::Result<()> {
+        self.computing.release(Duration::ZERO);
+        self.look()
     }
 
     /// Counts a call into the host. Returns how long the guest has to wait for its turn.

@@ -412,7 +412,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn is_same_object(&mut self, a: Resource<Descriptor>, b: Resource<Descriptor>) -> wasmtime::Result<bool> {
-        self.files.meter.look()?;
+        self.files.meter.look_at_file()?;
         self.wasi.is_same_object(a, b).await
     }
 

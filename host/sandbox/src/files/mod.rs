@@ -137,7 +137,7 @@ pub(crate) struct FilesView<'a> {
 impl FilesView<'_> {
     /// Counts a call.
     fn count(&self) -> FsResult<()> {
-        self.files.meter.look().map_err(FsError::trap)
+        self.files.meter.look_at_file().map_err(FsError::trap)
     }
 
     /// Counts a call on a descriptor, and checks that its folder is still granted.
@@ -164,7 +164,7 @@ impl FilesView<'_> {
 
 impl preopens::Host for FilesView<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        self.files.meter.look()?;
+        self.files.meter.look_at_file()?;
         let directories = preopens::Host::get_directories(&mut self.wasi)?;
         for ((fd, _), folder) in directories.iter().zip(self.files.folders.clone()) {
             self.hold(fd, Held { folder, depth: 0, open: None, dir: true });

@@ -30,7 +30,7 @@ pub(super) struct Reading {
 
 impl Reading {
     fn enter(&self) -> StreamResult<()> {
-        self.meter.look().map_err(StreamError::Trap)?;
+        self.meter.look_at_file().map_err(StreamError::Trap)?;
         Ok(self.folder.may_read()?)
     }
 }
@@ -81,7 +81,7 @@ impl Pollable for Writing {
 #[wasmtime_wasi::async_trait]
 impl OutputStream for Writing {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.meter.look().map_err(StreamError::Trap)?;
+        self.meter.look_at_file().map_err(StreamError::Trap)?;
         self.folder.may_write()?;
         let len = bytes.len() as u64;
         if let Some(open) = &self.open {

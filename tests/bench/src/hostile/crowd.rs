@@ -40,6 +40,10 @@ pub(crate) async fn measure() -> Result<()> {
         hostile.wait_until(id, None, |task: &Task| task.dispatch.phase == Phase::Resident).await?;
     }
     let beside = honest(&runner, WINDOW).await?;
+    for id in &spinning {
+        let task = hostile.get(id).await?;
+        ensure!(task.state == State::Running, "{id} was to spin and is {}: {:?}", task.state, task.error);
+    }
     let (resident, began) = (runner.resident(), Instant::now());
     for id in &spinning {
         hostile.cancel(id, None).await?;
