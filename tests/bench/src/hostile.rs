@@ -16,6 +16,7 @@ use crate::{Options, table};
 
 /// Measures all of it. What must be counted alone comes first.
 pub(crate) async fn measure(options: &Options, folder: &Path) -> Result<()> {
+    crate::turn::cost::measure().await?;
     table::heading("hostile: a spinning guest, from when it should end to its end");
     late::measure().await?;
     table::heading("hostile: 1,000 guests that spin beside 100 honest tasks at one time");

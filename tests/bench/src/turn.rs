@@ -3,6 +3,7 @@
 //! Does not write anything down: the reports go nowhere, so that a store's share is not in the figures.
 
 mod bare;
+pub(crate) mod cost;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,7 +77,7 @@ fn compare(name: &str, runtime: &Runtime, turns: u32, at_once: u32) -> Result<()
         };
         let bare = move || {
             let bare = bare.clone();
-            async move { bare::turn(&bare).await.map_err(of_wasmtime) }
+            async move { bare::turn(&bare, "{\"n\":1}").await.map_err(of_wasmtime) }
         };
         let each = (turns / ROUNDS).max(at_once);
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());

@@ -52,6 +52,19 @@ pub(crate) mod honest {
     }
 }
 
+pub(crate) mod works {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_guest_that_computes_and_reports_stays_within_what_it_is_allowed_by_default() {
+        let mut running = plain(guests::WORKS).await;
+        assert_eq!(summary(running.instance.start(context()).await).len(), 16);
+        assert_eq!(running.rest().len(), 50);
+        let usage = running.instance.usage();
+        assert!(usage.cpu_ms > 0 && usage.memory_peak_bytes > 1 << 19, "{usage:?}");
+    }
+}
+
 pub(crate) mod resident {
     use super::*;
 

@@ -93,9 +93,14 @@ pub(super) type Kind = contract::KindPre<Bare>;
 
 /// Compiles and links the guest without anything of the sandbox.
 pub(super) fn kind() -> wasmtime::Result<Kind> {
+    kind_of(HONEST, true)
+}
+
+/// The same for any guest, with or without the code that lets it be interrupted.
+pub(super) fn kind_of(wasm: &[u8], epochs: bool) -> wasmtime::Result<Kind> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
-    config.epoch_interruption(true);
+    config.epoch_interruption(epochs);
     config.async_stack_size(1 << 20);
     let mut pool = PoolingAllocationConfig::new();
     pool.async_stack_keep_resident(32 * 1024).linear_memory_keep_resident(128 * 1024);
@@ -108,11 +113,11 @@ pub(super) fn kind() -> wasmtime::Result<Kind> {
     sink::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
     control::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
     clock::add_to_linker::<_, HasBare>(&mut linker, |bare| bare)?;
-    contract::KindPre::new(linker.instantiate_pre(&Component::new(&engine, HONEST)?)?)
+    contract::KindPre::new(linker.instantiate_pre(&Component::new(&engine, wasm)?)?)
 }
 
 /// One turn.
-pub(super) async fn turn(kind: &Kind) -> wasmtime::Result<()> {
+pub(super) async fn turn(kind: &Kind, spec: &str) -> wasmtime::Result<()> {
     let data = Bare { wasi: WasiCtx::builder().build(), table: ResourceTable::new() };
     let mut store = Store::new(kind.engine(), data);
     store.set_epoch_deadline(u64::MAX / 2);
@@ -125,7 +130,7 @@ pub(super) async fn turn(kind: &Kind) -> wasmtime::Result<()> {
         name: None,
         attempt: 1,
         max_attempts: 1,
-        spec: "{\"n\":1}".to_owned(),
+        spec: spec.to_owned(),
         checkpoint: None,
         pending_input: None,
         cancel: None,
