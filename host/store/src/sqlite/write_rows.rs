@@ -160,6 +160,7 @@ impl Transaction for SqliteRows<'_> {
         body: EventBody,
     ) -> Result<(), StoreError> {
         let kind = body.type_name();
+        self.announced.event(kind);
         let (changes, body) = match &body {
             EventBody::Created { task } => (None, self.take_encoded(task)?),
             EventBody::Updated { task, changes } => (Some(changes.join(",")), self.take_encoded(task)?),
@@ -255,6 +256,6 @@ impl Transaction for SqliteRows<'_> {
     }
 
     fn announce(&mut self, change: Change) {
-        self.announced.push(change);
+        self.announced.change(change);
     }
 }

@@ -6,9 +6,9 @@ use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
 
 use super::{find_own, not_found, owns};
 use crate::rows::{Rows, Transaction};
-use crate::{CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery};
+use crate::{Backlog, CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery, WokenPage};
 
-/// The largest page of events or wakes.
+/// The largest page of events, wakes, or sessions with wakes.
 const MAX_PAGE: usize = 1_000;
 
 pub(crate) async fn get<R: Rows>(rows: &mut R, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
@@ -61,6 +61,14 @@ pub(crate) async fn next_due<R: Rows>(
     rows.next_due(kinds, after).await
 }
 
+pub(crate) async fn backlog<R: Rows>(
+    rows: &mut R,
+    kinds: &[KindOffer],
+    now: Timestamp,
+) -> Result<Vec<Backlog>, StoreError> {
+    rows.backlog(kinds, now).await
+}
+
 pub(crate) async fn events<R: Rows>(
     rows: &mut R,
     session: &SessionId,
@@ -73,6 +81,19 @@ pub(crate) async fn events<R: Rows>(
 
 pub(crate) async fn wakes<R: Rows>(rows: &mut R, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
     rows.pending_wakes(session, limit.clamp(1, MAX_PAGE)).await
+}
+
+pub(crate) async fn sessions_with_wakes<R: Rows>(
+    rows: &mut R,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<WokenPage, StoreError> {
+    let limit = limit.clamp(1, MAX_PAGE);
+    let mut found = rows.woken_sessions(after, limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(place, _)| *place);
+    Ok(WokenPage { sessions: found.into_iter().map(|(_, session)| session).collect(), next })
 }
 
 pub(crate) async fn acknowledge_wakes<T: Transaction>(

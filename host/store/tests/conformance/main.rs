@@ -38,6 +38,7 @@ macro_rules! for_every_store_and_state {
 }
 
 mod attempts;
+mod backlog;
 mod cancel;
 mod children;
 mod claim;
@@ -55,3 +56,4 @@ mod scope;
 mod turns;
 mod update;
 mod wakes;
+mod woken;
