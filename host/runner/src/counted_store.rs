@@ -10,8 +10,9 @@ use taskwright_registry::{
     Task, TaskId, TaskUpdate, Timestamp, Wake,
 };
 use taskwright_store::{
-    Backlog, Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
-    KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, WokenPage,
+    Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
+    WokenPage,
 };
 use tokio::sync::broadcast;
 
@@ -71,5 +72,7 @@ counted! {
     events(session: &SessionId, after: u64, limit: usize) -> EventPage;
     wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
     sessions_with_wakes(after: Option<u64>, limit: usize) -> WokenPage;
+    claim_wakes(session: &SessionId, host: &HostRef, limit: usize) -> ClaimedWakes;
+    release_wakes(session: &SessionId, host: &HostRef) -> ();
     acknowledge_wakes(session: &SessionId, ids: &[u64]) -> usize;
 }

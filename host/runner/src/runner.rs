@@ -263,7 +263,7 @@ impl Runner {
     }
 
     /// Keeps this host's lease and looks for hosts that have lost theirs, from the first call on.
-    fn keep_up(&self) {
+    pub(crate) fn keep_up(&self) {
         self.inner.upkeep.get_or_init(|| {
             let inner = self.inner.clone();
             // It ends when the lease is closed.

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use taskwright_registry::{SessionId, Wake};
-use taskwright_store::{Store, StoreError};
+use taskwright_store::{ClaimedWakes, StoreError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
@@ -36,8 +36,8 @@ impl Runner {
     /// From now on until the runner drains, gives all wakes of this store to a waker: those that are there, whoever wrote them,
     /// and those to come. Wakes of sessions that poll with [`crate::Session::wakes`] are among them.
     ///
-    /// Several processes over one store that all do this deliver each wake about as often as there are of them; let one do it,
-    /// or drop by the wake's id what comes again.
+    /// Of several processes over one store that do this one delivers the wakes of a session; another goes on when that one is
+    /// lost, drains, or its waker fails. So this runner holds a lease from now on, as one that serves does.
     ///
     /// # Errors
     /// `WakerPresent` if this runner has a waker already.
@@ -45,6 +45,7 @@ impl Runner {
         if self.inner.has_waker.set(()).is_err() {
             return Err(RunnerError::WakerPresent);
         }
+        self.keep_up();
         self.inner.hub.wakes.listen();
         let delivery = Delivery {
             places: Arc::new(Semaphore::new(config.at_once.clamp(1, Semaphore::MAX_PERMITS))),
@@ -81,7 +82,7 @@ struct Known {
 
 /// What came of a call.
 enum Outcome {
-    /// There was nothing to give.
+    /// There was nothing to give here.
     Nothing,
     /// The wakes were taken and acknowledged.
     Taken {
@@ -182,7 +183,7 @@ impl Delivery {
                 known.at = At::Called { again: false };
             }
             let call = Call {
-                store: self.inner.store.clone(),
+                inner: self.inner.clone(),
                 waker: self.waker.clone(),
                 config: self.config.clone(),
                 places: self.places.clone(),
@@ -224,7 +225,7 @@ impl Delivery {
 
 /// One call for one session.
 struct Call {
-    store: Arc<dyn Store>,
+    inner: Arc<Inner>,
     waker: Arc<dyn Waker>,
     config: Arc<WakerConfig>,
     places: Arc<Semaphore>,
@@ -236,8 +237,12 @@ impl Call {
         let session = self.session.clone();
         // The semaphore is never closed. What is written while this waits comes with the same call.
         let place = self.places.acquire().await;
-        let wakes = match self.store.wakes(&session, self.config.batch.clamp(1, PAGE)).await {
-            Ok(wakes) => wakes,
+        let host = self.inner.lease.host().await;
+        let store = &self.inner.store;
+        let wakes = match store.claim_wakes(&session, &host, self.config.batch.clamp(1, PAGE)).await {
+            Ok(ClaimedWakes::Here(wakes)) => wakes,
+            // If it is lost, the next look finds the wakes again.
+            Ok(ClaimedWakes::Elsewhere(_)) => return Called { session, at: None, outcome: Outcome::Nothing },
             Err(error) => {
                 tracing::warn!(%session, %error, "its wakes cannot be read now");
                 return Called { session, at: None, outcome: Outcome::Failed };
@@ -264,6 +269,10 @@ impl Call {
             Ok(()) => self.acknowledge(&wakes).await.map_or(Outcome::Failed, |()| Outcome::Taken { more }),
             Err(reason) => {
                 metric::wakes_failed(reason);
+                // Another host's waker may fare better meanwhile.
+                if let Err(error) = store.release_wakes(&session, &host).await {
+                    tracing::debug!(%session, %error, "its wakes stay with this host");
+                }
                 Outcome::Failed
             }
         };
@@ -295,9 +304,9 @@ impl Call {
         let ids: Vec<u64> = wakes.iter().map(|wake| wake.id).collect();
         let mut wait = Duration::from_millis(10);
         for left in (0..ACKNOWLEDGE_TRIES).rev() {
-            match self.store.acknowledge_wakes(&self.session, &ids).await {
+            match self.inner.store.acknowledge_wakes(&self.session, &ids).await {
                 Ok(_) => {
-                    metric::wakes_delivered(wakes, self.store.now());
+                    metric::wakes_delivered(wakes, self.inner.store.now());
                     return Ok(());
                 }
                 Err(error) if left == 0 => {

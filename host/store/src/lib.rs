@@ -28,4 +28,4 @@ pub use retention::{FinishedPage, FinishedPlace};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
 pub use turns::Turns;
-pub use woken::WokenPage;
+pub use woken::{ClaimedWakes, WokenPage};

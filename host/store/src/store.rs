@@ -10,8 +10,8 @@ use taskwright_registry::{
 use tokio::sync::broadcast;
 
 use crate::{
-    Backlog, CodeInUse, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage, MessagePage, Reaped,
-    StoreError, TaskPage, TaskQuery, Turns, WokenPage,
+    Backlog, ClaimedWakes, CodeInUse, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage,
+    MessagePage, Reaped, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -324,6 +324,20 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// Only those of the store itself.
     async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError>;
+
+    /// Claims the delivery of a session's wakes for a host, and reads those that have not been acknowledged, oldest first, at
+    /// most `limit` (clamped to 1..=1,000). Of several hosts one gets them, and keeps the claim until it releases it or its
+    /// lease is over. `wakes` and `acknowledge_wakes` look at no claim.
+    ///
+    /// # Errors
+    /// `LeaseLost` if the host holds no lease.
+    async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError>;
+
+    /// Gives up a claim of `claim_wakes`, so that another host may deliver. Without one it does nothing.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError>;
 
     /// Acknowledges wakes of a session; unknown and foreign ids are passed over. Returns how many there were.
     ///

@@ -1,7 +1,7 @@
-//! Which sessions have wakes that nobody has acknowledged.
-//! Does not hold the wakes: `Store::wakes` reads them.
+//! Which sessions have wakes that nobody has acknowledged, and which host gives them out.
+//! Does not deliver anything: a runner does.
 
-use taskwright_registry::SessionId;
+use taskwright_registry::{HostRef, SessionId, Wake};
 
 /// Sessions with wakes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,4 +10,13 @@ pub struct WokenPage {
     pub sessions: Vec<SessionId>,
     /// What to pass as `after` for the next page, if there is one.
     pub next: Option<u64>,
+}
+
+/// What a host that wants to deliver a session's wakes is given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClaimedWakes {
+    /// These are the host's to deliver; none if there are none.
+    Here(Vec<Wake>),
+    /// This host does, and its lease holds.
+    Elsewhere(HostRef),
 }

@@ -13,7 +13,7 @@ macro_rules! store_through {
                 Task, TaskId, TaskUpdate, Timestamp, Wake,
             };
             use taskwright_runner::store::{
-                Backlog, Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
+                Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
                 KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, WokenPage,
             };
 
@@ -48,6 +48,8 @@ macro_rules! store_through {
                 backlog(kinds: &[KindOffer]) -> Vec<Backlog>;
                 wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
                 sessions_with_wakes(after: Option<u64>, limit: usize) -> WokenPage;
+                claim_wakes(session: &SessionId, host: &HostRef, limit: usize) -> ClaimedWakes;
+                release_wakes(session: &SessionId, host: &HostRef) -> ();
                 acknowledge_wakes(session: &SessionId, ids: &[u64]) -> usize;
             );
         };

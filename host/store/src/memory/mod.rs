@@ -19,9 +19,9 @@ use tokio::sync::broadcast;
 use crate::clock::{self, Clock, LeaseClock, LeaseTime};
 use crate::store::CHANGES_KEPT;
 use crate::{
-    Backlog, Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
-    KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, WokenPage,
-    verbs,
+    Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
+    WokenPage, verbs,
 };
 use rows::MemoryRows;
 use tables::Tables;
@@ -262,6 +262,14 @@ impl Store for MemoryStore {
 
     async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError> {
         self.transact(async |rows, _| verbs::sessions_with_wakes(rows, after, limit).await)
+    }
+
+    async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError> {
+        self.transact(async |rows, _| verbs::claim_wakes(rows, session, host, limit, &self.lease_time()).await)
+    }
+
+    async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError> {
+        self.transact(async |rows, _| verbs::release_wakes(rows, session, host).await)
     }
 
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {

@@ -280,6 +280,10 @@ impl Rows for MemoryRows<'_> {
             .collect())
     }
 
+    async fn wake_claim(&mut self, session: &SessionId) -> Result<Option<HostRef>, StoreError> {
+        Ok(self.tables.wake_claims.get(session).cloned())
+    }
+
     async fn woken_sessions(&mut self, after: Option<u64>, limit: usize) -> Result<Vec<(u64, SessionId)>, StoreError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let woken = self.tables.woken.range((from, Bound::Unbounded));
@@ -389,6 +393,14 @@ impl Transaction for MemoryRows<'_> {
             self.note_wakes(session);
         }
         Ok(acknowledged)
+    }
+
+    async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError> {
+        match host {
+            Some(host) => self.tables.wake_claims.insert(session.clone(), host.clone()),
+            None => self.tables.wake_claims.remove(session),
+        };
+        Ok(())
     }
 
     async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError> {

@@ -33,9 +33,9 @@ pub use options::SqliteOptions;
 use crate::clock::{self, Clock, LeaseClock};
 use crate::store::CHANGES_KEPT;
 use crate::{
-    Backlog, Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
-    KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, WokenPage,
-    verbs,
+    Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
+    WokenPage, verbs,
 };
 use readers::Readers;
 use rows::SqliteRows;
@@ -363,6 +363,16 @@ impl Store for SqliteStore {
 
     async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError> {
         self.readers.read(move |rows| ready(verbs::sessions_with_wakes(rows, after, limit))).await
+    }
+
+    async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError> {
+        let (session, host, clock) = (session.clone(), host.clone(), self.lease_clock.clone());
+        self.write(move |rows, _| ready(verbs::claim_wakes(rows, &session, &host, limit, &clock()))).await
+    }
+
+    async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError> {
+        let (session, host) = (session.clone(), host.clone());
+        self.write(move |rows, _| ready(verbs::release_wakes(rows, &session, &host))).await
     }
 
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {

@@ -458,6 +458,14 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, params![session.as_str(), limit], |row| wake(session, row))
     }
 
+    async fn wake_claim(&mut self, session: &SessionId) -> Result<Option<HostRef>, StoreError> {
+        let sql = "SELECT host_id, host_epoch FROM wake_claims WHERE session = (SELECT no FROM sessions WHERE id = ?1)";
+        self.one(sql, [session.as_str()], |row| {
+            let id = row.get::<_, String>(0)?.parse().map_err(of_id)?;
+            Ok(HostRef { id, epoch: row.get(1)? })
+        })
+    }
+
     async fn woken_sessions(&mut self, after: Option<u64>, limit: usize) -> Result<Vec<(u64, SessionId)>, StoreError> {
         // One step of the index of what is pending for each session, however many wakes each has.
         let sql = "SELECT s.no, s.id FROM sessions s WHERE s.no =

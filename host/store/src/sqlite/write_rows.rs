@@ -209,6 +209,17 @@ impl Transaction for SqliteRows<'_> {
         Ok(rows == 1)
     }
 
+    async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError> {
+        let Some(host) = host else {
+            let sql = "DELETE FROM wake_claims WHERE session = (SELECT no FROM sessions WHERE id = ?1)";
+            return self.one_row("a claim of wakes", sql, [session.as_str()]);
+        };
+        let sql = "INSERT INTO wake_claims (session, host_id, host_epoch)
+                   VALUES ((SELECT no FROM sessions WHERE id = ?1), ?2, ?3)
+                   ON CONFLICT (session) DO UPDATE SET host_id = excluded.host_id, host_epoch = excluded.host_epoch";
+        self.one_row("a claim of wakes", sql, params![session.as_str(), host.id.as_str(), host.epoch])
+    }
+
     async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError> {
         let sql = "INSERT INTO hosts (id, epoch, length_ms, era, until_ms, taken, opened_at, renewed_at)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

@@ -10,6 +10,7 @@ mod lease;
 mod message;
 mod read;
 mod retain;
+mod wake;
 
 pub(crate) use change::{request_cancel, update};
 pub(crate) use claim::{claim, held_by};
@@ -17,10 +18,10 @@ pub(crate) use create::{create, create_child};
 pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
 pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{
-    acknowledge_wakes, backlog, checkpoint, code_in_use, events, get, list, next_due, result, sessions_with_wakes,
-    wakes,
+    backlog, checkpoint, code_in_use, events, get, list, next_due, result, sessions_with_wakes, wakes,
 };
 pub(crate) use retain::{finished, forget, trim_log};
+pub(crate) use wake::{acknowledge_wakes, claim_wakes, release_wakes};
 
 use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, child_ended, wake_text};
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
 
 use super::{find_own, not_found, owns};
-use crate::rows::{Rows, Transaction};
+use crate::rows::Rows;
 use crate::{Backlog, CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery, WokenPage};
 
 /// The largest page of events, wakes, or sessions with wakes.
@@ -94,17 +94,4 @@ pub(crate) async fn sessions_with_wakes<R: Rows>(
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(place, _)| *place);
     Ok(WokenPage { sessions: found.into_iter().map(|(_, session)| session).collect(), next })
-}
-
-pub(crate) async fn acknowledge_wakes<T: Transaction>(
-    rows: &mut T,
-    session: &SessionId,
-    ids: &[u64],
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let mut acknowledged = 0;
-    for id in ids {
-        acknowledged += usize::from(rows.acknowledge_wake(session, *id, now).await?);
-    }
-    Ok(acknowledged)
 }

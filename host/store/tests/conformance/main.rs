@@ -55,5 +55,6 @@ mod retention;
 mod scope;
 mod turns;
 mod update;
+mod wake_claims;
 mod wakes;
 mod woken;

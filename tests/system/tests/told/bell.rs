@@ -40,7 +40,8 @@ impl Rung {
     }
 }
 
-/// The waker's side.
+/// The waker's side. Clones ring for the same test.
+#[derive(Clone)]
 pub(crate) struct Bell(mpsc::UnboundedSender<Rung>);
 
 /// A bell and its calls.

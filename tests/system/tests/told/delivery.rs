@@ -73,26 +73,6 @@ async fn what_was_written_before_the_process_began_is_delivered_and_so_is_what_a
     .await;
 }
 
-#[tokio::test]
-async fn a_wake_that_a_lost_process_had_taken_without_a_word_comes_again_with_its_id() {
-    within(async {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let first = runner(store.clone());
-        let here = session(&first, "here");
-        let (waker, mut rung) = bell();
-        first.deliver_wakes(waker, config()).unwrap();
-        rouse(&here).await;
-        let lost = rung.recv().await.unwrap();
-        let next = runner(store);
-        let (waker, mut rung) = bell();
-        next.deliver_wakes(waker, config()).unwrap();
-        let again = rung.recv().await.unwrap();
-        assert_eq!(again.wakes, lost.wakes);
-        again.take();
-    })
-    .await;
-}
-
 // What comes while a call is under way comes with the next one.
 #[tokio::test]
 async fn wakes_that_come_during_a_call_come_together_with_the_next_one() {

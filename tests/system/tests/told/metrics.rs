@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serde_json::json;
 use taskwright_runner::registry::{CancelPolicy, Part, State, WakePolicy};
-use taskwright_runner::store::{Store, StoreError};
+use taskwright_runner::store::Store;
 use taskwright_runner::{Runner, RunnerConfig, RunnerParts, SessionFiles, WakerConfig};
-use taskwright_system_tests::{NativeWalkthrough, store_on_virtual_time, store_through};
+use taskwright_system_tests::{NativeWalkthrough, store_on_virtual_time};
 
 use crate::bell::{bell, rouse, session};
+use crate::breaking::breaking;
 
 /// What was counted, by name and labels.
 type Seen = BTreeMap<(String, Vec<(String, String)>), DebugValue>;
@@ -41,27 +41,6 @@ fn value(seen: &Seen, name: &str, labels: &[(&str, &str)]) -> f64 {
         .sum()
 }
 
-/// A store that cannot be reached any more once it is broken.
-struct Breaking {
-    inner: Arc<dyn Store>,
-    broken: Arc<AtomicBool>,
-}
-
-impl Breaking {
-    async fn through<T>(
-        &self,
-        verb: &'static str,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable { reason: format!("`{verb}` cannot get there") });
-        }
-        call.await
-    }
-}
-
-store_through!(Breaking);
-
 fn host(store: Arc<dyn Store>, files: &SessionFiles, config: RunnerConfig) -> Runner {
     let runner = RunnerParts::new(store, files.clone()).config(config).runner();
     runner.add_native_kind(NativeWalkthrough).unwrap();
@@ -72,8 +51,7 @@ fn host(store: Arc<dyn Store>, files: &SessionFiles, config: RunnerConfig) -> Ru
 async fn a_life(snapshotter: &Snapshotter) -> (Seen, Seen) {
     let files = SessionFiles::in_memory();
     let store: Arc<dyn Store> = Arc::new(store_on_virtual_time());
-    let broken = Arc::new(AtomicBool::new(false));
-    let breaking: Arc<dyn Store> = Arc::new(Breaking { inner: store.clone(), broken: broken.clone() });
+    let (breaking, breaks) = breaking(store.clone());
     let config = || RunnerConfig { slots: 1, ..RunnerConfig::default() };
     let lost = host(breaking, &files, config());
     let here = session(&lost, "here");
@@ -89,7 +67,7 @@ async fn a_life(snapshotter: &Snapshotter) -> (Seen, Seen) {
     // The queue is looked at while all of the one place is taken.
     tokio::time::sleep(Duration::from_secs(15)).await;
     let queued = snapshot(snapshotter);
-    broken.store(true, Ordering::SeqCst);
+    breaks.now();
     tokio::time::sleep(Duration::from_secs(30)).await;
 
     let runner = host(store, &files, RunnerConfig { slots: 8, ..RunnerConfig::default() });
