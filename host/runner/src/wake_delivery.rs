@@ -84,6 +84,8 @@ struct Known {
 enum Outcome {
     /// There was nothing to give here.
     Nothing,
+    /// Another host delivers the session's wakes.
+    Elsewhere,
     /// The wakes were taken and acknowledged.
     Taken {
         /// Whether there may be more.
@@ -207,6 +209,11 @@ impl Delivery {
         known.at = At::Rest;
         let more = match outcome {
             Outcome::Nothing => again,
+            Outcome::Elsewhere => {
+                // Should that host be lost, a later look finds the wakes again.
+                known.pace.rest_until(now + SAFETY_POLL);
+                false
+            }
             Outcome::Taken { more } => {
                 known.pace.succeeded();
                 more || again
@@ -241,8 +248,7 @@ impl Call {
         let store = &self.inner.store;
         let wakes = match store.claim_wakes(&session, &host, self.config.batch.clamp(1, PAGE)).await {
             Ok(ClaimedWakes::Here(wakes)) => wakes,
-            // If it is lost, the next look finds the wakes again.
-            Ok(ClaimedWakes::Elsewhere(_)) => return Called { session, at: None, outcome: Outcome::Nothing },
+            Ok(ClaimedWakes::Elsewhere(_)) => return Called { session, at: None, outcome: Outcome::Elsewhere },
             Err(error) => {
                 tracing::warn!(%session, %error, "its wakes cannot be read now");
                 return Called { session, at: None, outcome: Outcome::Failed };

@@ -12,7 +12,7 @@ pub(crate) struct WakePace {
     /// When the next call would begin if calls came exactly at their interval.
     next: Instant,
     failures: u32,
-    /// Not before, after a failure.
+    /// Not before: after a failure, or because somebody else is at it.
     pause_until: Option<Instant>,
 }
 
@@ -46,9 +46,14 @@ impl WakePace {
         pause
     }
 
+    /// No call before this moment.
+    pub(crate) fn rest_until(&mut self, until: Instant) {
+        self.pause_until = Some(until);
+    }
+
     /// Whether nothing is left that a fresh pace would not have.
     pub(crate) fn rested(&self, now: Instant) -> bool {
-        self.failures == 0 && self.next <= now
+        self.failures == 0 && self.next <= now && self.pause_until.is_none_or(|until| until <= now)
     }
 }
 

@@ -11,6 +11,27 @@ use taskwright_registry::{Backoff, SessionId, Wake};
 /// Calls for one session come one after the other, and those of several sessions at the same time. A wake may come more than
 /// once: after an error, a call that took too long, a process that died before the wakes were acknowledged, or from another
 /// process that delivers too. Its id is the same each time, and tells.
+///
+/// ```no_run
+/// use taskwright_runner::registry::{SessionId, Wake};
+/// use taskwright_runner::{Runner, RunnerError, Waker, WakerConfig, WakerError, async_trait};
+///
+/// struct Turns;
+///
+/// #[async_trait]
+/// impl Waker for Turns {
+///     async fn wake(&self, session: &SessionId, wakes: Vec<Wake>) -> Result<(), WakerError> {
+///         let texts: Vec<String> = wakes.into_iter().map(|wake| wake.text).collect();
+///         // Returns when the session has the message, so that no wake is lost with this process.
+///         begin_turn(session, texts.join("\n")).await.map_err(WakerError::new)
+///     }
+/// }
+///
+/// # async fn begin_turn(_: &SessionId, _: String) -> Result<(), String> { Ok(()) }
+/// # fn demo(runner: Runner) -> Result<(), RunnerError> {
+/// runner.deliver_wakes(Turns, WakerConfig::default())?;
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Waker: Send + Sync + 'static {
     /// Takes all wakes of a session that there are at this moment, oldest first, at least one. They are acknowledged once this

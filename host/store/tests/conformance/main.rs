@@ -53,6 +53,7 @@ mod messages;
 mod questions;
 mod retention;
 mod scope;
+mod trace;
 mod turns;
 mod update;
 mod wake_claims;

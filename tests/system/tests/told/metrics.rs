@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serde_json::json;
-use taskwright_runner::registry::{CancelPolicy, Part, State, WakePolicy};
+use taskwright_runner::registry::{CancelPolicy, NewTask, Part, State, TaskId, WakePolicy};
 use taskwright_runner::store::Store;
 use taskwright_runner::{Runner, RunnerConfig, RunnerParts, SessionFiles, WakerConfig};
 use taskwright_system_tests::{NativeWalkthrough, store_on_virtual_time};
@@ -149,6 +149,28 @@ fn a_life_of_tasks_produces_every_metric_with_labels_that_have_a_bound() {
         all.keys().flat_map(|(_, labels)| labels.iter().map(|(key, _)| key.as_str())).collect();
     let bounded = ["dimension", "error", "kind", "outcome", "reason", "type", "verb", "write"];
     assert!(labels.iter().all(|label| bounded.contains(label)), "{labels:?}");
+}
+
+#[test]
+fn a_kind_that_a_host_does_not_have_has_a_label_in_common_with_all_such() {
+    let recorder = DebuggingRecorder::new();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let store: Arc<dyn Store> = Arc::new(store_on_virtual_time());
+            let here = session(&host(store.clone(), &SessionFiles::in_memory(), RunnerConfig::default()), "here");
+            for bits in 0..3 {
+                let id = TaskId::new(store.now(), [bits; 10]);
+                let new = NewTask::new(id.clone(), here.id().clone(), format!("strange-{bits}"), json!({}));
+                store.create(new).await.unwrap();
+                here.cancel(&id, None).await.unwrap();
+            }
+        });
+    });
+    let seen = snapshot(&recorder.snapshotter());
+    let name = "taskwright_cancel_seconds";
+    assert_eq!(value(&seen, name, &[("kind", "other"), ("outcome", "canceled")]), 3.0);
+    assert_eq!(seen.keys().filter(|(named, _)| named == name).count(), 1);
 }
 
 #[test]
