@@ -127,6 +127,7 @@ pub fn create_child(parent: &Task, new: NewChild, now: Timestamp) -> Result<Task
             deadline: new.deadline.into_iter().chain(parent.deadline).min(),
             visibility: parent.visibility,
             close_policy: parent.close_policy,
+            traceparent: parent.traceparent.clone(),
             ..new
         },
         now,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::size::check_len;
 use crate::{
     Backoff, Budget, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Recovery, Rejection, SessionId, State,
-    Task, TaskId, Timestamp, Usage, Visibility, WakePolicy, clean_line, limit,
+    Task, TaskId, Timestamp, TraceParent, Usage, Visibility, WakePolicy, clean_line, limit,
 };
 
 /// Words that no task may be named.
@@ -55,6 +55,8 @@ pub struct NewTask {
     pub deadline: Option<Timestamp>,
     /// Not to be started before.
     pub not_before: Option<Timestamp>,
+    /// Where in a trace its creator is.
+    pub traceparent: Option<TraceParent>,
 }
 
 impl NewTask {
@@ -82,6 +84,7 @@ impl NewTask {
             idempotency_key: None,
             deadline: None,
             not_before: None,
+            traceparent: None,
         }
     }
 }
@@ -164,6 +167,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         visibility: new.visibility,
         idempotency_key: new.idempotency_key,
         deadline: new.deadline,
+        traceparent: new.traceparent,
         checkpoint: None,
         budget: new.budget,
         allowed: None,
@@ -194,7 +198,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
 
 /// Whether a creation that names an existing task asks for that very task (L21): everything its creator decides is equal.
 /// The id is not compared, since an idempotency key may have found the task, and neither is `not_before`, which is over
-/// once the task has started.
+/// once the task has started, nor `traceparent`: who asks again does so from another place of the trace.
 #[must_use]
 pub fn same_content(stored: &Task, wanted: &Task) -> bool {
     stored.session_id == wanted.session_id

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Recovery, Schema, SessionId,
-    State, TaskId, Timestamp, Usage, Visibility, WakePolicy,
+    State, TaskId, Timestamp, TraceParent, Usage, Visibility, WakePolicy,
 };
 
 /// How far the work has come.
@@ -300,6 +300,9 @@ pub struct Task {
     /// When it must be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// Where in a trace its creator was; what an instance begins has its parent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
     /// Whether there is a checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<CheckpointInfo>,

@@ -11,6 +11,7 @@ use taskwright_store::KindOffer;
 
 use crate::RunnerError;
 use crate::kind::Kind;
+use crate::metric::OTHER_KIND;
 use crate::signal::Signal;
 
 /// What the operator allows a component. The default is nothing beyond the clock and the default budget.
@@ -237,6 +238,11 @@ impl Catalog {
             code: code.unwrap_or("native code").to_owned(),
             known: versions.all().map(Kind::origin).collect(),
         })
+    }
+
+    /// The name of a kind for metrics: what is not here has a name in common, so that names have a bound.
+    pub(crate) fn label<'a>(&self, kind: &'a str) -> &'a str {
+        if self.read().contains_key(kind) { kind } else { OTHER_KIND }
     }
 
     /// What of them may be claimed here.

@@ -8,8 +8,8 @@ use futures::FutureExt;
 use futures::future::select_all;
 use serde_json::Value;
 use taskwright_registry::{
-    Budget, ChildLimits, Direction, GrantedWithin, MessageId, NewChild as NewChildTask, NewMessage, NewTask, Part,
-    Rejection, Task, TaskId, clean_line,
+    Budget, CancelEffect, ChildLimits, Direction, GrantedWithin, MessageId, NewChild as NewChildTask, NewMessage,
+    NewTask, Part, Rejection, Task, TaskId, clean_line,
 };
 use taskwright_sandbox::{CHILDREN_AT_ONCE, Child, NewChild, Refusal, SpawnGrant, Spawned};
 use taskwright_store::{StoreError, TaskFilter, TaskQuery};
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::admission::Slot;
 use crate::fenced_writer::FencedWriter;
 use crate::kind::Kind;
+use crate::metric;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
 
@@ -188,9 +189,14 @@ impl Children {
     }
 
     pub(crate) async fn cancel(&self, id: &str, reason: Option<String>) -> Result<(), Refusal> {
+        let inner = self.inner()?;
         self.writer.check_record("child").await.map_err(Reporter::refuse)?;
         let child = self.own(id).await?;
         match self.writer.store.request_cancel(&self.writer.session, &child.id, reason).await {
+            Ok((child, CancelEffect::CanceledBeforeStart)) => {
+                metric::task_ended(inner.catalog.label(&child.kind), &child);
+                Ok(())
+            }
             Ok(_) => Ok(()),
             Err(error) => Err(refuse_of_child(error)),
         }

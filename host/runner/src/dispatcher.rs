@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use taskwright_registry::{HostRef, TaskId, Timestamp};
 use taskwright_store::{ClaimRequest, Claimed};
+use tracing::Instrument;
 
 use crate::admission::Permits;
 use crate::execution::execute;
 use crate::runner::Inner;
 use crate::signal::Listener;
+use crate::span;
 
 /// A look at the store even if nothing was heard, in case something was missed.
 const SAFETY_POLL: Duration = Duration::from_secs(5);
@@ -148,8 +150,10 @@ fn spawn(inner: &Arc<Inner>, claimed: Claimed, permits: Permits) {
     // Now, and not when its turn to run has come: the next claim is shared out by what is held.
     let (slot, resident) = inner.admission.admit(permits, &claimed.task.session_id);
     let inner_of_task = inner.clone();
-    inner.executions.spawn(async move {
+    let span = span::of_instance(&claimed.task, claimed.resumed);
+    let execution = async move {
         let _work = work;
         execute(inner_of_task, claimed, slot, resident).await;
-    });
+    };
+    inner.executions.spawn(execution.instrument(span));
 }

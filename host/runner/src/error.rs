@@ -86,6 +86,9 @@ pub enum RunnerError {
         /// The first event that is still there.
         first: u64,
     },
+    /// A runner calls one waker.
+    #[error("this runner delivers wakes already; one waker serves all sessions, and may hand on what it is given")]
+    WakerPresent,
     /// The task asks nothing at the moment.
     #[error("task {id} asks nothing at the moment: it is {state}. Use `send` for a message that answers nothing")]
     NothingAsked {

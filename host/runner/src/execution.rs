@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::admission::{Resident, Slot};
 use crate::consumption;
 use crate::instance::Instance;
+use crate::metric;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
 use crate::settlement::{End, settle, write_down};
@@ -59,6 +60,7 @@ struct Execution {
     cancel_told: bool,
     /// Whether the task was hibernating, so that `reconcile` is due and not `start`.
     resumed: bool,
+    claimed_at: Instant,
     /// When the record is to be read again, after that did not work.
     look_again: Option<Instant>,
     /// Until when the instance may go on, once the host is going down.
@@ -69,6 +71,7 @@ struct Execution {
 
 /// Runs a claimed task until its instance is gone and its end written down.
 pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, resident: Resident) {
+    let claimed_at = Instant::now();
     let Claimed { task, resumed, checkpoint, unread } = claimed;
     let kind = match inner.catalog.of_task(&task) {
         Ok(kind) => kind,
@@ -102,6 +105,7 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, res
         offered: HashSet::new(),
         cancel_told,
         resumed,
+        claimed_at,
         look_again: None,
         drain_ends: None,
         allowed,
@@ -158,6 +162,7 @@ impl Execution {
                         return end;
                     }
                 }
+                metric::started(&self.task, self.claimed_at.elapsed());
                 main = Some(self.begin());
             }
             let timer = self.next_timer();
@@ -437,6 +442,7 @@ impl Execution {
         // The copy below may take its time, and code that outlives its instance may keep the reporter: neither is work.
         reporter.slot.release();
         let Some(after) = after else { return };
+        metric::instance_ended(&task, &after);
         if after.state == State::Succeeded
             && let Some(path) = &after.result_path
         {

@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast};
 
 use crate::signal::{Listener, Signal};
+use crate::wake_news::WakeNews;
 
 /// Waiters by key. A key nobody waits for costs nothing.
 struct Waiters<K>(Mutex<Waiting<K>>);
@@ -89,11 +90,17 @@ pub(crate) struct Hub {
     tasks: Waiters<TaskId>,
     sessions: Waiters<SessionId>,
     pub(crate) due: Due,
+    pub(crate) wakes: WakeNews,
 }
 
 impl Hub {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { tasks: Waiters::new(), sessions: Waiters::new(), due: Due::default() })
+        Arc::new(Self {
+            tasks: Waiters::new(),
+            sessions: Waiters::new(),
+            due: Due::default(),
+            wakes: WakeNews::default(),
+        })
     }
 
     /// Hears of changes of one task from now on.
@@ -117,10 +124,12 @@ impl Hub {
                         self.due.hear(at);
                     }
                 }
+                Ok(Change::Woken { session_id }) => self.wakes.of(session_id),
                 Ok(Change::Elsewhere) | Err(RecvError::Lagged(_)) => {
                     self.tasks.wake_all();
                     self.sessions.wake_all();
                     self.due.hear(Timestamp::MIN_UTC);
+                    self.wakes.anywhere();
                 }
                 Err(RecvError::Closed) => return,
             }

@@ -16,6 +16,7 @@ use taskwright_registry::{Failure, Message, Usage};
 use taskwright_sandbox::{AttemptError, AttemptHost, Step, StopReason, TaskContext};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::instance::Instance;
 use crate::native_host::NativeHost;
@@ -46,13 +47,15 @@ impl NativeInstance {
         let (calls, receiver) = mpsc::unbounded_channel();
         let (ended, end) = watch::channel(None);
         let life = AssertUnwindSafe(live(kind, host.clone(), receiver)).catch_unwind();
-        tokio::spawn(async move {
+        // What it logs belongs to its attempt.
+        let life = async move {
             let error = match life.await {
                 Ok(why) => AttemptError::Stopped(why),
                 Err(panic) => panicked(&*panic),
             };
             ended.send_replace(Some(error));
-        });
+        };
+        tokio::spawn(life.in_current_span());
         Self { host, calls, end, returned: Arc::default(), born: Instant::now() }
     }
 

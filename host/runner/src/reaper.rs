@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use taskwright_registry::{SessionId, TaskId};
-use taskwright_store::{Reaped, Store, StoreError};
+use taskwright_store::{Reaped, StoreError};
 use tokio::time::{Instant, sleep};
+
+use crate::metric;
+use crate::runner::Inner;
 
 /// How often to look. A dead host's tasks go on within its lease, this, and what the look itself takes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -18,7 +21,8 @@ const AT_ONCE: usize = 32;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Works for as long as it is polled.
-pub(crate) async fn reap(store: &dyn Store, crash_limit: u32) {
+pub(crate) async fn reap(inner: &Inner) {
+    let store = inner.store.as_ref();
     // A place in the order of creation. A row that cannot be taken over is passed by and met again in the next round, so
     // that it holds up no other.
     let mut place = 0;
@@ -28,7 +32,7 @@ pub(crate) async fn reap(store: &dyn Store, crash_limit: u32) {
             Ok(page) => {
                 let found = !page.tasks.is_empty();
                 stream::iter(page.tasks)
-                    .for_each_concurrent(AT_ONCE, |(session, id)| take_over(store, session, id, crash_limit))
+                    .for_each_concurrent(AT_ONCE, |(session, id)| take_over(inner, session, id))
                     .await;
                 (page.next, found)
             }
@@ -43,22 +47,26 @@ pub(crate) async fn reap(store: &dyn Store, crash_limit: u32) {
         }
         if found || swept.elapsed() >= SWEEP_EVERY {
             swept = Instant::now();
-            if let Err(error) = store.sweep_leases().await {
-                tracing::warn!(%error, "old leases were not swept");
+            match store.sweep_leases().await {
+                Ok(swept) => metrics::counter!("taskwright_leases_expired_total").increment(swept as u64),
+                Err(error) => tracing::warn!(%error, "old leases were not swept"),
             }
         }
         sleep(LOOK_EVERY).await;
     }
 }
 
-async fn take_over(store: &dyn Store, session: SessionId, id: TaskId, crash_limit: u32) {
-    let outcome = match store.reap(&session, &id, crash_limit).await {
+async fn take_over(inner: &Inner, session: SessionId, id: TaskId) {
+    let outcome = match inner.store.reap(&session, &id, inner.config.crash_limit).await {
         Ok(Reaped::Reattached(task)) => {
             tracing::warn!(%session, task = %id, attempt = task.attempt, "its host was lost; the task starts again");
             "reattached"
         }
         Ok(Reaped::Ended(task)) => {
             tracing::warn!(%session, task = %id, state = %task.state, "its host was lost, and the task with it");
+            let kind = inner.catalog.label(&task.kind);
+            metric::attempt_ended(kind, &task, task.updated_at, task.state.as_str());
+            metric::task_ended(kind, &task);
             "ended"
         }
         Ok(Reaped::Untouched) => return,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Backoff, Budget, CancelPolicy, ClosePolicy, Lineage, NewTask, Recovery, Task, TaskId, Timestamp, Visibility,
-    WakePolicy,
+    Backoff, Budget, CancelPolicy, ClosePolicy, InvalidTraceParent, Lineage, NewTask, Recovery, Task, TaskId,
+    Timestamp, Visibility, WakePolicy,
 };
 use taskwright_store::Created;
 
@@ -135,6 +135,17 @@ impl<'a> TaskRequest<'a> {
     pub fn not_before(mut self, at: Timestamp) -> Self {
         self.new.not_before = Some(at);
         self
+    }
+
+    /// Where in a trace its creator is, as a `traceparent` of W3C Trace Context. It stays in the record, is inherited by the
+    /// children that its instances begin, and is a field of the task's spans. A creation that is repeated may come from another
+    /// place of the trace: the first stands. Kinds do not see it, and their requests do not carry it.
+    ///
+    /// # Errors
+    /// `InvalidTraceParent`.
+    pub fn traceparent(mut self, traceparent: &str) -> Result<Self, InvalidTraceParent> {
+        self.new.traceparent = Some(traceparent.parse()?);
+        Ok(self)
     }
 
     /// Creates the task. It is durable when this returns, and the record is returned as it is stored.

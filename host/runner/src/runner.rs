@@ -14,10 +14,13 @@ use crate::admission::Admission;
 use crate::at_work::AtWork;
 use crate::catalog::Catalog;
 use crate::chance::Chance;
+use crate::counted_store::CountedStore;
 use crate::dispatcher::dispatch;
 use crate::hub::Hub;
 use crate::kind::Kind;
 use crate::lease::HostLease;
+use crate::metric;
+use crate::queue_look::look_at_queue;
 use crate::reaper::reap;
 use crate::retention::{self, retain};
 use crate::sandbox_on_demand::SandboxOnDemand;
@@ -42,6 +45,9 @@ pub(crate) struct Inner {
     pub(crate) executions: tokio_util::task::TaskTracker,
     /// They may be about to begin an execution, and go before those.
     dispatchers: tokio_util::task::TaskTracker,
+    /// The one that gives wakes to the embedder, if one does.
+    pub(crate) deliveries: tokio_util::task::TaskTracker,
+    pub(crate) has_waker: OnceLock<()>,
     pub(crate) chance: Arc<Chance>,
     pub(crate) sandbox: SandboxOnDemand,
     pump: tokio::task::AbortHandle,
@@ -83,7 +89,7 @@ impl Drop for Inner {
 /// Runs tasks of the kinds that were added, from one store. Cheap to clone. Needs a tokio runtime with time enabled.
 #[derive(Clone)]
 pub struct Runner {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Runner {
@@ -113,6 +119,8 @@ impl Runner {
         sandbox: SandboxOnDemand,
         config: RunnerConfig,
     ) -> Self {
+        metric::describe();
+        let store: Arc<dyn Store> = Arc::new(CountedStore(store));
         let hub = Hub::new();
         let pump = tokio::spawn(hub.clone().pump(store.changes())).abort_handle();
         let chance = Arc::new(Chance::new(config.seed));
@@ -131,6 +139,8 @@ impl Runner {
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
                 dispatchers: tokio_util::task::TaskTracker::new(),
+                deliveries: tokio_util::task::TaskTracker::new(),
+                has_waker: OnceLock::new(),
                 chance,
                 sandbox,
                 pump,
@@ -242,6 +252,7 @@ impl Runner {
         if let Some(keep) = self.inner.config.retention {
             self.until_drained(async move |inner| retain(inner.store.as_ref(), &inner.files, keep).await);
         }
+        self.until_drained(async |inner| look_at_queue(&inner).await);
         self.inner.dispatchers.spawn(dispatch(self.inner.clone(), None));
     }
 
@@ -252,12 +263,12 @@ impl Runner {
     }
 
     /// Keeps this host's lease and looks for hosts that have lost theirs, from the first call on.
-    fn keep_up(&self) {
+    pub(crate) fn keep_up(&self) {
         self.inner.upkeep.get_or_init(|| {
             let inner = self.inner.clone();
             // It ends when the lease is closed.
             tokio::spawn(async move { inner.lease.keep(inner.store.clone(), &inner.at_work).await });
-            self.until_drained(async |inner| reap(inner.store.as_ref(), inner.config.crash_limit).await);
+            self.until_drained(async |inner| reap(&inner).await);
         });
     }
 
@@ -282,13 +293,17 @@ impl Runner {
     /// Claims nothing any more. Tasks that can be started elsewhere are given back, within their attempt, at their next
     /// checkpoint, when they ask something, when they lie down, or after `drain_grace`; those that are bound to this host go
     /// on until their end, and after `drain_grace` fail as `interrupted`. Returns when no instance is left and the lease is
-    /// given up; what each task has come to is durable then. A store that does not reply keeps it waiting.
+    /// given up; what each task has come to is durable then. A call of the waker may end within `drain_grace`; what is not
+    /// taken by then, and what the last outcomes wake for, is left to whoever delivers next. A store that does not reply
+    /// keeps it waiting.
     pub async fn drain(&self) {
         self.inner.drain.raise();
         self.inner.dispatchers.close();
         self.inner.dispatchers.wait().await;
         self.inner.executions.close();
         self.inner.executions.wait().await;
+        self.inner.deliveries.close();
+        self.inner.deliveries.wait().await;
         self.inner.lease.close().await;
     }
 

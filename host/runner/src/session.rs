@@ -11,6 +11,7 @@ use taskwright_registry::{
 };
 use taskwright_store::{MessagePage, TaskPage, TaskQuery};
 
+use crate::metric;
 use crate::runner::Inner;
 use crate::{EventStream, OutputTail, RunnerError, TaskRequest};
 
@@ -100,7 +101,11 @@ impl Session {
     /// # Errors
     /// `Store(NotFound)`, `Store(Rejected)`.
     pub async fn cancel(&self, id: &TaskId, reason: Option<String>) -> Result<(Task, CancelEffect), RunnerError> {
-        Ok(self.inner.store.request_cancel(&self.id, id, reason).await?)
+        let (task, effect) = self.inner.store.request_cancel(&self.id, id, reason).await?;
+        if effect == CancelEffect::CanceledBeforeStart {
+            metric::task_ended(self.inner.catalog.label(&task.kind), &task);
+        }
+        Ok((task, effect))
     }
 
     /// Asks for a task's end and does not wait for its kind: an instance in this process is dropped at once.

@@ -1,13 +1,14 @@
 //! The arguments of every command.
 //! Does not act on them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
-use taskwright_registry::{LeaseLength, SessionId, State, WakePolicy};
+use taskwright_registry::{LeaseLength, SessionId, State, TraceParent, WakePolicy};
 
 use crate::config::budget::OneLimit;
 use crate::duration::{Deadline, Keep, deadline, keep, lease, span};
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Cancel(CancelArgs),
     /// Wait until a task is over or asks something.
     Wait(WaitArgs),
+    /// Show what sessions are to be woken for, and acknowledge it.
+    Wakes(WakesArgs),
     /// Show a task's result, or write out an artifact.
     Result(ResultArgs),
     /// Look at kinds, install, upgrade and remove them.
@@ -119,6 +122,9 @@ pub(crate) struct CreateArgs {
     /// operator allows and never widens it.
     #[arg(long = "budget", value_name = "NAME=LIMIT")]
     pub(crate) budget: Vec<OneLimit>,
+    /// Where in a trace this is, as a traceparent of W3C Trace Context; what TRACEPARENT says unless given.
+    #[arg(long, value_name = "TRACEPARENT")]
+    pub(crate) traceparent: Option<TraceParent>,
     /// Never start the task again after the loss of its process, even if its kind allows that.
     #[arg(long)]
     pub(crate) host_bound: bool,
@@ -276,6 +282,20 @@ pub(crate) struct WaitArgs {
     pub(crate) timeout: Option<Duration>,
 }
 
+/// `wakes`.
+#[derive(Debug, Args)]
+pub(crate) struct WakesArgs {
+    /// Those of all sessions.
+    #[arg(long)]
+    pub(crate) all_sessions: bool,
+    /// Go on, and show each wake as it comes.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Acknowledge what was shown: it does not come again.
+    #[arg(long)]
+    pub(crate) ack: bool,
+}
+
 /// `result`.
 #[derive(Debug, Args)]
 pub(crate) struct ResultArgs {
@@ -398,6 +418,13 @@ pub(crate) struct ServeArgs {
     /// How many lost processes one task may have before it is not started again [default: 20].
     #[arg(long, value_name = "N")]
     pub(crate) max_crashes: Option<u32>,
+    /// Show metrics at this address, in the text format of Prometheus: an address of this machine's own such as
+    /// 127.0.0.1:9464; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Show metrics at an address that others can reach. Nobody is asked who they are.
+    #[arg(long, requires = "metrics")]
+    pub(crate) metrics_exposed: bool,
 }
 
 /// `prune`.

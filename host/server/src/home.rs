@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use taskwright_registry::WakeKey;
 use taskwright_runner::{Runner, RunnerConfig, SessionFiles};
 use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig};
 use taskwright_store::{SqliteOptions, SqliteStore, Store};
@@ -45,6 +46,11 @@ impl Home {
     /// Where the configuration is, unless another file is named.
     pub(crate) fn config_path(&self) -> PathBuf {
         self.dir.join(crate::config::FILE)
+    }
+
+    /// The key for the provenance of wakes.
+    pub(crate) fn wake_key(&self) -> Result<WakeKey> {
+        crate::wake_key::wake_key(&self.dir)
     }
 
     /// Whether there is a store.

@@ -13,6 +13,7 @@ mod interrupt;
 mod kind_changes;
 mod kind_source;
 mod kinds_folder;
+mod metrics_page;
 mod output;
 mod part;
 mod progress;
@@ -21,6 +22,7 @@ mod render;
 mod served;
 mod tail;
 mod trust;
+mod wake_key;
 mod watched_files;
 
 use std::io::IsTerminal;

@@ -1,7 +1,9 @@
 //! Keeps the records of session tasks: the `Store` trait and its implementations.
 //! Does not decide about a change: every store asks `taskwright-registry` and writes down what it says.
 
+mod backlog;
 mod clock;
+mod committed;
 mod error;
 mod filter;
 mod host_status;
@@ -13,7 +15,9 @@ mod sqlite;
 mod store;
 mod turns;
 mod verbs;
+mod woken;
 
+pub use backlog::Backlog;
 pub use clock::{Clock, LeaseClock, LeaseTime};
 pub use error::StoreError;
 pub use filter::{EventPage, MessagePage, Order, TaskFilter, TaskPage, TaskQuery};
@@ -24,3 +28,4 @@ pub use retention::{FinishedPage, FinishedPlace};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
 pub use turns::Turns;
+pub use woken::{ClaimedWakes, WokenPage};

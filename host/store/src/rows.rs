@@ -10,7 +10,7 @@ use taskwright_registry::{
 };
 
 use crate::turns::DueTask;
-use crate::{Change, CodeInUse, FinishedPlace, KindOffer, LeaseTime, Order, StoreError, TaskFilter};
+use crate::{Backlog, Change, CodeInUse, FinishedPlace, KindOffer, LeaseTime, Order, StoreError, TaskFilter};
 
 /// Whether an instance has taken a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +122,9 @@ pub(crate) trait Rows {
         kinds: &[KindOffer],
         after: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, StoreError>;
+    /// How many tasks with code that is offered are due by kind, in the order of the kinds, up to `Backlog::COUNTED` for each
+    /// code.
+    async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError>;
     /// How many live tasks there are by kind and code, in that order.
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError>;
     /// The resident tasks of a host, by creation.
@@ -171,6 +174,10 @@ pub(crate) trait Rows {
     async fn last_seq(&mut self, session: &SessionId) -> Result<u64, StoreError>;
     /// Wakes that have not been acknowledged, oldest first.
     async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError>;
+    /// Which host delivers the wakes of a session, if one does.
+    async fn wake_claim(&mut self, session: &SessionId) -> Result<Option<HostRef>, StoreError>;
+    /// Sessions with wakes that have not been acknowledged, by a place that each of them keeps, behind one.
+    async fn woken_sessions(&mut self, after: Option<u64>, limit: usize) -> Result<Vec<(u64, SessionId)>, StoreError>;
 }
 
 /// Rows in. All that one verb writes becomes visible and durable together, or not at all.
@@ -201,6 +208,8 @@ pub(crate) trait Transaction: Rows {
     async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError>;
     /// Acknowledges a wake of a session; says whether there was one to acknowledge.
     async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, at: Timestamp) -> Result<bool, StoreError>;
+    /// Writes which host delivers the wakes of a session that exists; none removes what was written.
+    async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError>;
     /// Writes a lease, or replaces the one of the same host and epoch.
     async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError>;
     /// Removes a lease.

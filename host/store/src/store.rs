@@ -10,8 +10,8 @@ use taskwright_registry::{
 use tokio::sync::broadcast;
 
 use crate::{
-    CodeInUse, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage, MessagePage, Reaped,
-    StoreError, TaskPage, TaskQuery, Turns,
+    Backlog, ClaimedWakes, CodeInUse, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage,
+    MessagePage, Reaped, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -77,6 +77,11 @@ pub enum Change {
         /// When the task wants to be claimed, if no instance holds it: what a dispatcher has to look at. `None` while it is
         /// resident, over, or waits for a message.
         due_at: Option<Timestamp>,
+    },
+    /// A wake was written for this session, or one may be given out that could not be before.
+    Woken {
+        /// The session.
+        session_id: SessionId,
     },
     /// Another process wrote; anything may have changed.
     Elsewhere,
@@ -294,6 +299,13 @@ pub trait Store: Send + Sync + 'static {
     /// Only those of the store itself.
     async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError>;
 
+    /// How much is due of each of these kinds, in their order. Costs a look at what is due, up to `Backlog::COUNTED` for each
+    /// code of each kind.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn backlog(&self, kinds: &[KindOffer]) -> Result<Vec<Backlog>, StoreError>;
+
     /// Reads a session's log after a cursor (0 for the beginning), at most `limit` (clamped to 1..=1,000).
     ///
     /// # Errors
@@ -305,6 +317,27 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// Only those of the store itself.
     async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError>;
+
+    /// The sessions of this store that have wakes which are not acknowledged, behind a place in an order that stays, at most
+    /// `limit` (clamped to 1..=1,000). Costs a look at each session that is returned, however many wakes there were.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError>;
+
+    /// Claims the delivery of a session's wakes for a host, and reads those that have not been acknowledged, oldest first, at
+    /// most `limit` (clamped to 1..=1,000). Of several hosts one gets them, and keeps the claim until it releases it or its
+    /// lease is over. `wakes` and `acknowledge_wakes` look at no claim.
+    ///
+    /// # Errors
+    /// `LeaseLost` if the host holds no lease.
+    async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError>;
+
+    /// Gives up a claim of `claim_wakes`, so that another host may deliver. Without one it does nothing.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError>;
 
     /// Acknowledges wakes of a session; unknown and foreign ids are passed over. Returns how many there were.
     ///

@@ -13,8 +13,8 @@ macro_rules! store_through {
                 Task, TaskId, TaskUpdate, Timestamp, Wake,
             };
             use taskwright_runner::store::{
-                Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
-                KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
+                Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
+                KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, WokenPage,
             };
 
             $crate::store_through!(@verbs $type,
@@ -45,7 +45,11 @@ macro_rules! store_through {
                 code_in_use() -> Vec<CodeInUse>;
                 next_due(kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp>;
                 events(session: &SessionId, after: u64, limit: usize) -> EventPage;
+                backlog(kinds: &[KindOffer]) -> Vec<Backlog>;
                 wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
+                sessions_with_wakes(after: Option<u64>, limit: usize) -> WokenPage;
+                claim_wakes(session: &SessionId, host: &HostRef, limit: usize) -> ClaimedWakes;
+                release_wakes(session: &SessionId, host: &HostRef) -> ();
                 acknowledge_wakes(session: &SessionId, ids: &[u64]) -> usize;
             );
         };

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use taskwright_registry::{Budget, Dimension, Recovery, Task};
+use taskwright_registry::{Budget, Dimension, Recovery, Task, TraceParent};
 use taskwright_runner::{KindSettings, Runner, Session};
 
 use super::Context;
@@ -67,6 +67,9 @@ pub(crate) async fn create_task(
     if let Some(time) = args.attempt_timeout {
         request = request.attempt_timeout(time);
     }
+    if let Some(traceparent) = traceparent(context, args) {
+        request = request.traceparent(traceparent.as_str())?;
+    }
     if args.host_bound {
         request = request.recovery(Recovery::HostBound);
     }
@@ -76,6 +79,16 @@ pub(crate) async fn create_task(
         None => request,
     };
     Ok(request.create().await?)
+}
+
+/// Where in a trace the task is created: as the arguments say, or the environment. Whoever set a wrong variable may not know of
+/// this command, so that one is passed over.
+fn traceparent(context: &Context, args: &CreateArgs) -> Option<TraceParent> {
+    if let Some(given) = &args.traceparent {
+        return Some(given.clone());
+    }
+    let variable = std::env::var("TRACEPARENT").ok().filter(|text| !text.is_empty())?;
+    variable.parse().inspect_err(|error| context.out.notice(&format!("TRACEPARENT is passed over: {error}"))).ok()
 }
 
 /// Where more was asked for than there is: the smaller limit holds, and whoever asked is told.

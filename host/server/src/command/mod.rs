@@ -22,6 +22,7 @@ mod send;
 mod serve;
 mod show;
 mod wait;
+mod wakes;
 mod watch;
 
 use std::cell::OnceCell;
@@ -93,6 +94,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Answer(args) => answer::answer(context, &args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
         Command::Wait(args) => wait::wait(context, &args).await,
+        Command::Wakes(args) => wakes::wakes(context, &args).await,
         Command::Result(args) => result::result(context, &args).await,
         Command::Kinds(KindsCommand::List) => kinds_list::list(context).await,
         Command::Kinds(KindsCommand::Inspect { kind }) => kinds_inspect::inspect(context, &kind).await,

@@ -12,6 +12,7 @@ use crate::duration::Keep;
 use crate::exit_code::{Exit, refused};
 use crate::grant;
 use crate::interrupt::Interrupts;
+use crate::metrics_page::MetricsPage;
 use crate::served::Served;
 use crate::watched_files::WatchedFiles;
 
@@ -35,6 +36,11 @@ fn settings(config: &Config, args: &ServeArgs) -> RunnerConfig {
 /// `serve`.
 pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     let mut interrupts = Interrupts::listen()?;
+    // Before anything counts.
+    let metrics = match args.metrics {
+        Some(address) => Some(MetricsPage::open(address, args.metrics_exposed).await?.url()),
+        None => None,
+    };
     // From before the first look, so that no change falls between.
     let mut watched = WatchedFiles::new(context.config_path(), context.home.kinds().path().to_path_buf())?;
     let mut config = context.read_config()?;
@@ -50,8 +56,11 @@ pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     }
     runner.serve();
     if context.out.is_json() {
-        context.out.json(&json!({"type": "serving", "kinds": names}))?;
+        context.out.json(&json!({"type": "serving", "kinds": names, "metrics": metrics}))?;
     } else {
+        if let Some(url) = &metrics {
+            context.out.notice(&format!("metrics: {url}"));
+        }
         context.out.line(&format!("serving {}; Ctrl-C stops", names.join(", ")))?;
     }
     loop {

@@ -9,4 +9,5 @@ mod kills;
 mod kinds;
 mod place;
 mod user;
+mod wakes;
 mod zombie;

@@ -33,6 +33,7 @@ impl Place {
             .env_remove("TASKWRIGHT_DIR")
             .env_remove("TASKWRIGHT_CONFIG")
             .env_remove("TASKWRIGHT_LOG")
+            .env_remove("TRACEPARENT")
             .env_remove("NO_COLOR");
         command
     }

@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use taskwright_registry::{HostRef, Phase, SessionId, Task, TaskId, Timestamp};
 
-use crate::{CodeInUse, FinishedPlace, KindOffer};
+use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer};
 
 /// A kind and the code that its task goes on with.
 type Code = (String, Option<String>);
@@ -128,7 +128,7 @@ impl Index {
         }
     }
 
-    fn turn(&mut self, session: &SessionId) -> u64 {
+    pub(super) fn turn(&mut self, session: &SessionId) -> u64 {
         if let Some(turn) = self.turns.get(session) {
             return *turn;
         }
@@ -163,6 +163,22 @@ impl Index {
         due.sort();
         due.truncate(limit);
         due
+    }
+
+    pub(super) fn backlog(&self, kinds: &[KindOffer], now: Timestamp) -> Vec<Backlog> {
+        let counted = Backlog::COUNTED as usize;
+        let of_kind = |offer: &KindOffer| {
+            let due = offered(std::slice::from_ref(offer));
+            let due = due.iter().filter_map(|code| self.due.get(code));
+            let (mut count, mut oldest) = (0, None);
+            for due in due {
+                let in_time = due.iter().take_while(|(due_at, ..)| *due_at <= now);
+                count += in_time.clone().take(counted).count();
+                oldest = oldest.into_iter().chain(in_time.map(|(due_at, ..)| *due_at).next()).min();
+            }
+            Backlog { kind: offer.kind.clone(), due: count.min(counted) as u64, oldest }
+        };
+        kinds.iter().map(of_kind).collect()
     }
 
     pub(super) fn code_in_use(&self) -> Vec<CodeInUse> {

@@ -19,8 +19,9 @@ use tokio::sync::broadcast;
 use crate::clock::{self, Clock, LeaseClock, LeaseTime};
 use crate::store::CHANGES_KEPT;
 use crate::{
-    Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer,
-    LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
+    Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
+    WokenPage, verbs,
 };
 use rows::MemoryRows;
 use tables::Tables;
@@ -71,10 +72,7 @@ impl MemoryStore {
         let mut rows = MemoryRows::new(&mut tables);
         let now = clock::read(&self.clock);
         let outcome = verb(&mut rows, now).now_or_never().expect("rows in memory are always ready");
-        for change in rows.into_announced() {
-            // Nobody listening is fine.
-            let _ = self.changes.send(change);
-        }
+        rows.into_announced().tell(&self.changes);
         outcome
     }
 }
@@ -250,12 +248,28 @@ impl Store for MemoryStore {
         self.transact(async |rows, _| verbs::next_due(rows, kinds, after).await)
     }
 
+    async fn backlog(&self, kinds: &[KindOffer]) -> Result<Vec<Backlog>, StoreError> {
+        self.transact(async |rows, now| verbs::backlog(rows, kinds, now).await)
+    }
+
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         self.transact(async |rows, _| verbs::events(rows, session, after, limit).await)
     }
 
     async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
         self.transact(async |rows, _| verbs::wakes(rows, session, limit).await)
+    }
+
+    async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError> {
+        self.transact(async |rows, _| verbs::sessions_with_wakes(rows, after, limit).await)
+    }
+
+    async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError> {
+        self.transact(async |rows, _| verbs::claim_wakes(rows, session, host, limit, &self.lease_time()).await)
+    }
+
+    async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError> {
+        self.transact(async |rows, _| verbs::release_wakes(rows, session, host).await)
     }
 
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {

@@ -1,28 +1,31 @@
 //! Rows of the tables in memory.
 //! Does not roll back: verbs decide before they write, and writing to memory does not fail.
 
+use std::ops::Bound;
+
 use serde_json::Value;
 use taskwright_registry::{
     Direction, Event, EventBody, HostId, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake,
 };
 
 use super::tables::{SessionRow, Tables, TaskRow};
+use crate::committed::Committed;
 use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Taken, Transaction};
 use crate::turns::DueTask;
-use crate::{Change, Claimed, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
+use crate::{Backlog, Change, Claimed, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// The tables, for the length of one verb.
 pub(super) struct MemoryRows<'a> {
     tables: &'a mut Tables,
-    announced: Vec<Change>,
+    announced: Committed,
 }
 
 impl<'a> MemoryRows<'a> {
     pub(super) fn new(tables: &'a mut Tables) -> Self {
-        Self { tables, announced: Vec::new() }
+        Self { tables, announced: Committed::default() }
     }
 
-    pub(super) fn into_announced(self) -> Vec<Change> {
+    pub(super) fn into_announced(self) -> Committed {
         self.announced
     }
 
@@ -38,6 +41,16 @@ impl<'a> MemoryRows<'a> {
 
     fn row(&mut self, id: &TaskId) -> Result<&mut TaskRow, StoreError> {
         self.tables.tasks.get_mut(id).ok_or_else(|| StoreError::Corrupt { reason: format!("{id} has no row") })
+    }
+
+    /// Follows whether a session has wakes.
+    fn note_wakes(&mut self, session: &SessionId) {
+        let turn = self.tables.index.turn(session);
+        if self.tables.sessions.get(session).is_some_and(|row| !row.wakes.is_empty()) {
+            self.tables.woken.insert(turn, session.clone());
+        } else {
+            self.tables.woken.remove(&turn);
+        }
     }
 
     fn records(&self, ids: Vec<TaskId>) -> Vec<Task> {
@@ -122,6 +135,10 @@ impl Rows for MemoryRows<'_> {
 
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
         Ok(self.tables.index.code_in_use())
+    }
+
+    async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
+        Ok(self.tables.index.backlog(kinds, now))
     }
 
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
@@ -262,6 +279,16 @@ impl Rows for MemoryRows<'_> {
             .cloned()
             .collect())
     }
+
+    async fn wake_claim(&mut self, session: &SessionId) -> Result<Option<HostRef>, StoreError> {
+        Ok(self.tables.wake_claims.get(session).cloned())
+    }
+
+    async fn woken_sessions(&mut self, after: Option<u64>, limit: usize) -> Result<Vec<(u64, SessionId)>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let woken = self.tables.woken.range((from, Bound::Unbounded));
+        Ok(woken.take(limit).map(|(turn, session)| (*turn, session.clone())).collect())
+    }
 }
 
 impl Transaction for MemoryRows<'_> {
@@ -341,6 +368,7 @@ impl Transaction for MemoryRows<'_> {
         let row = self.tables.sessions.entry(session.clone()).or_default();
         let seq = row.last_seq() + 1;
         self.tables.log.push_back((at, session.clone()));
+        self.announced.event(body.type_name());
         row.events.push_back(Event { session_id: session.clone(), seq, task_id: task.clone(), at, body });
         Ok(())
     }
@@ -353,12 +381,26 @@ impl Transaction for MemoryRows<'_> {
         self.tables.last_wake += 1;
         let id = self.tables.last_wake;
         let wakes = &mut self.tables.sessions.entry(session_id.clone()).or_default().wakes;
+        let session = session_id.clone();
         wakes.insert(id, Wake { id, session_id, task_id, attempt, cause, text, created_at: at });
+        self.note_wakes(&session);
         Ok(())
     }
 
     async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, _at: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.tables.sessions.get_mut(session).is_some_and(|row| row.wakes.remove(&id).is_some()))
+        let acknowledged = self.tables.sessions.get_mut(session).is_some_and(|row| row.wakes.remove(&id).is_some());
+        if acknowledged {
+            self.note_wakes(session);
+        }
+        Ok(acknowledged)
+    }
+
+    async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError> {
+        match host {
+            Some(host) => self.tables.wake_claims.insert(session.clone(), host.clone()),
+            None => self.tables.wake_claims.remove(session),
+        };
+        Ok(())
     }
 
     async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError> {
@@ -382,6 +424,7 @@ impl Transaction for MemoryRows<'_> {
             session.tasks.remove(&row.place);
             session.wakes.retain(|_, wake| wake.task_id != task.id);
         }
+        self.note_wakes(&task.session_id);
         Ok(())
     }
 
@@ -400,6 +443,6 @@ impl Transaction for MemoryRows<'_> {
     }
 
     fn announce(&mut self, change: Change) {
-        self.announced.push(change);
+        self.announced.change(change);
     }
 }

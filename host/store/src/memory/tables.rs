@@ -56,6 +56,10 @@ pub(super) struct Tables {
     pub(super) log: VecDeque<(Timestamp, SessionId)>,
     pub(super) leases: BTreeMap<HostRef, LeaseRow>,
     pub(super) last_wake: u64,
+    /// Which host delivers the wakes of a session.
+    pub(super) wake_claims: HashMap<SessionId, HostRef>,
+    /// The sessions with wakes that have not been acknowledged, by their turns.
+    pub(super) woken: BTreeMap<u64, SessionId>,
     pub(super) last_place: u64,
     pub(super) index: Index,
 }

@@ -73,6 +73,9 @@ fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
     measure("latest messages", matches!(rows.latest_messages(id, 10).now_or_never(), Some(Ok(_))));
     measure("unread", matches!(rows.unread(id, 10).now_or_never(), Some(Ok(_))));
     measure("pending wakes", matches!(rows.pending_wakes(session, 10).now_or_never(), Some(Ok(_))));
+    let woken = rows.woken_sessions(None, 10).now_or_never();
+    measure("sessions with wakes", matches!(woken, Some(Ok(_))));
+    measure("backlog", ready(verbs::backlog(&mut rows, &["probe".into()], now())).is_ok());
     connection.progress_handler(1, None::<fn() -> bool>).expect("no handler");
     all
 }

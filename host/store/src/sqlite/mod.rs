@@ -33,8 +33,9 @@ pub use options::SqliteOptions;
 use crate::clock::{self, Clock, LeaseClock};
 use crate::store::CHANGES_KEPT;
 use crate::{
-    Change, ClaimRequest, Claimed, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer,
-    LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, verbs,
+    Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
+    WokenPage, verbs,
 };
 use readers::Readers;
 use rows::SqliteRows;
@@ -345,6 +346,11 @@ impl Store for SqliteStore {
         self.readers.read(move |rows| ready(verbs::next_due(rows, &kinds, after))).await
     }
 
+    async fn backlog(&self, kinds: &[KindOffer]) -> Result<Vec<Backlog>, StoreError> {
+        let (kinds, now) = (kinds.to_vec(), self.now());
+        self.readers.read(move |rows| ready(verbs::backlog(rows, &kinds, now))).await
+    }
+
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         let session = session.clone();
         self.readers.read(move |rows| ready(verbs::events(rows, &session, after, limit))).await
@@ -353,6 +359,20 @@ impl Store for SqliteStore {
     async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
         let session = session.clone();
         self.readers.read(move |rows| ready(verbs::wakes(rows, &session, limit))).await
+    }
+
+    async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError> {
+        self.readers.read(move |rows| ready(verbs::sessions_with_wakes(rows, after, limit))).await
+    }
+
+    async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError> {
+        let (session, host, clock) = (session.clone(), host.clone(), self.lease_clock.clone());
+        self.write(move |rows, _| ready(verbs::claim_wakes(rows, &session, &host, limit, &clock()))).await
+    }
+
+    async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError> {
+        let (session, host) = (session.clone(), host.clone());
+        self.write(move |rows, _| ready(verbs::release_wakes(rows, &session, &host))).await
     }
 
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {

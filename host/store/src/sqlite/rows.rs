@@ -11,21 +11,22 @@ use taskwright_registry::{
 
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, encode, millis, time};
+use crate::committed::Committed;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
-use crate::{Change, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
+use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
     pub(super) connection: &'c Connection,
-    pub(super) announced: Vec<Change>,
+    pub(super) announced: Committed,
     /// The record that was encoded last, so that its event need not encode it again.
     pub(super) encoded: Option<(TaskId, u64, String)>,
 }
 
 impl<'c> SqliteRows<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, announced: Vec::new(), encoded: None }
+        Self { connection, announced: Committed::default(), encoded: None }
     }
 
     /// The specification as it is stored, so that it can be decoded elsewhere.
@@ -267,6 +268,25 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, [], |row| Ok(CodeInUse { kind: row.get(0)?, code: row.get(1)?, tasks: row.get(2)? }))
     }
 
+    async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
+        let sql = "SELECT count(*), min(due_at) FROM
+                       (SELECT due_at FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at <= ?3 ORDER BY due_at LIMIT ?4)";
+        let mut all = Vec::new();
+        for offer in kinds {
+            let (mut due, mut oldest) = (0u64, None);
+            for (kind, code) in offered(std::slice::from_ref(offer)) {
+                let given = params![kind, code, millis(now), Backlog::COUNTED];
+                let of_code = self.one(sql, given, |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+                let (count, first) = of_code.unwrap_or_default();
+                due += count;
+                oldest = oldest.into_iter().chain(first).min();
+            }
+            let oldest = oldest.map(time).transpose()?;
+            all.push(Backlog { kind: offer.kind.clone(), due: due.min(Backlog::COUNTED), oldest });
+        }
+        Ok(all)
+    }
+
     async fn due_in_turn(
         &mut self,
         turn: u64,
@@ -436,5 +456,30 @@ impl Rows for SqliteRows<'_> {
                    WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND acknowledged_at IS NULL
                    ORDER BY id LIMIT ?2";
         self.all(sql, params![session.as_str(), limit], |row| wake(session, row))
+    }
+
+    async fn wake_claim(&mut self, session: &SessionId) -> Result<Option<HostRef>, StoreError> {
+        let sql = "SELECT host_id, host_epoch FROM wake_claims WHERE session = (SELECT no FROM sessions WHERE id = ?1)";
+        self.one(sql, [session.as_str()], |row| {
+            let id = row.get::<_, String>(0)?.parse().map_err(of_id)?;
+            Ok(HostRef { id, epoch: row.get(1)? })
+        })
+    }
+
+    async fn woken_sessions(&mut self, after: Option<u64>, limit: usize) -> Result<Vec<(u64, SessionId)>, StoreError> {
+        // One step of the index of what is pending for each session, however many wakes each has.
+        let sql = "SELECT s.no, s.id FROM sessions s WHERE s.no =
+                       (SELECT min(session) FROM wakes WHERE acknowledged_at IS NULL AND session > ?1)";
+        let mut after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let mut woken = Vec::new();
+        while woken.len() < limit
+            && let Some((place, session)) = self.one(sql, [after], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?.parse::<SessionId>().map_err(of_id)?))
+            })?
+        {
+            after = place;
+            woken.push((place.unsigned_abs(), session));
+        }
+        Ok(woken)
     }
 }

@@ -160,6 +160,7 @@ impl Transaction for SqliteRows<'_> {
         body: EventBody,
     ) -> Result<(), StoreError> {
         let kind = body.type_name();
+        self.announced.event(kind);
         let (changes, body) = match &body {
             EventBody::Created { task } => (None, self.take_encoded(task)?),
             EventBody::Updated { task, changes } => (Some(changes.join(",")), self.take_encoded(task)?),
@@ -206,6 +207,17 @@ impl Transaction for SqliteRows<'_> {
                    WHERE id = ?2 AND session = (SELECT no FROM sessions WHERE id = ?1) AND acknowledged_at IS NULL";
         let rows = self.connection.prepare_cached(sql)?.execute(params![session.as_str(), id, millis(at)])?;
         Ok(rows == 1)
+    }
+
+    async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError> {
+        let Some(host) = host else {
+            let sql = "DELETE FROM wake_claims WHERE session = (SELECT no FROM sessions WHERE id = ?1)";
+            return self.one_row("a claim of wakes", sql, [session.as_str()]);
+        };
+        let sql = "INSERT INTO wake_claims (session, host_id, host_epoch)
+                   VALUES ((SELECT no FROM sessions WHERE id = ?1), ?2, ?3)
+                   ON CONFLICT (session) DO UPDATE SET host_id = excluded.host_id, host_epoch = excluded.host_epoch";
+        self.one_row("a claim of wakes", sql, params![session.as_str(), host.id.as_str(), host.epoch])
     }
 
     async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError> {
@@ -255,6 +267,6 @@ impl Transaction for SqliteRows<'_> {
     }
 
     fn announce(&mut self, change: Change) {
-        self.announced.push(change);
+        self.announced.change(change);
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::failure::{of_commit, of_statement};
 use super::rows::SqliteRows;
 use crate::clock::{self, Clock};
+use crate::committed::Committed;
 use crate::{Change, StoreError};
 
 /// One write that waits for its turn.
@@ -146,7 +147,7 @@ impl Writer {
             return;
         }
         let mut done: Vec<Box<dyn Job>> = Vec::new();
-        let mut announced: Vec<Change> = Vec::new();
+        let mut announced = Committed::default();
         let mut next = Some(first);
         while let Some(mut job) = next {
             let after = self.run(job.as_mut(), &mut announced);
@@ -166,13 +167,13 @@ impl Writer {
         });
         if committed.is_ok() {
             self.commits.fetch_add(1, Ordering::Relaxed);
-            announced.drain(..).for_each(|change| self.announce(change));
+            announced.tell(&self.changes);
         }
         done.into_iter().for_each(|job| job.reply(committed.clone()));
     }
 
     /// Runs one job so that it leaves nothing behind if it fails.
-    fn run(&self, job: &mut dyn Job, announced: &mut Vec<Change>) -> After {
+    fn run(&self, job: &mut dyn Job, announced: &mut Committed) -> After {
         let lost = |error| After::Lost(StoreError::Unavailable { reason: format!("rolled back: {error}") });
         if let Err(error) = self.execute("SAVEPOINT job") {
             return lost(error);
@@ -180,7 +181,7 @@ impl Writer {
         let mut rows = SqliteRows::new(&self.connection);
         let keep = job.run(&mut rows, clock::read(&self.clock));
         if keep {
-            announced.append(&mut rows.announced);
+            announced.append(std::mem::take(&mut rows.announced));
         }
         drop(rows);
         if self.connection.is_autocommit() {

@@ -10,14 +10,18 @@ mod lease;
 mod message;
 mod read;
 mod retain;
+mod wake;
 
 pub(crate) use change::{request_cancel, update};
 pub(crate) use claim::{claim, held_by};
 pub(crate) use create::{create, create_child};
 pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
 pub(crate) use message::{mark_delivered, messages, record_message, unread};
-pub(crate) use read::{acknowledge_wakes, checkpoint, code_in_use, events, get, list, next_due, result, wakes};
+pub(crate) use read::{
+    backlog, checkpoint, code_in_use, events, get, list, next_due, result, sessions_with_wakes, wakes,
+};
 pub(crate) use retain::{finished, forget, trim_log};
+pub(crate) use wake::{acknowledge_wakes, claim_wakes, release_wakes};
 
 use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, child_ended, wake_text};
 
@@ -68,6 +72,7 @@ async fn write<T: Transaction>(
     for body in events {
         rows.append_event(&task.session_id, &task.id, now, body).await?;
     }
+    let woken = !wakes.is_empty();
     for cause in wakes {
         let text = wake_text(&task, &cause, message);
         let (session_id, task_id) = (task.session_id.clone(), task.id.clone());
@@ -75,6 +80,9 @@ async fn write<T: Transaction>(
     }
     if seen {
         rows.announce(announcement(&task));
+    }
+    if woken {
+        rows.announce(Change::Woken { session_id: task.session_id.clone() });
     }
     if before.state.is_live() && task.state.is_terminal() {
         tell_parent(rows, &task, now).await?;

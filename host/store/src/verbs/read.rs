@@ -5,10 +5,10 @@ use serde_json::Value;
 use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
 
 use super::{find_own, not_found, owns};
-use crate::rows::{Rows, Transaction};
-use crate::{CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery};
+use crate::rows::Rows;
+use crate::{Backlog, CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery, WokenPage};
 
-/// The largest page of events or wakes.
+/// The largest page of events, wakes, or sessions with wakes.
 const MAX_PAGE: usize = 1_000;
 
 pub(crate) async fn get<R: Rows>(rows: &mut R, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
@@ -61,6 +61,14 @@ pub(crate) async fn next_due<R: Rows>(
     rows.next_due(kinds, after).await
 }
 
+pub(crate) async fn backlog<R: Rows>(
+    rows: &mut R,
+    kinds: &[KindOffer],
+    now: Timestamp,
+) -> Result<Vec<Backlog>, StoreError> {
+    rows.backlog(kinds, now).await
+}
+
 pub(crate) async fn events<R: Rows>(
     rows: &mut R,
     session: &SessionId,
@@ -75,15 +83,15 @@ pub(crate) async fn wakes<R: Rows>(rows: &mut R, session: &SessionId, limit: usi
     rows.pending_wakes(session, limit.clamp(1, MAX_PAGE)).await
 }
 
-pub(crate) async fn acknowledge_wakes<T: Transaction>(
-    rows: &mut T,
-    session: &SessionId,
-    ids: &[u64],
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let mut acknowledged = 0;
-    for id in ids {
-        acknowledged += usize::from(rows.acknowledge_wake(session, *id, now).await?);
-    }
-    Ok(acknowledged)
+pub(crate) async fn sessions_with_wakes<R: Rows>(
+    rows: &mut R,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<WokenPage, StoreError> {
+    let limit = limit.clamp(1, MAX_PAGE);
+    let mut found = rows.woken_sessions(after, limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(place, _)| *place);
+    Ok(WokenPage { sessions: found.into_iter().map(|(_, session)| session).collect(), next })
 }

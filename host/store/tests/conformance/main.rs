@@ -38,6 +38,7 @@ macro_rules! for_every_store_and_state {
 }
 
 mod attempts;
+mod backlog;
 mod cancel;
 mod children;
 mod claim;
@@ -52,6 +53,9 @@ mod messages;
 mod questions;
 mod retention;
 mod scope;
+mod trace;
 mod turns;
 mod update;
+mod wake_claims;
 mod wakes;
+mod woken;

@@ -75,7 +75,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     let end = TaskUpdate { fence: Some(over.fence()), state: Some(State::Succeeded), ..TaskUpdate::default() };
     let over = store.update(&session(), &over.id, end).await.unwrap();
     drop(store);
-    let back = "DROP TABLE hosts; DROP INDEX tasks_finished; DROP INDEX messages_held; ALTER TABLE tasks DROP COLUMN finished_at;
+    let back = "DROP TABLE hosts; DROP TABLE wake_claims; DROP INDEX tasks_finished; DROP INDEX messages_held; ALTER TABLE tasks DROP COLUMN finished_at;
                 DROP INDEX tasks_code; DROP INDEX tasks_due; DROP INDEX tasks_due_in_turn; ALTER TABLE tasks DROP COLUMN code;
                 CREATE INDEX tasks_due ON tasks (kind, due_at) WHERE due_at IS NOT NULL;
                 PRAGMA user_version = 1;";
