@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     /// Show a task's result, or write out an artifact.
     Result(ResultArgs),
+    /// Show the tools that an agent's model is given, or call one.
+    Tools(ToolsArgs),
     /// Look at kinds, install, upgrade and remove them.
     #[command(subcommand)]
     Kinds(KindsCommand),
@@ -287,6 +289,30 @@ pub(crate) struct ResultArgs {
     /// Where to; standard output unless given.
     #[arg(long, short, value_name = "FILE", requires = "artifact")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// `tools`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolsArgs {
+    /// Let tasks of this kind be begun with the tool spawn_task; can be repeated.
+    #[arg(long = "spawn", value_name = "KIND", global = true)]
+    pub(crate) spawn: Vec<String>,
+    /// What to do; the definitions are shown unless given.
+    #[command(subcommand)]
+    pub(crate) command: Option<ToolsCommand>,
+}
+
+/// `tools call`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolsCommand {
+    /// Call a tool, as a model would, and show what the model would be shown.
+    Call {
+        /// The tool's name.
+        name: String,
+        /// Its arguments.
+        #[arg(long, value_name = "JSON", default_value = "{}")]
+        arguments: String,
+    },
 }
 
 /// `kinds`.

@@ -21,6 +21,7 @@ mod run;
 mod send;
 mod serve;
 mod show;
+mod tools;
 mod wait;
 mod watch;
 
@@ -94,6 +95,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Cancel(args) => cancel::cancel(context, args).await,
         Command::Wait(args) => wait::wait(context, &args).await,
         Command::Result(args) => result::result(context, &args).await,
+        Command::Tools(args) => tools::tools(context, &args).await,
         Command::Kinds(KindsCommand::List) => kinds_list::list(context).await,
         Command::Kinds(KindsCommand::Inspect { kind }) => kinds_inspect::inspect(context, &kind).await,
         Command::Kinds(KindsCommand::Verify { files }) => kinds_verify::verify(context, &files).await,

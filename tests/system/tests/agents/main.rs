@@ -7,5 +7,7 @@ mod live;
 mod many_subscribers;
 mod send;
 mod stage;
+mod tools;
+mod tools_untrusted;
 mod wait;
 mod wait_races;
