@@ -19,7 +19,7 @@ pub enum NotLive {
         id: TaskId,
     },
     /// The task is over.
-    #[error("task {id} is over: it is {state}{}; leave it out of the list, or create another task", why(error.as_ref()))]
+    #[error("task {id} is over: it is {state}{}; leave it out of the list, or create another task", why(error.as_deref()))]
     Over {
         /// The task.
         id: TaskId,
@@ -33,7 +33,7 @@ pub enum NotLive {
     Runner(RunnerError),
 }
 
-fn why(error: Option<&Box<TaskError>>) -> String {
+fn why(error: Option<&TaskError>) -> String {
     error.map(|error| format!(" ({})", clean_line(&error.kind, 64))).unwrap_or_default()
 }
 

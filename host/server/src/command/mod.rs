@@ -23,6 +23,7 @@ mod serve;
 mod show;
 mod tools;
 mod wait;
+mod wait_several;
 mod watch;
 
 use std::cell::OnceCell;

@@ -8,5 +8,7 @@ mod drain;
 mod kills;
 mod kinds;
 mod place;
+mod several;
+mod tools;
 mod user;
 mod zombie;

@@ -106,6 +106,6 @@ async fn what_belongs_to_a_run_is_found_in_a_file_from_before_runs_could_be_look
     let store = room.open();
     let filter = TaskFilter { run_id: Some("run-7".to_owned()), ..TaskFilter::default() };
     let query = TaskQuery { filter, ..TaskQuery::default() };
-    assert_eq!(store.list(&session(), &query).await.unwrap().tasks, [of_run.clone()]);
+    assert_eq!(store.list(&session(), &query).await.unwrap().tasks, std::slice::from_ref(&of_run));
     check(&room, &store, &[plain, of_run]).await;
 }

@@ -16,7 +16,7 @@ pub(crate) const NAME: &str = "spawn_task";
 /// How much of a kind's word about itself is told, in bytes.
 const SUMMARY_BYTES: usize = 200;
 /// How large a kind's schema may be so that it is told, in bytes.
-const SCHEMA_BYTES: usize = 4 * 1024;
+const SCHEMA_BYTES: usize = 8 * 1024;
 
 pub(crate) fn definition(kinds: &[Description]) -> ToolDefinition {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();

@@ -109,7 +109,7 @@ async fn a_list_shows_tasks_in_brief_and_narrows_by_state_and_kind(stage: Stage)
     };
     assert_eq!(ids(json!({"state": "queued"})).await, [json!(second)]);
     assert_eq!(ids(json!({"kind": "probe"})).await, [json!(first)]);
-    assert_eq!(ids(json!({"kind": "probe", "state": "failed"})).await, [json!(0); 0]);
+    assert_eq!(ids(json!({"kind": "probe", "state": "failed"})).await, Vec::<Value>::new());
     assert_eq!(ids(json!({"newest_first": true})).await, [json!(second), json!(first)]);
     assert_eq!(ids(json!({"limit": 1, "after": first})).await, [json!(second)]);
     // L24
