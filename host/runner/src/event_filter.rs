@@ -167,6 +167,11 @@ impl EventJudge {
         }
     }
 
+    /// Notes that events are missing: what was known may be no longer so.
+    pub(crate) fn lose_track(&mut self) {
+        self.known.clear();
+    }
+
     fn learn(&mut self, task: &Task, shown: bool) {
         let known = Known { concerns: self.filter.concerns(task), state: Some(task.state), shown };
         self.known.insert(task.id.clone(), known);

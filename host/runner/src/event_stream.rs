@@ -31,7 +31,8 @@ impl EventStream {
         Self { inner, session, judge, cursor: after, ready: VecDeque::new(), changes }
     }
 
-    /// The same subscription, which shows what passes a filter and nothing else from here on.
+    /// The same subscription, which shows what passes this filter and nothing else from here on, whatever it was narrowed
+    /// down to before.
     #[must_use]
     pub fn only(mut self, filter: EventFilter) -> Self {
         self.judge = EventJudge::new(filter);
@@ -69,6 +70,7 @@ impl EventStream {
             if self.cursor > 0 && page.first > self.cursor + 1 {
                 let forgotten = RunnerError::EventsForgotten { after: self.cursor, first: page.first };
                 self.cursor = page.first - 1;
+                self.judge.lose_track();
                 return Err(forgotten);
             }
             let Some(last) = page.events.last() else { return Ok(None) };

@@ -131,7 +131,7 @@ async fn a_task_is_found_by_the_beginning_of_its_id(world: World) {
     let all: Vec<TaskId> = tasks.iter().map(|task| task.id.clone()).collect();
     for id in &all {
         for length in ["task_".len() + 12, id.as_str().len() - 1, id.as_str().len()] {
-            assert_eq!(found(&id.as_str()[..length]).await, [id.clone()]);
+            assert_eq!(found(&id.as_str()[..length]).await, std::slice::from_ref(id));
         }
         assert_eq!(found(&format!("{id}0")).await, []);
     }
@@ -155,7 +155,7 @@ async fn a_run_of_another_session_is_not_seen(world: World) {
         TaskFilter { parent_task_id: Some("task_p".to_owned()), ..TaskFilter::default() },
         TaskFilter { id_prefix: Some("task_".to_owned()), ..TaskFilter::default() },
     ] {
-        assert_eq!(ids(&world, filter(only)).await, [own.id.clone()]);
+        assert_eq!(ids(&world, filter(only)).await, std::slice::from_ref(&own.id));
     }
 }
 
