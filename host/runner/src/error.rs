@@ -5,7 +5,7 @@ use taskwright_registry::{SchemaViolation, TaskId};
 use taskwright_sandbox::{LoadError, MissingGrant, SandboxError};
 use taskwright_store::StoreError;
 
-use crate::FilesError;
+use crate::{FilesError, SendError};
 
 /// Why the runner did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,19 @@ pub enum RunnerError {
     /// A runner calls one waker.
     #[error("this runner delivers wakes already; one waker serves all sessions, and may hand on what it is given")]
     WakerPresent,
+    /// A message was not sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// A list of tasks is too long, or too short.
+    #[error("a list of {given} tasks: expected {least} to {most}; split it, or leave out what is over")]
+    TaskList {
+        /// How many tasks were given.
+        given: usize,
+        /// How many there must be.
+        least: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// The task asks nothing at the moment.
     #[error("task {id} asks nothing at the moment: it is {state}. Use `send` for a message that answers nothing")]
     NothingAsked {

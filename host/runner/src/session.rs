@@ -13,7 +13,7 @@ use taskwright_store::{MessagePage, TaskPage, TaskQuery};
 
 use crate::metric;
 use crate::runner::Inner;
-use crate::{EventStream, OutputTail, RunnerError, TaskRequest};
+use crate::{EventStream, OutputTail, RunnerError, SendError, TaskRequest};
 
 /// A handle to one session. Cheap to clone.
 #[derive(Clone)]
@@ -71,8 +71,8 @@ impl Session {
     /// Sends a message to a live task. It is durable when this returns and reaches the task's instance, or its next one.
     ///
     /// # Errors
-    /// `Store(NotFound)`; `Store(Rejected)` with `Terminal`, `TooLarge`, or `Invalid` for an answer that is not as expected.
-    pub async fn send(&self, id: &TaskId, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<Sent, RunnerError> {
+    /// `NotFound`, `Terminated`, `Full`; `Refused` for a message that is not acceptable, or an answer that is not as expected.
+    pub async fn send(&self, id: &TaskId, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<Sent, SendError> {
         let message = NewMessage {
             id: MessageId::new(self.inner.store.now(), self.inner.chance.bits()),
             fence: None,
@@ -80,20 +80,21 @@ impl Session {
             parts,
             in_reply_to,
         };
-        let recorded = self.inner.store.record_message(&self.id, id, message).await?;
+        let recorded = self.inner.store.record_message(&self.id, id, message).await;
+        let recorded = recorded.map_err(|error| SendError::of_store(id, error))?;
         Ok(Sent { message: recorded.message, answered: recorded.answered })
     }
 
     /// Answers the task's open question.
     ///
     /// # Errors
-    /// `NothingAsked`; else as `send`.
+    /// `Store(NotFound)`, `NothingAsked`; `Send` with what `send` would say.
     pub async fn answer(&self, id: &TaskId, answer: Part) -> Result<Sent, RunnerError> {
         let task = self.get(id).await?;
         let Some(open) = task.input_request else {
             return Err(RunnerError::NothingAsked { id: id.clone(), state: task.state });
         };
-        self.send(id, vec![answer], Some(open.id.to_string())).await
+        Ok(self.send(id, vec![answer], Some(open.id.to_string())).await?)
     }
 
     /// Asks for a task's end. Its kind is told; its cancel policy says what happens if that does not help.
@@ -147,7 +148,7 @@ impl Session {
         timeout: Option<Duration>,
         condition: impl Fn(&Task) -> bool,
     ) -> Result<Waited, RunnerError> {
-        let deadline = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+        let deadline = timeout.and_then(|timeout| tokio::time::Instant::now().checked_add(timeout));
         let mut changes = self.inner.hub.task(id);
         loop {
             // Subscribed before it is read: a change in between is not missed.

@@ -65,12 +65,14 @@ pub(crate) enum Command {
     Answer(AnswerArgs),
     /// Ask for a task's end.
     Cancel(CancelArgs),
-    /// Wait until a task is over or asks something.
+    /// Wait until a task, any of several, or all of them are over or ask something.
     Wait(WaitArgs),
     /// Show what sessions are to be woken for, and acknowledge it.
     Wakes(WakesArgs),
     /// Show a task's result, or write out an artifact.
     Result(ResultArgs),
+    /// Show the tools that an agent's model is given, or call one.
+    Tools(ToolsArgs),
     /// Look at kinds, install, upgrade and remove them.
     #[command(subcommand)]
     Kinds(KindsCommand),
@@ -189,6 +191,12 @@ pub(crate) struct ListArgs {
     /// Only tasks of this kind; can be repeated.
     #[arg(long = "kind", value_name = "KIND")]
     pub(crate) kinds: Vec<String>,
+    /// Only children of this task.
+    #[arg(long, value_name = "TASK")]
+    pub(crate) parent: Option<String>,
+    /// Only tasks that were created in this run.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
     /// How many at most.
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
     pub(crate) limit: u16,
@@ -218,6 +226,18 @@ pub(crate) struct WatchArgs {
     /// Go on behind this event, by its number.
     #[arg(long, value_name = "CURSOR", default_value_t = 0)]
     pub(crate) from: u64,
+    /// Only what leaves a task in this state, and the ends of tasks that were shown; can be repeated.
+    #[arg(long = "state", value_name = "STATE", conflicts_with = "task")]
+    pub(crate) states: Vec<State>,
+    /// Only what concerns tasks of this kind; can be repeated.
+    #[arg(long = "kind", value_name = "KIND", conflicts_with = "task")]
+    pub(crate) kinds: Vec<String>,
+    /// Only what concerns the children of this task.
+    #[arg(long, value_name = "TASK", conflicts_with = "task")]
+    pub(crate) parent: Option<String>,
+    /// Only what concerns tasks that were created in this run.
+    #[arg(long, value_name = "RUN", conflicts_with = "task")]
+    pub(crate) run: Option<String>,
 }
 
 /// `messages`.
@@ -275,8 +295,12 @@ pub(crate) struct CancelArgs {
 /// `wait`.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
-    /// The task: its id, the beginning of its id, or its name.
-    pub(crate) task: String,
+    /// The tasks: their ids, the beginnings of their ids, or their names.
+    #[arg(required = true, value_name = "TASK")]
+    pub(crate) tasks: Vec<String>,
+    /// Wait for the first of them; for all unless given.
+    #[arg(long)]
+    pub(crate) any: bool,
     /// How long at most, such as 30s; for ever unless given.
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) timeout: Option<Duration>,
@@ -307,6 +331,30 @@ pub(crate) struct ResultArgs {
     /// Where to; standard output unless given.
     #[arg(long, short, value_name = "FILE", requires = "artifact")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// `tools`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolsArgs {
+    /// Let tasks of this kind be begun with the tool spawn_task; can be repeated.
+    #[arg(long = "spawn", value_name = "KIND", global = true)]
+    pub(crate) spawn: Vec<String>,
+    /// What to do; the definitions are shown unless given.
+    #[command(subcommand)]
+    pub(crate) command: Option<ToolsCommand>,
+}
+
+/// `tools call`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolsCommand {
+    /// Call a tool, as a model would, and show what the model would be shown.
+    Call {
+        /// The tool's name.
+        name: String,
+        /// Its arguments.
+        #[arg(long, value_name = "JSON", default_value = "{}")]
+        arguments: String,
+    },
 }
 
 /// `kinds`.

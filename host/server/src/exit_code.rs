@@ -5,7 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use taskwright_registry::State;
-use taskwright_runner::RunnerError;
+use taskwright_runner::{RunnerError, SendError};
 use taskwright_sandbox::LoadError;
 use taskwright_store::StoreError;
 
@@ -98,14 +98,19 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
             return match error {
                 RunnerError::Store(error) => of_store(error),
                 RunnerError::Load(error) => of_load(error),
+                RunnerError::Send(error) => of_send(error),
                 RunnerError::UnknownKind { .. }
                 | RunnerError::DuplicateKind { .. }
                 | RunnerError::MissingGrants { .. }
                 | RunnerError::Spec { .. }
                 | RunnerError::UnknownCode { .. }
+                | RunnerError::TaskList { .. }
                 | RunnerError::NothingAsked { .. } => Exit::Refused,
                 _ => Exit::Broken,
             };
+        }
+        if let Some(error) = cause.downcast_ref::<SendError>() {
+            return of_send(error);
         }
         if let Some(error) = cause.downcast_ref::<StoreError>() {
             return of_store(error);
@@ -122,6 +127,14 @@ fn of_load(error: &LoadError) -> Exit {
         LoadError::Internal(_) | LoadError::CompilerUnavailable { .. } | LoadError::OtherCompiler { .. } => {
             Exit::Broken
         }
+        _ => Exit::Refused,
+    }
+}
+
+fn of_send(error: &SendError) -> Exit {
+    match error {
+        SendError::NotFound { .. } => Exit::NotFound,
+        SendError::Store(error) => of_store(error),
         _ => Exit::Refused,
     }
 }

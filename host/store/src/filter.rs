@@ -13,8 +13,12 @@ pub struct TaskFilter {
     pub states: Vec<State>,
     /// Only the task that has this name. Names are unique among live tasks alone, so there can be several.
     pub name: Option<String>,
+    /// Only those whose id begins like this.
+    pub id_prefix: Option<String>,
     /// Only children of this task.
     pub parent_task_id: Option<String>,
+    /// Only those that were created in this run.
+    pub run_id: Option<String>,
     /// Hidden tasks too.
     pub include_hidden: bool,
 }
@@ -26,7 +30,9 @@ impl TaskFilter {
         (self.kinds.is_empty() || self.kinds.contains(&task.kind))
             && (self.states.is_empty() || self.states.contains(&task.state))
             && (self.name.is_none() || self.name == task.name)
+            && self.id_prefix.as_ref().is_none_or(|prefix| task.id.as_str().starts_with(prefix.as_str()))
             && (self.parent_task_id.is_none() || self.parent_task_id == task.parent.task_id)
+            && (self.run_id.is_none() || self.run_id == task.parent.run_id)
             && (self.include_hidden || task.visibility == taskwright_registry::Visibility::Listed)
     }
 }

@@ -10,6 +10,7 @@ mod nowhere;
 mod pieces;
 mod reliability;
 mod search;
+mod subscribers;
 mod table;
 mod tasks;
 mod turn;
@@ -37,6 +38,8 @@ enum What {
     Memory,
     /// From a kill to the work going on elsewhere, from a signal to the exit, and the cost of being alive.
     Reliability,
+    /// An event on its way to 10, to 1,000 and to 10,000 subscribers of one session.
+    Subscribers,
     /// Every guest of the hostile suite, a mix of them at random, stops and crowds. Not part of `all`: it takes a while.
     Hostile,
 }
@@ -70,6 +73,9 @@ struct Options {
     /// memory: how many tasks hibernate.
     #[arg(long, default_value_t = 100_000)]
     hibernating: u32,
+    /// subscribers: how many events each of them reads.
+    #[arg(long, default_value_t = 100)]
+    events: usize,
     /// hostile: how many runs are mixed at random.
     #[arg(long, default_value_t = 10_000)]
     runs: u64,
@@ -122,6 +128,9 @@ fn main() -> Result<()> {
     }
     if wanted(What::Reliability) {
         runtime.block_on(reliability::measure(folder.path()))?;
+    }
+    if wanted(What::Subscribers) {
+        runtime.block_on(subscribers::measure(options.events, folder.path()))?;
     }
     if options.what == What::Hostile {
         turn::measure(options.turns)?;

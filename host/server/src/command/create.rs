@@ -1,9 +1,11 @@
 //! `create`: makes a task and leaves its running to `serve`.
 //! Does not claim it.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde_json::{Value, json};
-use taskwright_registry::{Budget, Dimension, Recovery, Task, TraceParent};
+use taskwright_registry::{Budget, Description, Dimension, Recovery, Task, TraceParent};
 use taskwright_runner::{KindSettings, Runner, Session};
 
 use super::Context;
@@ -19,12 +21,7 @@ pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit>
     kind_source::check_name(&context.home, args.kind.as_deref(), args.kind_file.as_deref())?;
     let config = context.config()?;
     let runner = context.home.runner(context.home.open_or_create()?, config.runner())?;
-    let (name, file) = (args.kind.as_deref(), args.kind_file.as_deref());
-    let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
-    let (added, _) = found;
-    // The budget is looked at, and what it is granted is not: `serve` does, when it runs.
-    let budget = config.file.kinds.get(added.kind.as_str()).map_or(Budget::UNLIMITED, |kind| kind.budget.0);
-    runner.set_settings(&added.kind, KindSettings::default().budget(budget).runs_elsewhere())?;
+    let added = add_kind(context, &runner, args.kind.as_deref(), args.kind_file.as_deref()).await?;
     let session = runner.session(context.session.clone());
     let task = create_task(context, &runner, &session, args, added.kind, spec).await?;
     if context.out.is_json() {
@@ -34,6 +31,21 @@ pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit>
         context.out.notice("it is queued; `taskwright serve` runs it");
     }
     Ok(Exit::Succeeded)
+}
+
+/// Adds a kind so that tasks of it can be created, which other processes run.
+pub(crate) async fn add_kind(
+    context: &Context,
+    runner: &Runner,
+    name: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Description> {
+    let config = context.config()?;
+    let (added, _) = kind_source::add_one(runner, &context.home, &config.trust(), name, file, context.out).await?;
+    // The budget is looked at, and what it is granted is not: `serve` does, when it runs.
+    let budget = config.file.kinds.get(added.kind.as_str()).map_or(Budget::UNLIMITED, |kind| kind.budget.0);
+    runner.set_settings(&added.kind, KindSettings::default().budget(budget).runs_elsewhere())?;
+    Ok(added)
 }
 
 /// Makes the task that the arguments describe.

@@ -101,7 +101,7 @@ fn reattach(says: &Reattach) -> String {
     }
 }
 
-async fn find(context: &Context, name: &str) -> Result<(Component, Arc<Kind>)> {
+pub(super) async fn find(context: &Context, name: &str) -> Result<(Component, Arc<Kind>)> {
     let config = context.config()?;
     let sandbox = context.home.sandbox(config)?;
     let known = kind_source::known(&context.home.kinds(), &config.trust())?;

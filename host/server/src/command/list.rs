@@ -1,10 +1,12 @@
 //! `list`: the session's tasks as a table.
 //! Does not show everything of a task: `show` does.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::clean_line;
-use taskwright_store::{Order, TaskFilter, TaskQuery};
+use taskwright_store::{Order, Store, TaskFilter, TaskQuery};
 
 use super::Context;
 use crate::cli::ListArgs;
@@ -12,23 +14,38 @@ use crate::exit_code::Exit;
 use crate::find_task::{every_task, find_task};
 use crate::{kind_source, render};
 
+/// Refuses a filter with a kind that nobody knows: it is a mistake, and an empty list would hide it (L24).
+pub(super) async fn check_kinds(context: &Context, store: &Arc<dyn Store>, kinds: &[String]) -> Result<()> {
+    let mut known: Vec<String> = kind_source::shipped().iter().map(|(name, _)| (*name).to_owned()).collect();
+    known.extend(every_task(store, &context.session).await?.into_iter().map(|task| task.kind));
+    match kinds.iter().find(|kind| !known.contains(kind)) {
+        Some(unknown) => Err(kind_source::unknown(unknown, known)),
+        None => Ok(()),
+    }
+}
+
 /// `list`.
 pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
     let store = context.home.open()?;
     if !args.kinds.is_empty() {
-        // A filter with a kind that nobody knows is a mistake, and an empty list would hide it.
-        let mut known: Vec<String> = kind_source::shipped().iter().map(|(name, _)| (*name).to_owned()).collect();
-        known.extend(every_task(&store, &context.session).await?.into_iter().map(|task| task.kind));
-        if let Some(unknown) = args.kinds.iter().find(|kind| !known.contains(kind)) {
-            return Err(kind_source::unknown(unknown, known));
-        }
+        check_kinds(context, &store, &args.kinds).await?;
     }
     let after = match &args.after {
         Some(text) => Some(find_task(&store, &context.session, text).await?.id),
         None => None,
     };
-    let filter =
-        TaskFilter { kinds: args.kinds, states: args.states, include_hidden: args.all, ..TaskFilter::default() };
+    let parent_task_id = match &args.parent {
+        Some(text) => Some(find_task(&store, &context.session, text).await?.id.to_string()),
+        None => None,
+    };
+    let filter = TaskFilter {
+        kinds: args.kinds,
+        states: args.states,
+        parent_task_id,
+        run_id: args.run,
+        include_hidden: args.all,
+        ..TaskFilter::default()
+    };
     let order = if args.newest { Order::NewestFirst } else { Order::OldestFirst };
     let page = store.list(&context.session, &TaskQuery { filter, order, after, limit: args.limit.into() }).await?;
     if context.out.is_json() {

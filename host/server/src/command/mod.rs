@@ -21,7 +21,9 @@ mod run;
 mod send;
 mod serve;
 mod show;
+mod tools;
 mod wait;
+mod wait_several;
 mod wakes;
 mod watch;
 
@@ -96,6 +98,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Wait(args) => wait::wait(context, &args).await,
         Command::Wakes(args) => wakes::wakes(context, &args).await,
         Command::Result(args) => result::result(context, &args).await,
+        Command::Tools(args) => tools::tools(context, &args).await,
         Command::Kinds(KindsCommand::List) => kinds_list::list(context).await,
         Command::Kinds(KindsCommand::Inspect { kind }) => kinds_inspect::inspect(context, &kind).await,
         Command::Kinds(KindsCommand::Verify { files }) => kinds_verify::verify(context, &files).await,

@@ -8,6 +8,7 @@ use serde_json::json;
 use taskwright_registry::{State, clean_line};
 
 use super::Context;
+use super::wait_several::wait_several;
 use crate::cli::WaitArgs;
 use crate::exit_code::Exit;
 use crate::find_task::find_task;
@@ -18,7 +19,8 @@ const SAFETY_POLL: Duration = Duration::from_secs(5);
 /// `wait`.
 pub(crate) async fn wait(context: &Context, args: &WaitArgs) -> Result<Exit> {
     let store = context.home.open()?;
-    let id = find_task(&store, &context.session, &args.task).await?.id;
+    let [task] = &args.tasks[..] else { return wait_several(context, &store, args).await };
+    let id = find_task(&store, &context.session, task).await?.id;
     // Subscribed before the record is read: a change in between is not missed.
     let mut changes = store.changes();
     let until = args.timeout.and_then(|timeout| tokio::time::Instant::now().checked_add(timeout));

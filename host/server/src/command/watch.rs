@@ -4,9 +4,10 @@
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::{Event, TaskId};
-use taskwright_runner::{EventStream, RunnerError, Session};
+use taskwright_runner::{EventFilter, EventStream, RunnerError, Session};
 
 use super::Context;
+use super::list::check_kinds;
 use crate::cli::WatchArgs;
 use crate::exit_code::Exit;
 use crate::find_task::find_task;
@@ -23,7 +24,21 @@ pub(crate) async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit> {
         let id = find_task(&store, &context.session, text).await?.id;
         return watch_task(context.out, &session, &id, args.from).await;
     }
-    let mut events = session.events(args.from);
+    if !args.kinds.is_empty() {
+        check_kinds(context, &store, &args.kinds).await?;
+    }
+    let parent_task_id = match &args.parent {
+        Some(text) => Some(find_task(&store, &context.session, text).await?.id.to_string()),
+        None => None,
+    };
+    let filter = EventFilter {
+        task: None,
+        kinds: args.kinds.clone(),
+        states: args.states.clone(),
+        parent_task_id,
+        run_id: args.run.clone(),
+    };
+    let mut events = session.events(args.from).only(filter);
     loop {
         match events.next().await {
             Err(error @ RunnerError::EventsForgotten { .. }) => context.out.notice(&error.to_string()),

@@ -38,6 +38,8 @@ fn no_command_shows_a_text_of_a_kind_that_speaks_to_the_terminal() {
             let id = task["id"].as_str().expect("an id");
             looks(&["show", id]);
             looks(&["messages", id]);
+            looks(&["tools", "call", "get_task", "--arguments", &format!("{{\"task_id\":\"{id}\"}}")]);
+            looks(&["tools", "call", "list_tasks"]);
             looks(&["result", id]);
             looks(&["watch", id]);
             looks(&["wait", id]);

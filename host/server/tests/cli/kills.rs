@@ -8,8 +8,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use taskwright_registry::{Backoff, Event, Part, State, Task, TaskId, WakePolicy};
-use taskwright_runner::{RunnerError, TaskRequest};
-use taskwright_store::{StoreError, TaskQuery};
+use taskwright_runner::{RunnerError, SendError, TaskRequest};
+use taskwright_store::TaskQuery;
 use taskwright_system_tests::check_session;
 
 use crate::place::{Place, Running};
@@ -75,7 +75,11 @@ async fn be_busy(user: &User, wanted: &mut [Wanted], random: &mut StdRng) {
         if task.state == State::AwaitingInput {
             match user.session.answer(&wanted.id, Part::Text("this".to_owned())).await {
                 // It may have been answered, or lost its question, since it was read.
-                Ok(_) | Err(RunnerError::NothingAsked { .. } | RunnerError::Store(StoreError::Rejected(_))) => {}
+                Ok(_)
+                | Err(
+                    RunnerError::NothingAsked { .. }
+                    | RunnerError::Send(SendError::Terminated { .. } | SendError::Refused { .. }),
+                ) => {}
                 Err(error) => panic!("{error}"),
             }
         }

@@ -8,6 +8,8 @@ mod drain;
 mod kills;
 mod kinds;
 mod place;
+mod several;
+mod tools;
 mod user;
 mod wakes;
 mod zombie;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::FutureExt;
 use rusqlite::Connection;
 use serde_json::json;
-use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, State, Task, TaskId, TaskUpdate, Timestamp};
+use taskwright_registry::{HostId, HostRef, LeaseLength, Lineage, NewTask, State, Task, TaskId, TaskUpdate, Timestamp};
 
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, file, ready};
@@ -23,6 +23,8 @@ fn task(connection: &Connection, number: u32) -> Task {
     random[2..6].copy_from_slice(&number.to_be_bytes());
     let id = TaskId::new(now(), random);
     let new = NewTask::new(id, "session".parse().expect("a session"), "probe", json!({"n": number}));
+    let parent = Lineage { run_id: Some(format!("run-{number}")), ..Lineage::default() };
+    let new = NewTask { parent, ..new };
     ready(verbs::create(&mut SqliteRows::new(connection), new, now())).expect("creation").task
 }
 
@@ -70,6 +72,15 @@ fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
     let live = TaskFilter { states: vec![State::Queued, State::Running], ..TaskFilter::default() };
     let listed = rows.tasks_of(session, &live, Order::OldestFirst, None, 100).now_or_never();
     measure("list of the living", listed.is_some_and(|page| page.is_ok_and(|tasks| tasks.len() == 1)));
+    let of_run = TaskFilter { run_id: task.parent.run_id.clone(), ..TaskFilter::default() };
+    let listed = rows.tasks_of(session, &of_run, Order::OldestFirst, None, 100).now_or_never();
+    measure("list of a run", listed.is_some_and(|page| page.is_ok_and(|tasks| tasks.len() == 1)));
+    let prefix = TaskFilter { id_prefix: Some(id.as_str()[..30].to_owned()), ..live };
+    let listed = rows.tasks_of(session, &prefix, Order::OldestFirst, None, 100).now_or_never();
+    measure(
+        "list of the living by an id's beginning",
+        listed.is_some_and(|page| page.is_ok_and(|tasks| tasks.len() == 1)),
+    );
     measure("latest messages", matches!(rows.latest_messages(id, 10).now_or_never(), Some(Ok(_))));
     measure("unread", matches!(rows.unread(id, 10).now_or_never(), Some(Ok(_))));
     measure("pending wakes", matches!(rows.pending_wakes(session, 10).now_or_never(), Some(Ok(_))));

@@ -177,7 +177,10 @@ fn list_sql(filter: &TaskFilter, order: Order, after: bool) -> String {
     and(!filter.states.is_empty(), "state IN (SELECT value FROM json_each(:states))");
     and(!filter.kinds.is_empty(), "kind IN (SELECT value FROM json_each(:kinds))");
     and(filter.name.is_some(), "name = :name");
+    // An id holds no character behind `~`.
+    and(filter.id_prefix.is_some(), "id >= :prefix AND id < :prefix || '~'");
     and(filter.parent_task_id.is_some(), "parent_task_id = :parent");
+    and(filter.run_id.is_some(), "run_id = :run");
     and(!filter.include_hidden, "hidden = 0");
     let (beyond, direction) = match order {
         Order::OldestFirst => ("no > (SELECT no FROM tasks WHERE id = :after)", "ASC"),
@@ -241,7 +244,9 @@ impl Rows for SqliteRows<'_> {
             ":states": states,
             ":kinds": kinds,
             ":name": filter.name,
+            ":prefix": filter.id_prefix,
             ":parent": filter.parent_task_id,
+            ":run": filter.run_id,
             ":after": after,
             ":limit": limit,
         };

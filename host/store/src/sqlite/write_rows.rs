@@ -58,8 +58,9 @@ impl Transaction for SqliteRows<'_> {
         connection
             .prepare_cached(
                 "INSERT INTO tasks (id, session, version, state, phase, due_at, host_id, host_epoch, kind, name,
-                     idempotency_key, parent_task_id, hidden, record)
-                 VALUES (?1, (SELECT no FROM sessions WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                     idempotency_key, parent_task_id, run_id, hidden, record)
+                 VALUES (?1, (SELECT no FROM sessions WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+                     ?14, ?15)",
             )?
             .execute(params![
                 task.id.as_str(),
@@ -74,6 +75,7 @@ impl Transaction for SqliteRows<'_> {
                 task.name,
                 task.idempotency_key,
                 task.parent.task_id,
+                task.parent.run_id,
                 task.visibility == Visibility::Hidden,
                 record,
             ])?;

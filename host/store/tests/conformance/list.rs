@@ -79,7 +79,7 @@ async fn a_filter_by_state_finds_exactly_that_state(world: World, state: State) 
 
 // L24
 async fn filters_narrow_together(world: World) {
-    let parent = Lineage { task_id: Some("task_p".to_owned()), ..Lineage::default() };
+    let parent = Lineage { task_id: Some("task_p".to_owned()), run_id: Some("run-1".to_owned()), ..Lineage::default() };
     let child = NewTask { parent, name: Some("kid".to_owned()), ..world.new_task() };
     let child = world.store.create(child).await.unwrap().task;
     let other = NewTask { kind: "other".to_owned(), ..world.new_task() };
@@ -94,13 +94,18 @@ async fn filters_narrow_together(world: World) {
         (TaskFilter { kinds: kinds("unknown"), ..TaskFilter::default() }, vec![]),
         (TaskFilter { name: Some("kid".to_owned()), ..TaskFilter::default() }, vec![&child]),
         (TaskFilter { parent_task_id: Some("task_p".to_owned()), ..TaskFilter::default() }, vec![&child]),
+        (TaskFilter { run_id: Some("run-1".to_owned()), ..TaskFilter::default() }, vec![&child]),
+        (TaskFilter { run_id: Some("run".to_owned()), ..TaskFilter::default() }, vec![]),
         (TaskFilter { kinds: kinds("other"), name: Some("kid".to_owned()), ..TaskFilter::default() }, vec![]),
+        (TaskFilter { kinds: kinds("other"), run_id: Some("run-1".to_owned()), ..TaskFilter::default() }, vec![]),
         (
             TaskFilter {
                 kinds: kinds("probe"),
                 states: vec![State::Queued],
                 name: Some("kid".to_owned()),
+                id_prefix: Some(child.id.as_str()[..20].to_owned()),
                 parent_task_id: Some("task_p".to_owned()),
+                run_id: Some("run-1".to_owned()),
                 include_hidden: true,
             },
             vec![&child],
@@ -112,7 +117,55 @@ async fn filters_narrow_together(world: World) {
     }
 }
 
-for_every_store!(tasks_are_listed_by_creation_in_pages, a_full_last_page_has_no_next, filters_narrow_together);
+async fn a_task_is_found_by_the_beginning_of_its_id(world: World) {
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        tasks.push(world.created().await);
+        // Ids begin with the time at which they were made.
+        world.clock.advance(1);
+    }
+    let found = async |prefix: &str| {
+        let only = TaskFilter { id_prefix: Some(prefix.to_owned()), ..TaskFilter::default() };
+        ids(&world, filter(only)).await
+    };
+    let all: Vec<TaskId> = tasks.iter().map(|task| task.id.clone()).collect();
+    for id in &all {
+        for length in ["task_".len() + 12, id.as_str().len() - 1, id.as_str().len()] {
+            assert_eq!(found(&id.as_str()[..length]).await, std::slice::from_ref(id));
+        }
+        assert_eq!(found(&format!("{id}0")).await, []);
+    }
+    for prefix in ["", "task_", &all[0].as_str()[..10]] {
+        assert_eq!(found(prefix).await, all, "{prefix}");
+    }
+    for nobodys in ["task_g", "Task_", "%", "task%", "_", "~", "task_~", "\u{e4}", "'"] {
+        assert_eq!(found(nobodys).await, [], "{nobodys}");
+    }
+}
+
+// L23: what belongs to one run, or to one parent, says nothing about other sessions.
+async fn a_run_of_another_session_is_not_seen(world: World) {
+    let parent = Lineage { task_id: Some("task_p".to_owned()), run_id: Some("run".to_owned()), ..Lineage::default() };
+    let own = NewTask { parent: parent.clone(), ..world.new_task() };
+    let own = world.store.create(own).await.unwrap().task;
+    let foreign = NewTask { parent, session_id: crate::world::stranger(), ..world.new_task() };
+    world.store.create(foreign).await.unwrap();
+    for only in [
+        TaskFilter { run_id: Some("run".to_owned()), ..TaskFilter::default() },
+        TaskFilter { parent_task_id: Some("task_p".to_owned()), ..TaskFilter::default() },
+        TaskFilter { id_prefix: Some("task_".to_owned()), ..TaskFilter::default() },
+    ] {
+        assert_eq!(ids(&world, filter(only)).await, std::slice::from_ref(&own.id));
+    }
+}
+
+for_every_store!(
+    tasks_are_listed_by_creation_in_pages,
+    a_full_last_page_has_no_next,
+    filters_narrow_together,
+    a_task_is_found_by_the_beginning_of_its_id,
+    a_run_of_another_session_is_not_seen,
+);
 
 mod in_every_state {
     use super::a_filter_by_state_finds_exactly_that_state;

@@ -1,8 +1,8 @@
 //! What is there after the store was closed and opened again.
 //! Does not crash: `crash` does.
 
-use taskwright_registry::{Direction, NewMessage, Part, State, TaskUpdate, WakePolicy};
-use taskwright_store::{MessagePage, SqliteStore, Store};
+use taskwright_registry::{Direction, Lineage, NewMessage, NewTask, Part, State, TaskId, TaskUpdate, WakePolicy};
+use taskwright_store::{MessagePage, SqliteStore, Store, TaskFilter, TaskQuery};
 
 use crate::room::{Room, append, check, session};
 
@@ -78,6 +78,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     let back = "DROP TABLE hosts; DROP TABLE wake_claims; DROP INDEX tasks_finished; DROP INDEX messages_held; ALTER TABLE tasks DROP COLUMN finished_at;
                 DROP INDEX tasks_code; DROP INDEX tasks_due; DROP INDEX tasks_due_in_turn; ALTER TABLE tasks DROP COLUMN code;
                 CREATE INDEX tasks_due ON tasks (kind, due_at) WHERE due_at IS NOT NULL;
+                DROP INDEX tasks_of_run; ALTER TABLE tasks DROP COLUMN run_id;
                 PRAGMA user_version = 1;";
     room.bare().execute_batch(back).expect("a file of the first version");
     let store = room.open();
@@ -88,4 +89,23 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     assert_eq!(store.finished(at, None, 10).await.unwrap().tasks, []);
     assert_eq!(store.finished(just_after, None, 10).await.unwrap().tasks, [(session(), over.id.clone())]);
     check(&room, &store, &[held, over]).await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_run_is_found_in_a_file_from_before_runs_could_be_looked_up() {
+    let room = Room::new();
+    let store = room.open();
+    let plain = room.running(&store).await;
+    let id = TaskId::new(store.now(), [200; 10]);
+    let parent = Lineage { run_id: Some("run-7".to_owned()), ..Lineage::default() };
+    let new = NewTask { parent, ..NewTask::new(id, session(), "probe", serde_json::json!({})) };
+    let of_run = store.create(new).await.unwrap().task;
+    drop(store);
+    let back = "DROP INDEX tasks_of_run; ALTER TABLE tasks DROP COLUMN run_id; PRAGMA user_version = 5;";
+    room.bare().execute_batch(back).expect("a file of the fourth version");
+    let store = room.open();
+    let filter = TaskFilter { run_id: Some("run-7".to_owned()), ..TaskFilter::default() };
+    let query = TaskQuery { filter, ..TaskQuery::default() };
+    assert_eq!(store.list(&session(), &query).await.unwrap().tasks, std::slice::from_ref(&of_run));
+    check(&room, &store, &[plain, of_run]).await;
 }

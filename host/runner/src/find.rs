@@ -1,0 +1,128 @@
+//! Finds the live task that is meant by a name, an id, or the beginning of an id: in a session, below a task, or in a run.
+//! Does not look at tasks that are over: their ids still read them.
+
+use taskwright_registry::{SessionId, State, Task, TaskId, clean_line};
+use taskwright_store::{StoreError, TaskFilter, TaskQuery};
+
+use crate::Session;
+
+/// How many candidates an error names.
+const NAMED: usize = 5;
+/// How much of what was looked for an error repeats, in bytes.
+const SHOWN: usize = 80;
+
+/// Among which live tasks of a session one is looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Among {
+    /// All of them.
+    #[default]
+    Session,
+    /// The children of a task.
+    Children(TaskId),
+    /// Those that were created in a run.
+    Run(String),
+}
+
+impl Among {
+    fn filter(&self) -> TaskFilter {
+        let states = State::ALL.into_iter().filter(|state| state.is_live()).collect();
+        let (parent_task_id, run_id) = match self {
+            Among::Session => (None, None),
+            Among::Children(parent) => (Some(parent.to_string()), None),
+            Among::Run(run) => (None, Some(run.clone())),
+        };
+        TaskFilter { states, parent_task_id, run_id, include_hidden: true, ..TaskFilter::default() }
+    }
+}
+
+impl std::fmt::Display for Among {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Among::Session => f.write_str("the session"),
+            Among::Children(parent) => write!(f, "the children of {parent}"),
+            Among::Run(run) => write!(f, "the run {}", clean_line(run, SHOWN)),
+        }
+    }
+}
+
+/// Why no task was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// No live task is called so, or has an id that begins so. Tasks of other sessions look exactly the same (L23).
+    #[error(
+        "there is no live task `{text}` among {among} in session {session}; `list` shows the ones there are, and one that is over is read by its whole id"
+    )]
+    Unknown {
+        /// Where it was looked for.
+        session: SessionId,
+        /// Among which tasks.
+        among: Among,
+        /// What was looked for, cut to 80 bytes.
+        text: String,
+    },
+    /// The ids of several live tasks begin so.
+    #[error("`{text}` may be {}; give more of the id", candidates_named(candidates, *more))]
+    Ambiguous {
+        /// What was looked for, cut to 80 bytes.
+        text: String,
+        /// Which tasks it may be, oldest first; at most 5 of them.
+        candidates: Vec<TaskId>,
+        /// Whether there are further ones.
+        more: bool,
+    },
+    /// The store's reason.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn candidates_named(candidates: &[TaskId], more: bool) -> String {
+    let ids: Vec<&str> = candidates.iter().map(TaskId::as_str).collect();
+    format!("any of {}{}", ids.join(", "), if more { " and others" } else { "" })
+}
+
+/// The beginning of an id that a text may be: with or without `task_`, in hexadecimal digits.
+fn id_prefix(text: &str) -> Option<String> {
+    let hex = text.strip_prefix("task_").unwrap_or(text);
+    let digits = (1..=32).contains(&hex.len()) && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    digits.then(|| format!("task_{}", hex.to_ascii_lowercase()))
+}
+
+impl Session {
+    /// Finds the live task that a text means. It is, in this order, a task's whole id, its name, or the beginning of its
+    /// id if that is no other's, with or without `task_`. Hidden tasks are found too.
+    ///
+    /// # Errors
+    /// `Unknown` if there is none, `Ambiguous` if there are several.
+    pub async fn find(&self, text: &str, among: &Among) -> Result<Task, FindError> {
+        let unknown =
+            || FindError::Unknown { session: self.id.clone(), among: among.clone(), text: clean_line(text, SHOWN) };
+        let filter = among.filter();
+        if let Ok(id) = text.parse::<TaskId>() {
+            return match self.inner.store.get(&self.id, &id).await {
+                Ok(task) if filter.admits(&task) => Ok(task),
+                Ok(_) | Err(StoreError::NotFound { .. }) => Err(unknown()),
+                Err(error) => Err(error.into()),
+            };
+        }
+        // Names are unique among live tasks.
+        let named = TaskFilter { name: Some(text.to_owned()), ..filter.clone() };
+        if let Some(task) = self.listed(named, 1).await?.pop() {
+            return Ok(task);
+        }
+        let Some(prefix) = id_prefix(text) else { return Err(unknown()) };
+        let mut found = self.listed(TaskFilter { id_prefix: Some(prefix), ..filter }, NAMED + 1).await?;
+        match found.len() {
+            0 => Err(unknown()),
+            1 => found.pop().ok_or_else(unknown),
+            several => {
+                let candidates = found.into_iter().take(NAMED).map(|task| task.id).collect();
+                Err(FindError::Ambiguous { text: clean_line(text, SHOWN), candidates, more: several > NAMED })
+            }
+        }
+    }
+
+    async fn listed(&self, filter: TaskFilter, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let query = TaskQuery { filter, limit, ..TaskQuery::default() };
+        Ok(self.inner.store.list(&self.id, &query).await?.tasks)
+    }
+}
