@@ -81,8 +81,11 @@ impl Served {
                     self.out.notice(&format!("new tasks of `{name}` run {digest}"));
                 }
             }
-            // Tasks that begin with it may outlive what it came from: a file, or this program's own version.
-            self.home.kinds().keep(digest, wasm, signature.as_deref())?;
+            // Tasks that begin with it may outlive what it came from: a file, or this program's own version. What is installed is
+            // there already, and must not come back if it is removed at this moment.
+            if origin != "installed" {
+                self.home.kinds().keep(digest, wasm, signature.as_deref())?;
+            }
         }
         self.keep_what_tasks_need(config, &mut said).await?;
         for line in said.difference(&self.said) {
