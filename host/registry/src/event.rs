@@ -58,6 +58,8 @@ pub enum EventBody {
         from: SessionId,
         /// To where.
         to: SessionId,
+        /// The record as it moved, without its specification.
+        task: Box<Task>,
     },
 }
 
@@ -78,7 +80,9 @@ impl EventBody {
     #[must_use]
     pub fn task(&self) -> Option<&Task> {
         match self {
-            EventBody::Created { task } | EventBody::Updated { task, .. } => Some(task),
+            EventBody::Created { task } | EventBody::Updated { task, .. } | EventBody::Transferred { task, .. } => {
+                Some(task)
+            }
             _ => None,
         }
     }

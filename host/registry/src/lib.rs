@@ -24,6 +24,7 @@ mod recovery;
 mod retry;
 mod schema;
 mod schema_weight;
+mod session;
 mod size;
 mod state;
 mod task;
@@ -54,6 +55,10 @@ pub use reattach::Reattach;
 pub use recovery::{ORPHANED, Recovery, settle_loss};
 pub use retry::{Backoff, Failure, Retry, settle_failure};
 pub use schema::{Schema, SchemaError, SchemaViolation};
+pub use session::{
+    CloseFate, CloseOrder, SessionOwner, SessionRecord, SessionRejection, SessionState, check_reason, close_fate,
+    moved, open_session,
+};
 pub use size::check_progress;
 pub use state::{State, UnknownState};
 pub use task::{

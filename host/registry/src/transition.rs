@@ -54,6 +54,12 @@ pub enum Rejection {
     /// The session wants the task to end, so it begins nothing more.
     #[error("the task is asked to end and begins no further ones")]
     Canceling,
+    /// What it would begin under was canceled.
+    #[error("{lineage} was canceled, and nothing begins under it any more")]
+    CanceledLineage {
+        /// The run or the task.
+        lineage: String,
+    },
     /// There are, or would be, too many children.
     #[error("{limit}: {wanted} wanted, {allowed} allowed")]
     TooManyChildren {

@@ -66,7 +66,7 @@ impl Children {
         });
         let now = inner.store.now();
         let id = TaskId::new(now, inner.chance.bits());
-        let new = NewTask::new(id, self.writer.session.clone(), child.kind, child.spec);
+        let new = NewTask::new(id, self.writer.session(), child.kind, child.spec);
         let deadline = child.deadline.and_then(|time| chrono::TimeDelta::from_std(time).ok());
         let task = NewTask {
             display_name: child.display_name.unwrap_or_default(),
@@ -96,7 +96,8 @@ impl Children {
     async fn own(&self, id: &str) -> Result<Task, Refusal> {
         let none = || Refusal::Invalid(format!("id: this task has no child `{}`", clean_line(id, 80)));
         let Ok(parsed) = id.parse::<TaskId>() else { return Err(none()) };
-        match self.writer.store.get(&self.writer.session, &parsed).await {
+        let (store, id) = (&self.writer.store, &parsed);
+        match self.writer.at_home(|session| async move { store.get(&session, id).await }).await {
             Ok(task) if self.began(&task) => Ok(task),
             Ok(_) | Err(StoreError::NotFound { .. }) => Err(none()),
             Err(error) => Err(Reporter::refuse(error)),
@@ -122,7 +123,7 @@ impl Children {
         let mut children = Vec::new();
         loop {
             let query = TaskQuery { filter: filter.clone(), after, limit: CHILDREN_AT_ONCE, ..TaskQuery::default() };
-            let page = self.writer.store.list(&self.writer.session, &query).await.map_err(Reporter::refuse)?;
+            let page = self.writer.store.list(&self.writer.session(), &query).await.map_err(Reporter::refuse)?;
             children.extend(page.tasks.into_iter().filter(|task| self.began(task)).map(snapshot));
             after = page.next;
             if children.len() >= CHILDREN_AT_ONCE || after.is_none() {
@@ -138,7 +139,7 @@ impl Children {
 
     pub(crate) async fn result(&self, id: &str) -> Result<Option<Value>, Refusal> {
         let child = self.own(id).await?;
-        self.writer.store.result(&self.writer.session, &child.id).await.map_err(Reporter::refuse)
+        self.writer.store.result(&child.session_id, &child.id).await.map_err(Reporter::refuse)
     }
 
     /// Waits for the first of these that is over. The place among the tasks at work is somebody else's meanwhile: it may be the
@@ -192,7 +193,7 @@ impl Children {
         let inner = self.inner()?;
         self.writer.check_record("child").await.map_err(Reporter::refuse)?;
         let child = self.own(id).await?;
-        match self.writer.store.request_cancel(&self.writer.session, &child.id, reason).await {
+        match self.writer.store.request_cancel(&child.session_id, &child.id, reason).await {
             Ok((child, CancelEffect::CanceledBeforeStart)) => {
                 metric::task_ended(inner.catalog.label(&child.kind), &child);
                 Ok(())
@@ -213,7 +214,7 @@ impl Children {
         let child = self.own(id).await?;
         let id = MessageId::new(inner.store.now(), inner.chance.bits());
         let message = NewMessage { id: id.clone(), fence: None, direction: Direction::Inbound, parts, in_reply_to };
-        match inner.store.record_message(&self.writer.session, &child.id, message).await {
+        match inner.store.record_message(&child.session_id, &child.id, message).await {
             Ok(_) => Ok(id.to_string()),
             Err(error) => Err(refuse_of_child(error)),
         }

@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn moved(task: &Task, from: SessionId, to: SessionId) -> Event {
-        event(task, EventBody::Transferred { from, to })
+        event(task, EventBody::Transferred { from, to, task: Box::new(task.clone()) })
     }
 
     fn end(task: &Task) -> Event {

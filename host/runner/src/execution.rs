@@ -268,7 +268,7 @@ impl Execution {
 
     /// Reads the record again and acts on what has come in. Says whether all of it could be read.
     async fn look(&mut self) -> Result<bool, End> {
-        let found = match self.inner.store.get(&self.task.session_id, &self.task.id).await {
+        let found = match self.reporter.writer.record().await {
             Ok(found) => found,
             Err(StoreError::NotFound { .. }) => {
                 self.instance.stop(StopReason::Superseded);

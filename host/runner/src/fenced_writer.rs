@@ -2,7 +2,7 @@
 //! of a store that hiccups.
 //! Does not judge a write: the core does. It notices when the answer means that the instance has no say any more.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use taskwright_registry::{
@@ -26,7 +26,8 @@ pub(crate) struct FencedWriter {
     lease: Arc<HostLease>,
     /// Whose lease the claim was made under.
     host: HostRef,
-    pub(crate) session: SessionId,
+    /// Where the task is, as far as is known: it may be moved while its instance goes on (L48).
+    session: Mutex<SessionId>,
     pub(crate) id: TaskId,
     pub(crate) fence: Fence,
     lost: Signal<bool>,
@@ -37,7 +38,50 @@ impl FencedWriter {
     /// For a task as it was claimed.
     pub(crate) fn new(store: Arc<dyn Store>, lease: Arc<HostLease>, host: HostRef, task: &Task) -> Self {
         let (session, id, fence) = (task.session_id.clone(), task.id.clone(), task.fence());
-        Self { store, lease, host, session, id, fence, lost: Signal::new(false), pace: WritePace::default() }
+        Self {
+            store,
+            lease,
+            host,
+            session: Mutex::new(session),
+            id,
+            fence,
+            lost: Signal::new(false),
+            pace: WritePace::default(),
+        }
+    }
+
+    /// The session of the task, as far as is known.
+    pub(crate) fn session(&self) -> SessionId {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes a call in the task's session, and makes it again where the task is if it has moved.
+    pub(crate) async fn at_home<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        call: impl Fn(SessionId) -> F,
+    ) -> Result<T, StoreError> {
+        loop {
+            let session = self.session();
+            match call(session.clone()).await {
+                Err(error @ StoreError::NotFound { .. }) => {
+                    let task = match self.store.held_task(&self.host, &self.id).await {
+                        Ok(task) if task.fence() == self.fence && task.session_id != session => task,
+                        Err(trouble @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
+                            return Err(StoreError::Unavailable { reason: trouble.to_string() });
+                        }
+                        _ => return Err(error),
+                    };
+                    tracing::info!(task = %self.id, from = %session, to = %task.session_id, "a task moved while it ran");
+                    *self.session.lock().unwrap_or_else(PoisonError::into_inner) = task.session_id;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// The record of the task.
+    pub(crate) async fn record(&self) -> Result<Task, StoreError> {
+        self.at_home(|session| async move { self.store.get(&session, &self.id).await }).await
     }
 
     /// Becomes true when a write was refused because the instance has no say any more.
@@ -75,12 +119,12 @@ impl FencedWriter {
         let (update, landed) = (&update, &landed);
         let written = self.persist(write, move |uncertain| async move {
             if uncertain {
-                let found = self.store.get(&self.session, &self.id).await?;
+                let found = self.record().await?;
                 if found.fence() == self.fence && landed(&found) {
                     return Ok(found);
                 }
             }
-            self.store.update(&self.session, &self.id, update.clone()).await
+            self.at_home(|session| async move { self.store.update(&session, &self.id, update.clone()).await }).await
         });
         let task = written.await?;
         if let Some(wait) = self.pace.wrote(weight(&task, update.checkpoint.as_ref().map_or(0, Vec::len))) {
@@ -92,20 +136,25 @@ impl FencedWriter {
     /// Records a message. Its id makes a repetition harmless.
     pub(crate) async fn message(&self, message: NewMessage) -> Result<RecordedMessage, StoreError> {
         let message = &message;
-        self.persist("message", move |_| self.store.record_message(&self.session, &self.id, message.clone())).await
+        let once = move |session: SessionId| async move {
+            self.store.record_message(&session, &self.id, message.clone()).await
+        };
+        self.persist("message", |_| self.at_home(once)).await
     }
 
     /// Begins a child. The name of its call makes a repetition harmless.
     pub(crate) async fn child(&self, child: NewChild) -> Result<Created, StoreError> {
         let child = &child;
-        self.persist("child", move |_| self.store.create_child(&self.session, &self.id, child.clone())).await
+        let once =
+            move |session: SessionId| async move { self.store.create_child(&session, &self.id, child.clone()).await };
+        self.persist("child", |_| self.at_home(once)).await
     }
 
     /// Refuses if the instance has no say any more, by the record as it is now. For what is written elsewhere, where no fence
     /// is looked at.
     pub(crate) async fn check_record(&self, write: &'static str) -> Result<(), StoreError> {
         self.check(write)?;
-        let task = self.store.get(&self.session, &self.id).await?;
+        let task = self.record().await?;
         if task.fence() == self.fence && task.dispatch.phase == Phase::Resident {
             return Ok(());
         }
@@ -115,7 +164,10 @@ impl FencedWriter {
 
     /// Notes that the instance has taken a message.
     pub(crate) async fn delivered(&self, message: &MessageId) -> Result<(), StoreError> {
-        self.persist("delivery", move |_| self.store.mark_delivered(&self.session, &self.id, self.fence, message)).await
+        let once = move |session: SessionId| async move {
+            self.store.mark_delivered(&session, &self.id, self.fence, message).await
+        };
+        self.persist("delivery", |_| self.at_home(once)).await
     }
 
     async fn persist<T, F: Future<Output = Result<T, StoreError>>>(

@@ -124,6 +124,11 @@ impl Hub {
                         self.due.hear(at);
                     }
                 }
+                Ok(Change::Session { session_id }) => {
+                    self.sessions.wake(&session_id);
+                    // A session that was resumed may have waited for its wakes.
+                    self.wakes.of(session_id);
+                }
                 Ok(Change::Woken { session_id }) => self.wakes.of(session_id),
                 Ok(Change::Elsewhere) | Err(RecvError::Lagged(_)) => {
                     self.tasks.wake_all();

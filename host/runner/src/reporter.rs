@@ -151,7 +151,7 @@ impl Reporter {
         if paths.is_empty() {
             return;
         }
-        let recorded = match self.writer.store.get(&self.writer.session, &self.writer.id).await {
+        let recorded = match self.writer.record().await {
             Ok(task) => task.artifacts.into_iter().filter_map(|artifact| artifact.path).collect(),
             Err(StoreError::NotFound { .. }) => BTreeSet::new(),
             Err(error) => {

@@ -25,7 +25,9 @@ use crate::reaper::reap;
 use crate::retention::{self, retain};
 use crate::sandbox_on_demand::SandboxOnDemand;
 use crate::signal::Signal;
-use crate::{Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, RunnerParts, Session, SessionFiles};
+use crate::{
+    Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, RunnerParts, Session, SessionFiles, session_end,
+};
 
 /// How often it is tried to copy a result to the session's files.
 const COPY_TRIES: u32 = 5;
@@ -120,7 +122,7 @@ impl Runner {
         config: RunnerConfig,
     ) -> Self {
         metric::describe();
-        let store: Arc<dyn Store> = Arc::new(CountedStore(store));
+        let store: Arc<dyn Store> = Arc::new(CountedStore::new(store));
         let hub = Hub::new();
         let pump = tokio::spawn(hub.clone().pump(store.changes())).abort_handle();
         let chance = Arc::new(Chance::new(config.seed));
@@ -268,6 +270,7 @@ impl Runner {
             let inner = self.inner.clone();
             // It ends when the lease is closed.
             tokio::spawn(async move { inner.lease.keep(inner.store.clone(), &inner.at_work).await });
+            self.until_drained(async |inner| session_end::carry_out(inner.store.as_ref(), &inner.files).await);
             self.until_drained(async |inner| reap(&inner).await);
         });
     }

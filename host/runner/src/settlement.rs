@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use taskwright_registry::{
-    CancelMode, DispatchChange, Failure, Retry, State, Task, TaskError, TaskUpdate, Timestamp, Usage, limit,
+    CancelMode, DispatchChange, Failure, Retry, SessionId, State, Task, TaskError, TaskUpdate, Timestamp, Usage, limit,
     settle_failure,
 };
 use taskwright_sandbox::{AttemptError, Step};
@@ -121,16 +121,17 @@ pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter
 /// Writes an update until the store has said yes or no. The fence makes the repetition harmless: if the first try did take
 /// effect, the repetition finds the task over, released or asleep. Returns the record, or nothing if the fence said no.
 pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdate) -> Option<Task> {
+    let mut session = task.session_id.clone();
     let mut wait = Duration::from_millis(10);
     let mut uncertain = false;
     loop {
-        if uncertain && let Ok(found) = store.get(&task.session_id, &task.id).await {
+        if uncertain && let Ok(found) = store.get(&session, &task.id).await {
             let ours = found.fence() == task.fence() && found.dispatch.host == task.dispatch.host;
             if !ours {
                 return (found.dispatch.claim == task.dispatch.claim).then_some(found);
             }
         }
-        match store.update(&task.session_id, &task.id, update.clone()).await {
+        match store.update(&session, &task.id, update.clone()).await {
             Ok(task) => return Some(task),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
                 uncertain |= matches!(error, StoreError::Unknown { .. });
@@ -138,6 +139,7 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(1));
             }
+            Err(StoreError::NotFound { .. }) if let Some(now) = moved_to(store, task, &session).await => session = now,
             Err(error) => {
                 tracing::warn!(task = %task.id, %error, "an outcome was refused");
                 metrics::counter!("taskwright_writes_refused_total", "write" => "outcome").increment(1);
@@ -145,4 +147,10 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
             }
         }
     }
+}
+
+/// Where a task is that has moved while its instance came to its end (L48).
+async fn moved_to(store: &dyn Store, task: &Task, from: &SessionId) -> Option<SessionId> {
+    let found = store.held_task(task.dispatch.host.as_ref()?, &task.id).await.ok()?;
+    (found.fence() == task.fence() && found.session_id != *from).then_some(found.session_id)
 }

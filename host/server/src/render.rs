@@ -363,7 +363,7 @@ pub(crate) fn event(event: &Event, with_task: bool) -> String {
             clean_line(&text, 600)
         }
         EventBody::MessageSent { message } | EventBody::MessageReceived { message } => said(message),
-        EventBody::Transferred { from, to } => format!("from {from} to {to}"),
+        EventBody::Transferred { from, to, .. } => format!("from {from} to {to}"),
     };
     let task = if with_task { format!("  {}", event.task_id) } else { String::new() };
     format!("#{} {}{task}  {}  {what}", event.seq, event.at.format("%H:%M:%S%.3f"), event.body.type_name())

@@ -1,7 +1,7 @@
 //! What can go wrong with a store, sorted by what the caller may conclude from it.
 //! Does not hold the core's reasons: those are `Rejection`.
 
-use taskwright_registry::{HostRef, Rejection, SessionId, TaskId};
+use taskwright_registry::{HostRef, Rejection, SessionId, SessionRejection, TaskId};
 
 /// Why a store did not do what it was asked for.
 ///
@@ -34,6 +34,36 @@ pub enum StoreError {
         name: String,
         /// Who has it.
         holder: TaskId,
+    },
+    /// A task of the session was created with this idempotency key.
+    #[error("the idempotency key `{key}` stands for the task {holder} there")]
+    KeyTaken {
+        /// The key.
+        key: String,
+        /// Which task.
+        holder: TaskId,
+    },
+    /// There is no such session.
+    #[error("there is no session {session}: open it, or create a task in it")]
+    NoSession {
+        /// What was looked for.
+        session: SessionId,
+    },
+    /// The session does not do what was asked of it.
+    #[error("session {session}: {reason}")]
+    SessionRejected {
+        /// Which.
+        session: SessionId,
+        /// Why not.
+        reason: SessionRejection,
+    },
+    /// The host has no instance of this task.
+    #[error("the host {} has no instance of {id} in its epoch {}", host.id.as_str(), host.epoch)]
+    NotHeld {
+        /// Who asked.
+        host: HostRef,
+        /// Which task.
+        id: TaskId,
     },
     /// The host does not hold the lease of this epoch, or not any more.
     #[error(

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake,
-    WakeCause,
+    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
+    TaskId, Timestamp, Wake, WakeCause,
 };
 
 use crate::turns::DueTask;
@@ -77,6 +77,32 @@ impl LeaseRow {
 
 /// Rows out.
 pub(crate) trait Rows {
+    /// A session.
+    async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError>;
+    /// Sessions by id, of these states or of all, behind `after`.
+    async fn sessions_after(
+        &mut self,
+        states: &[SessionState],
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionRecord>, StoreError>;
+    /// Sessions that are closing, or that are to be deleted, by id.
+    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError>;
+    /// Sessions that were opened on behalf of a task.
+    async fn sessions_opened_by(
+        &mut self,
+        session: &SessionId,
+        task: &TaskId,
+    ) -> Result<Vec<SessionRecord>, StoreError>;
+    /// Live tasks of a session with their places in order of creation, behind one of them.
+    async fn live_after(
+        &mut self,
+        session: &SessionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Task)>, StoreError>;
+    /// Whether nothing may begin under a lineage of a session any more.
+    async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError>;
     /// A record, whosever it is.
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
     /// The session of a task.
@@ -182,6 +208,22 @@ pub(crate) trait Rows {
 
 /// Rows in. All that one verb writes becomes visible and durable together, or not at all.
 pub(crate) trait Transaction: Rows {
+    /// Writes a session, or replaces it.
+    async fn put_session(&mut self, session: &SessionRecord) -> Result<(), StoreError>;
+    /// Removes a session that has no task and no event any more, with its wakes and what is remembered of its lineages.
+    async fn delete_session(&mut self, id: &SessionId) -> Result<(), StoreError>;
+    /// Removes the oldest events of one session, and says how many.
+    async fn delete_events_of(&mut self, session: &SessionId, limit: usize) -> Result<usize, StoreError>;
+    /// Remembers that nothing may begin under a lineage of a session any more.
+    async fn put_canceled_lineage(
+        &mut self,
+        session: &SessionId,
+        lineage: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Replaces exactly the row that has `before`'s id and version by one of another session, and takes the wakes of the task
+    /// along that nobody has acknowledged.
+    async fn move_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError>;
     /// Writes a new record with its specification.
     async fn insert_task(&mut self, task: &Task) -> Result<(), StoreError>;
     /// Replaces exactly the row that has `before`'s id and version.

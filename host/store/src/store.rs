@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     Backlog, ClaimedWakes, CodeInUse, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage,
-    MessagePage, Reaped, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
+    MessagePage, Reaped, Sessions, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -83,6 +83,11 @@ pub enum Change {
         /// The session.
         session_id: SessionId,
     },
+    /// The session itself changed: it was opened, suspended, resumed, closed or deleted.
+    Session {
+        /// Which.
+        session_id: SessionId,
+    },
     /// Another process wrote; anything may have changed.
     Elsewhere,
 }
@@ -100,7 +105,7 @@ pub enum Change {
 ///
 /// **Scope**: a task of another session is answered exactly like one that does not exist (L23).
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Sessions {
     /// The store's clock, in whole milliseconds. All times in records come from it.
     fn now(&self) -> Timestamp;
 
@@ -312,14 +317,16 @@ pub trait Store: Send + Sync + 'static {
     /// Only those of the store itself.
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError>;
 
-    /// The wakes of a session that have not been acknowledged, oldest first, at most `limit` (clamped to 1..=1,000).
+    /// The wakes of a session that have not been acknowledged, oldest first, at most `limit` (clamped to 1..=1,000). None while
+    /// it is suspended (L47).
     ///
     /// # Errors
     /// Only those of the store itself.
     async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError>;
 
     /// The sessions of this store that have wakes which are not acknowledged, behind a place in an order that stays, at most
-    /// `limit` (clamped to 1..=1,000). Costs a look at each session that is returned, however many wakes there were.
+    /// `limit` (clamped to 1..=1,000). Costs a look at each of these sessions, however many wakes there were. Suspended ones are
+    /// left out, so that a page which is not the last may be short.
     ///
     /// # Errors
     /// Only those of the store itself.

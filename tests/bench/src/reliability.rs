@@ -227,7 +227,7 @@ impl Counted {
     }
 }
 
-taskwright_system_tests::store_through!(Counted);
+taskwright_runner::store::store_through!(Counted);
 
 /// What it costs to be known to be alive, per second.
 struct Alive {

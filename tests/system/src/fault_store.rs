@@ -98,4 +98,4 @@ impl FaultStore {
     }
 }
 
-crate::store_through!(FaultStore);
+taskwright_runner::store::store_through!(FaultStore);

@@ -6,7 +6,6 @@ pub mod hostile;
 mod linked_store;
 mod native_walkthrough;
 mod observed;
-mod store_through;
 mod virtual_time;
 mod watched_walkthrough;
 

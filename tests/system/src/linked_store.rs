@@ -124,4 +124,4 @@ impl LinkedStore {
     }
 }
 
-crate::store_through!(LinkedStore);
+taskwright_runner::store::store_through!(LinkedStore);

@@ -48,7 +48,7 @@ async fn wait(changes: &mut Receiver<Change>) {
     let poll = Instant::now() + SAFETY_POLL;
     loop {
         match timeout_at(poll, changes.recv()).await {
-            Ok(Ok(Change::Task { .. })) => {}
+            Ok(Ok(Change::Task { .. } | Change::Session { .. })) => {}
             Ok(Ok(Change::Woken { .. } | Change::Elsewhere) | Err(RecvError::Lagged(_))) | Err(_) => return,
             // The store's writer is gone; the next look says so.
             Ok(Err(RecvError::Closed)) => return,

@@ -26,6 +26,7 @@ pub(super) struct Index {
     due_places: HashMap<u64, TaskId>,
     /// The turn of each session that has had a task, in order of their first ones.
     turns: HashMap<SessionId, u64>,
+    turns_given: u64,
     /// How many live tasks there are of a kind and a code.
     code: BTreeMap<Code, u64>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
@@ -128,11 +129,17 @@ impl Index {
         }
     }
 
+    /// Forgets a session that has no task any more.
+    pub(super) fn forget_session(&mut self, session: &SessionId) {
+        self.turns.remove(session);
+    }
+
     pub(super) fn turn(&mut self, session: &SessionId) -> u64 {
         if let Some(turn) = self.turns.get(session) {
             return *turn;
         }
-        let turn = self.turns.len() as u64;
+        let turn = self.turns_given;
+        self.turns_given += 1;
         self.turns.insert(session.clone(), turn);
         turn
     }

@@ -3,6 +3,7 @@
 
 mod index;
 mod rows;
+mod sessions;
 mod tables;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

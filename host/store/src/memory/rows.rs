@@ -5,7 +5,8 @@ use std::ops::Bound;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Direction, Event, EventBody, HostId, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Wake,
+    Direction, Event, EventBody, HostId, HostRef, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
+    TaskId, Timestamp, Wake,
 };
 
 use super::tables::{SessionRow, Tables, TaskRow};
@@ -77,6 +78,57 @@ impl<'a> MemoryRows<'a> {
 }
 
 impl Rows for MemoryRows<'_> {
+    async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(self.tables.sessions.get(id).and_then(|row| row.record.clone()))
+    }
+
+    async fn sessions_after(
+        &mut self,
+        states: &[SessionState],
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let records = self.tables.sessions.range::<SessionId, _>((from, Bound::Unbounded));
+        let wanted = |record: &&SessionRecord| states.is_empty() || states.contains(&record.state);
+        Ok(records.filter_map(|(_, row)| row.record.as_ref()).filter(wanted).take(limit).cloned().collect())
+    }
+
+    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
+        let records = self.tables.sessions.values().filter_map(|row| row.record.as_ref());
+        Ok(records.filter(|record| record.is_ending()).take(limit).cloned().collect())
+    }
+
+    async fn sessions_opened_by(
+        &mut self,
+        session: &SessionId,
+        task: &TaskId,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let records = self.tables.sessions.values().filter_map(|row| row.record.as_ref());
+        let opened = |record: &&SessionRecord| {
+            record.owner.as_ref().is_some_and(|of| of.session_id == *session && of.task_id.as_ref() == Some(task))
+        };
+        Ok(records.filter(opened).cloned().collect())
+    }
+
+    async fn live_after(
+        &mut self,
+        session: &SessionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Task)>, StoreError> {
+        let Some(row) = self.tables.sessions.get(session) else { return Ok(Vec::new()) };
+        let live = |(place, id): (&u64, &TaskId)| {
+            let task = self.tables.tasks.get(id).map(|row| &row.task).filter(|task| task.state.is_live())?;
+            Some((*place, task.clone()))
+        };
+        Ok(row.tasks.range(after.saturating_add(1)..).filter_map(live).take(limit).collect())
+    }
+
+    async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError> {
+        Ok(self.tables.sessions.get(session).is_some_and(|row| row.canceled.contains(lineage)))
+    }
+
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
         Ok(self.tables.tasks.get(id).map(|row| row.task.clone()))
     }
@@ -292,6 +344,64 @@ impl Rows for MemoryRows<'_> {
 }
 
 impl Transaction for MemoryRows<'_> {
+    async fn put_session(&mut self, session: &SessionRecord) -> Result<(), StoreError> {
+        self.tables.sessions.entry(session.id.clone()).or_default().record = Some(session.clone());
+        Ok(())
+    }
+
+    async fn delete_session(&mut self, id: &SessionId) -> Result<(), StoreError> {
+        self.tables.sessions.remove(id);
+        self.tables.wake_claims.remove(id);
+        self.tables.index.forget_session(id);
+        self.note_wakes(id);
+        Ok(())
+    }
+
+    async fn delete_events_of(&mut self, session: &SessionId, limit: usize) -> Result<usize, StoreError> {
+        let Some(row) = self.tables.sessions.get_mut(session) else { return Ok(0) };
+        let taken = row.events.len().min(limit);
+        row.events.drain(..taken);
+        row.trimmed += taken as u64;
+        let mut left = taken;
+        self.tables.log.retain(|(_, of)| {
+            let goes = left > 0 && of == session;
+            left -= usize::from(goes);
+            !goes
+        });
+        Ok(taken)
+    }
+
+    async fn put_canceled_lineage(
+        &mut self,
+        session: &SessionId,
+        lineage: &str,
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.tables.sessions.entry(session.clone()).or_default().canceled.insert(lineage.to_owned());
+        Ok(())
+    }
+
+    async fn move_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
+        let place = self.row(&before.id)?.place;
+        self.tables.index.remove(before, place);
+        self.row(&before.id)?.task = after.snapshot();
+        self.tables.index.learn(after, place);
+        let mut wakes = Vec::new();
+        if let Some(left) = self.tables.sessions.get_mut(&before.session_id) {
+            left.tasks.remove(&place);
+            let of_task = |_: &u64, wake: &mut Wake| wake.task_id == before.id;
+            wakes.extend(left.wakes.extract_if(.., of_task));
+        }
+        let entered = self.tables.sessions.entry(after.session_id.clone()).or_default();
+        entered.tasks.insert(place, after.id.clone());
+        for (id, wake) in wakes {
+            entered.wakes.insert(id, Wake { session_id: after.session_id.clone(), ..wake });
+        }
+        self.note_wakes(&before.session_id);
+        self.note_wakes(&after.session_id);
+        Ok(())
+    }
+
     async fn insert_task(&mut self, task: &Task) -> Result<(), StoreError> {
         self.tables.last_place += 1;
         let place = self.tables.last_place;

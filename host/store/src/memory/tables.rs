@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::Value;
-use taskwright_registry::{Event, HostRef, MessageId, SessionId, Task, TaskId, Timestamp, Wake};
+use taskwright_registry::{Event, HostRef, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp, Wake};
 
 use super::index::Index;
 use crate::rows::{LeaseRow, StoredMessage};
@@ -26,6 +26,10 @@ pub(super) struct TaskRow {
 /// A session.
 #[derive(Debug, Default)]
 pub(super) struct SessionRow {
+    /// Its record, once it is open.
+    pub(super) record: Option<SessionRecord>,
+    /// Under what nothing begins any more.
+    pub(super) canceled: HashSet<String>,
     /// Its tasks in order of creation.
     pub(super) tasks: BTreeMap<u64, TaskId>,
     /// What is left of its log; the event at index `i` has the number `trimmed + i + 1`.
@@ -47,7 +51,7 @@ impl SessionRow {
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) tasks: HashMap<TaskId, TaskRow>,
-    pub(super) sessions: HashMap<SessionId, SessionRow>,
+    pub(super) sessions: BTreeMap<SessionId, SessionRow>,
     /// With the message's place in its task.
     pub(super) messages: HashMap<MessageId, (usize, StoredMessage)>,
     /// The causes for which a wake has been written, by task and attempt.

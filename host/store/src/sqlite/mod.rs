@@ -10,6 +10,7 @@ mod options;
 mod readers;
 mod rows;
 mod schema;
+mod sessions;
 mod text;
 mod write_rows;
 mod writer;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, State, Task, TaskId, Timestamp, Wake,
+    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, State,
+    Task, TaskId, Timestamp, Wake,
 };
 
 use super::failure::{of_id, of_row};
@@ -190,7 +191,61 @@ fn list_sql(filter: &TaskFilter, order: Order, after: bool) -> String {
     sql + &format!(" ORDER BY no {direction} LIMIT :limit")
 }
 
+fn session_record(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
+    decode_column("a session", row.get_ref(0)?)
+}
+
 impl Rows for SqliteRows<'_> {
+    async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        self.one("SELECT record FROM sessions WHERE id = ?1", [id.as_str()], session_record)
+    }
+
+    async fn sessions_after(
+        &mut self,
+        states: &[SessionState],
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let sql = "SELECT record FROM sessions
+                   WHERE id > ?1 AND (?2 = '[]' OR state IN (SELECT value FROM json_each(?2))) ORDER BY id LIMIT ?3";
+        let states = encode("a filter", &states.iter().map(|state| state.as_str()).collect::<Vec<_>>())?;
+        self.all(sql, params![after.map_or("", SessionId::as_str), states, limit], session_record)
+    }
+
+    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
+        let sql = "SELECT record FROM sessions WHERE ending = 1 ORDER BY id LIMIT ?1";
+        self.all(sql, params![limit], session_record)
+    }
+
+    async fn sessions_opened_by(
+        &mut self,
+        session: &SessionId,
+        task: &TaskId,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let sql = "SELECT record FROM sessions WHERE owner_id = ?1 AND owner_task_id = ?2 ORDER BY id";
+        self.all(sql, [session.as_str(), task.as_str()], session_record)
+    }
+
+    async fn live_after(
+        &mut self,
+        session: &SessionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Task)>, StoreError> {
+        // Entries of an index with equal columns lie in the order of `no`.
+        let sql = "SELECT record, no FROM tasks INDEXED BY tasks_live
+                   WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND phase <> 'over' AND no > ?2
+                   ORDER BY no LIMIT ?3";
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.all(sql, params![session.as_str(), after, limit], |row| Ok((row.get(1)?, record(row)?)))
+    }
+
+    async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM canceled_lineages
+                   WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND lineage = ?2)";
+        Ok(self.one(sql, [session.as_str(), lineage], |row| Ok(row.get(0)?))?.unwrap_or(false))
+    }
+
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
         self.one("SELECT record FROM tasks WHERE id = ?1", [id.as_str()], record)
     }

@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Direction, EventBody, HostRef, Message, MessageId, SessionId, Task, TaskId, Timestamp, Visibility,
+    Direction, EventBody, HostRef, Message, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp, Visibility,
 };
 
 use super::failure::of_row;
@@ -48,6 +48,62 @@ fn same_columns(before: &Task, after: &Task) -> bool {
 }
 
 impl Transaction for SqliteRows<'_> {
+    async fn put_session(&mut self, session: &SessionRecord) -> Result<(), StoreError> {
+        let sql = "INSERT INTO sessions (id, state, record, ending, owner_id, owner_task_id)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = excluded.record,
+                       ending = excluded.ending, owner_id = excluded.owner_id, owner_task_id = excluded.owner_task_id";
+        let owner = session.owner.as_ref();
+        let params = params![
+            session.id.as_str(),
+            session.state.as_str(),
+            encode("a session", session)?,
+            session.is_ending(),
+            owner.map(|owner| owner.session_id.as_str()),
+            owner.and_then(|owner| owner.task_id.as_ref()).map(TaskId::as_str),
+        ];
+        self.one_row("a session", sql, params)
+    }
+
+    async fn delete_session(&mut self, id: &SessionId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM wakes WHERE session = (SELECT no FROM sessions WHERE id = ?1)";
+        self.connection.prepare_cached(sql)?.execute([id.as_str()])?;
+        // What is remembered of its lineages, and who delivers its wakes, goes with it.
+        self.one_row("a session", "DELETE FROM sessions WHERE id = ?1", [id.as_str()])
+    }
+
+    async fn delete_events_of(&mut self, session: &SessionId, limit: usize) -> Result<usize, StoreError> {
+        let sql = "DELETE FROM events WHERE no IN (
+                       SELECT no FROM events WHERE session = (SELECT no FROM sessions WHERE id = ?1)
+                       ORDER BY seq LIMIT ?2)";
+        Ok(self.connection.prepare_cached(sql)?.execute(params![session.as_str(), limit])?)
+    }
+
+    async fn put_canceled_lineage(
+        &mut self,
+        session: &SessionId,
+        lineage: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO canceled_lineages (session, lineage, at)
+                   VALUES ((SELECT no FROM sessions WHERE id = ?1), ?2, ?3) ON CONFLICT DO NOTHING";
+        self.connection.prepare_cached(sql)?.execute(params![session.as_str(), lineage, millis(at)])?;
+        Ok(())
+    }
+
+    async fn move_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
+        self.encode_record(after)?;
+        let record = self.encoded.as_ref().map(|(_, _, text)| text.as_str());
+        let sql = "UPDATE tasks SET version = ?3, record = ?4, session = (SELECT no FROM sessions WHERE id = ?5)
+                   WHERE id = ?1 AND version = ?2";
+        let (id, to) = (before.id.as_str(), after.session_id.as_str());
+        self.one_row("a task", sql, params![id, before.version, after.version, record, to])?;
+        let sql = "UPDATE wakes SET session = (SELECT no FROM sessions WHERE id = ?3)
+                   WHERE session = (SELECT no FROM sessions WHERE id = ?2) AND task_id = ?1 AND acknowledged_at IS NULL";
+        self.connection.prepare_cached(sql)?.execute([id, before.session_id.as_str(), to])?;
+        Ok(())
+    }
+
     async fn insert_task(&mut self, task: &Task) -> Result<(), StoreError> {
         let connection = self.connection;
         connection

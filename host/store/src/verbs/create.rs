@@ -6,6 +6,8 @@ use taskwright_registry::{
     create as decide, create_child as decide_child, same_child, same_content,
 };
 
+use super::lineage::check_lineage;
+use super::session::admit;
 use super::{announcement, find_own};
 use crate::rows::{Rows, Transaction};
 use crate::{Created, Order, StoreError, TaskFilter};
@@ -64,12 +66,17 @@ pub(crate) async fn create_child<T: Transaction>(
     Ok(Created { task: wanted, fresh: true })
 }
 
-/// Writes a new task, if its name is free.
+/// Writes a new task, if its session takes one and its name is free.
 async fn insert<T: Transaction>(rows: &mut T, wanted: &Task, now: Timestamp) -> Result<(), StoreError> {
+    let session = admit(rows, &wanted.session_id, now).await?;
+    check_lineage(rows, wanted).await?;
     if let Some(name) = &wanted.name
         && let Some(holder) = rows.find_live_name(&wanted.session_id, name).await?
     {
         return Err(StoreError::NameTaken { name: name.clone(), holder });
+    }
+    if session.fresh {
+        rows.put_session(&session.record).await?;
     }
     rows.insert_task(wanted).await?;
     let body = EventBody::Created { task: Box::new(wanted.snapshot()) };

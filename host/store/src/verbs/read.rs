@@ -4,6 +4,7 @@
 use serde_json::Value;
 use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
 
+use super::session::is_woken;
 use super::{find_own, not_found, owns};
 use crate::rows::Rows;
 use crate::{Backlog, CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery, WokenPage};
@@ -80,6 +81,10 @@ pub(crate) async fn events<R: Rows>(
 }
 
 pub(crate) async fn wakes<R: Rows>(rows: &mut R, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+    // L47
+    if !is_woken(rows, session).await? {
+        return Ok(Vec::new());
+    }
     rows.pending_wakes(session, limit.clamp(1, MAX_PAGE)).await
 }
 
@@ -93,5 +98,12 @@ pub(crate) async fn sessions_with_wakes<R: Rows>(
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(place, _)| *place);
-    Ok(WokenPage { sessions: found.into_iter().map(|(_, session)| session).collect(), next })
+    let mut sessions = Vec::with_capacity(found.len());
+    for (_, session) in found {
+        // L47
+        if is_woken(rows, &session).await? {
+            sessions.push(session);
+        }
+    }
+    Ok(WokenPage { sessions, next })
 }

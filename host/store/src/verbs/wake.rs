@@ -4,6 +4,7 @@
 use taskwright_registry::{HostRef, SessionId, Timestamp};
 
 use super::lease::held;
+use super::session::is_woken;
 use crate::rows::Transaction;
 use crate::{ClaimedWakes, LeaseTime, StoreError};
 
@@ -23,6 +24,10 @@ pub(crate) async fn claim_wakes<T: Transaction>(
         && rows.find_lease(other).await?.is_some_and(|lease| !lease.ended(clock))
     {
         return Ok(ClaimedWakes::Elsewhere(other.clone()));
+    }
+    // L47
+    if !is_woken(rows, session).await? {
+        return Ok(ClaimedWakes::Here(Vec::new()));
     }
     let wakes = rows.pending_wakes(session, limit.clamp(1, MAX_CLAIM)).await?;
     if !wakes.is_empty() && before.as_ref() != Some(host) {

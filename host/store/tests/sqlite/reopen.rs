@@ -1,8 +1,10 @@
 //! What is there after the store was closed and opened again.
 //! Does not crash: `crash` does.
 
-use taskwright_registry::{Direction, Lineage, NewMessage, NewTask, Part, State, TaskId, TaskUpdate, WakePolicy};
-use taskwright_store::{MessagePage, SqliteStore, Store, TaskFilter, TaskQuery};
+use taskwright_registry::{
+    CloseOrder, Direction, Lineage, NewMessage, NewTask, Part, SessionState, State, TaskId, TaskUpdate, WakePolicy,
+};
+use taskwright_store::{MessagePage, Sessions, SqliteStore, Store, StoreError, TaskFilter, TaskQuery};
 
 use crate::room::{Room, append, check, session};
 
@@ -66,6 +68,31 @@ async fn a_write_is_done_before_it_is_reported_and_even_if_nobody_waits() {
     assert_eq!(after.artifacts.len(), 2);
 }
 
+/// Takes the seventh version of a file back to the sixth.
+const BEFORE_SESSIONS: &str = "DROP TABLE canceled_lineages; DROP INDEX sessions_ending; DROP INDEX sessions_of_owner;
+    ALTER TABLE sessions DROP COLUMN state; ALTER TABLE sessions DROP COLUMN record; ALTER TABLE sessions DROP COLUMN ending;
+    ALTER TABLE sessions DROP COLUMN owner_id; ALTER TABLE sessions DROP COLUMN owner_task_id; PRAGMA user_version = 6;";
+/// Takes the sixth version of a file back to the fifth.
+const BEFORE_RUNS: &str = "DROP INDEX tasks_of_run; ALTER TABLE tasks DROP COLUMN run_id; PRAGMA user_version = 5;";
+
+// L45: a session of a file from before sessions had a life is open since its first task.
+#[tokio::test]
+async fn a_session_of_an_older_file_has_been_open_since_its_first_task() {
+    let room = Room::new();
+    let store = room.open();
+    let task = room.running(&store).await;
+    drop(store);
+    room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
+    let store = room.open();
+    let record = store.session(&session()).await.unwrap();
+    assert_eq!((record.state, record.opened_at, record.owner), (SessionState::Open, task.created_at, None));
+    let closed = store.close_session(&session(), CloseOrder::default()).await.unwrap();
+    assert_eq!(closed.state, SessionState::Closed);
+    let new = NewTask::new(TaskId::new(store.now(), [200; 10]), session(), "probe", serde_json::json!({}));
+    let error = store.create(new).await.expect_err("it takes no tasks any more");
+    assert!(matches!(error, StoreError::SessionRejected { .. }), "{error}");
+}
+
 // L36, L37: a file from before there were leases.
 #[tokio::test]
 async fn a_file_of_the_first_version_is_brought_up_to_date() {
@@ -75,10 +102,11 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     let end = TaskUpdate { fence: Some(over.fence()), state: Some(State::Succeeded), ..TaskUpdate::default() };
     let over = store.update(&session(), &over.id, end).await.unwrap();
     drop(store);
+    room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
+    room.bare().execute_batch(BEFORE_RUNS).expect("a file of the fifth version");
     let back = "DROP TABLE hosts; DROP TABLE wake_claims; DROP INDEX tasks_finished; DROP INDEX messages_held; ALTER TABLE tasks DROP COLUMN finished_at;
                 DROP INDEX tasks_code; DROP INDEX tasks_due; DROP INDEX tasks_due_in_turn; ALTER TABLE tasks DROP COLUMN code;
                 CREATE INDEX tasks_due ON tasks (kind, due_at) WHERE due_at IS NOT NULL;
-                DROP INDEX tasks_of_run; ALTER TABLE tasks DROP COLUMN run_id;
                 PRAGMA user_version = 1;";
     room.bare().execute_batch(back).expect("a file of the first version");
     let store = room.open();
@@ -101,8 +129,8 @@ async fn what_belongs_to_a_run_is_found_in_a_file_from_before_runs_could_be_look
     let new = NewTask { parent, ..NewTask::new(id, session(), "probe", serde_json::json!({})) };
     let of_run = store.create(new).await.unwrap().task;
     drop(store);
-    let back = "DROP INDEX tasks_of_run; ALTER TABLE tasks DROP COLUMN run_id; PRAGMA user_version = 5;";
-    room.bare().execute_batch(back).expect("a file of the fourth version");
+    room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
+    room.bare().execute_batch(BEFORE_RUNS).expect("a file of the fifth version");
     let store = room.open();
     let filter = TaskFilter { run_id: Some("run-7".to_owned()), ..TaskFilter::default() };
     let query = TaskQuery { filter, ..TaskQuery::default() };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use taskwright_runner::Until;
 use taskwright_runner::registry::State;
 use taskwright_runner::store::MemoryStore;
-use taskwright_system_tests::store_through;
+use taskwright_runner::store::store_through;
 
 use crate::stage::Stage;
 

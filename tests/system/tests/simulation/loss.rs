@@ -110,7 +110,7 @@ impl Stubborn {
     }
 }
 
-taskwright_system_tests::store_through!(Stubborn);
+taskwright_runner::store::store_through!(Stubborn);
 
 // L36
 #[test]

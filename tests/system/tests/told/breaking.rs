@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use taskwright_runner::store::store_through;
 use taskwright_runner::store::{Store, StoreError};
-use taskwright_system_tests::store_through;
 
 struct Breaking {
     inner: Arc<dyn Store>,

@@ -1,23 +1,57 @@
 //! A store that hands every verb to another one by way of a function of its own.
-//! Does not say what that function does: the type with the methods `through` and the field `inner` does.
+//! Does not say what that function does: the type with the method `through` and the field `inner` does.
 
-/// Implements `Store` for a type with a field `inner` that is a store, and a method
-/// `through(&self, verb: &'static str, call: impl Future)`.
+/// What the macro's expansion names; nobody else's business.
+#[doc(hidden)]
+pub mod names {
+    pub use async_trait::async_trait;
+    pub use serde_json::Value;
+    pub use taskwright_registry::{
+        CancelEffect, CloseOrder, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage,
+        NewTask, SessionId, SessionOwner, SessionRecord, Task, TaskId, TaskUpdate, Timestamp, Wake,
+    };
+    pub use tokio::sync::broadcast::Receiver;
+}
+
+/// Implements [`Store`](crate::Store) for a type with a field `inner` that is a store, and a method
+/// `async fn through<T>(&self, verb: &'static str, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError>`,
+/// which may count, delay, refuse or lose the call. `now` and `changes` are handed on as they are.
 #[macro_export]
 macro_rules! store_through {
     ($type:ty) => {
         const _: () = {
-            use serde_json::Value;
-            use taskwright_runner::registry::{
-                CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage, NewTask, SessionId,
-                Task, TaskId, TaskUpdate, Timestamp, Wake,
-            };
-            use taskwright_runner::store::{
-                Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace, HostStatus,
-                KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery, WokenPage,
+            use $crate::through::names::*;
+            use $crate::{
+                Backlog, CancelCount, CancelScope, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created,
+                EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage, MessagePage, Reaped,
+                RecordedMessage, SessionPage, SessionQuery, Sessions, Store, StoreError, TaskPage, TaskQuery, WokenPage,
             };
 
-            $crate::store_through!(@verbs $type,
+            $crate::store_through!(@verbs $type, Sessions, {},
+                open_session(id: &SessionId, owner: Option<SessionOwner>) -> SessionRecord;
+                session(id: &SessionId) -> SessionRecord;
+                sessions(query: &SessionQuery) -> SessionPage;
+                suspend_session(id: &SessionId) -> SessionRecord;
+                resume_session(id: &SessionId) -> SessionRecord;
+                close_session(id: &SessionId, order: CloseOrder) -> SessionRecord;
+                delete_session(id: &SessionId) -> SessionRecord;
+                ending_sessions(limit: usize) -> Vec<SessionRecord>;
+                carry_out_close(id: &SessionId, limit: usize) -> SessionRecord;
+                to_erase(id: &SessionId, limit: usize) -> Vec<TaskId>;
+                erase(id: &SessionId, tasks: &[TaskId]) -> bool;
+                transfer(from: &SessionId, tasks: &[TaskId], to: &SessionId) -> Vec<Task>;
+                cancel_many(session: &SessionId, scope: CancelScope, reason: Option<String>) -> CancelCount;
+                held_task(host: &HostRef, id: &TaskId) -> Task;
+            );
+            $crate::store_through!(@verbs $type, Store, {
+                fn now(&self) -> Timestamp {
+                    self.inner.now()
+                }
+
+                fn changes(&self) -> Receiver<Change> {
+                    self.inner.changes()
+                }
+            },
                 create(new: NewTask) -> Created;
                 create_child(session: &SessionId, parent: &TaskId, new: NewChild) -> Created;
                 get(session: &SessionId, id: &TaskId) -> Task;
@@ -54,16 +88,10 @@ macro_rules! store_through {
             );
         };
     };
-    (@verbs $type:ty, $($verb:ident($($name:ident: $kind:ty),*) -> $output:ty;)*) => {
-        #[taskwright_runner::async_trait]
-        impl Store for $type {
-            fn now(&self) -> Timestamp {
-                self.inner.now()
-            }
-
-            fn changes(&self) -> tokio::sync::broadcast::Receiver<Change> {
-                self.inner.changes()
-            }
+    (@verbs $type:ty, $contract:ident, { $($more:item)* }, $($verb:ident($($name:ident: $kind:ty),*) -> $output:ty;)*) => {
+        #[async_trait]
+        impl $contract for $type {
+            $($more)*
 
             $(async fn $verb(&self, $($name: $kind),*) -> Result<$output, StoreError> {
                 self.through(stringify!($verb), self.inner.$verb($($name),*)).await

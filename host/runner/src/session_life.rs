@@ -1,0 +1,99 @@
+//! A session as a whole: its record, its life, moving its tasks, and ending many of them at once.
+//! Does not act on single tasks: the rest of `Session` does.
+
+use taskwright_registry::{CloseOrder, SessionId, SessionOwner, SessionRecord, Task, TaskId};
+use taskwright_store::{CancelCount, CancelScope, SessionPage, SessionQuery};
+
+use crate::{Runner, RunnerError, Session, session_end};
+
+impl Session {
+    /// Opens the session, on behalf of another or of nobody; one that gets its first task is open without. Idempotent.
+    ///
+    /// # Errors
+    /// `Store(SessionRejected)` with `Over`, `OtherOwner`, or `Canceled` if the end of what it is opened for is wanted.
+    pub async fn open(&self, owner: Option<SessionOwner>) -> Result<SessionRecord, RunnerError> {
+        Ok(self.inner.store.open_session(&self.id, owner).await?)
+    }
+
+    /// Reads the session's record.
+    ///
+    /// # Errors
+    /// `Store(NoSession)`.
+    pub async fn record(&self) -> Result<SessionRecord, RunnerError> {
+        Ok(self.inner.store.session(&self.id).await?)
+    }
+
+    /// Lets the session's wakes wait; its tasks go on. Idempotent.
+    ///
+    /// # Errors
+    /// `Store(NoSession)`, `Store(SessionRejected)`.
+    pub async fn suspend(&self) -> Result<SessionRecord, RunnerError> {
+        Ok(self.inner.store.suspend_session(&self.id).await?)
+    }
+
+    /// Lets the session be woken again, also for what has waited. Idempotent.
+    ///
+    /// # Errors
+    /// `Store(NoSession)`, `Store(SessionRejected)`.
+    pub async fn resume(&self) -> Result<SessionRecord, RunnerError> {
+        Ok(self.inner.store.resume_session(&self.id).await?)
+    }
+
+    /// Closes the session: nothing begins in it any more, and each live task ends, moves or stays as its close policy says. The
+    /// plan is durable when this begins to carry it out, and whoever serves goes on with it if this process ends before. Canceled
+    /// tasks may take their grace after this has returned.
+    ///
+    /// # Errors
+    /// `Store(NoSession)`; `Store(SessionRejected)` with `OwnSuccessor`, `OtherSuccessor`, `NeedsSuccessor`, or a word about the
+    /// successor; `Store(NameTaken)`, `Store(KeyTaken)`. Nothing is closed then.
+    pub async fn close(&self, order: CloseOrder) -> Result<SessionRecord, RunnerError> {
+        let store = self.inner.store.as_ref();
+        let planned = store.close_session(&self.id, order).await?;
+        session_end::end(store, &self.inner.files, &planned).await?;
+        match store.session(&self.id).await {
+            // It was to be deleted, and nothing was in the way.
+            Err(taskwright_store::StoreError::NoSession { .. }) => Ok(planned),
+            found => Ok(found?),
+        }
+    }
+
+    /// Deletes the closed session with everything in it, as soon as nothing in it is live; says whether it is gone already.
+    /// Whoever serves goes on with it otherwise.
+    ///
+    /// # Errors
+    /// `Store(NoSession)`; `Store(SessionRejected(NotClosed))`.
+    pub async fn delete(&self) -> Result<bool, RunnerError> {
+        let store = self.inner.store.as_ref();
+        let wanted = store.delete_session(&self.id).await?;
+        session_end::end(store, &self.inner.files, &wanted).await?;
+        Ok(matches!(store.session(&self.id).await, Err(taskwright_store::StoreError::NoSession { .. })))
+    }
+
+    /// Moves tasks to another session with all that their instances have begun, all of them or none. Instances go on, and what they
+    /// write lands in the new session.
+    ///
+    /// # Errors
+    /// `Store(NotFound)` for the first that is not here; `Store(NameTaken)`, `Store(KeyTaken)`; `Store(SessionRejected)` with
+    /// `ParentStays`, `TooMany`, or a word about the other session. Nothing has moved then.
+    pub async fn transfer(&self, tasks: &[TaskId], to: &SessionId) -> Result<Vec<Task>, RunnerError> {
+        Ok(self.inner.store.transfer(&self.id, tasks, to).await?)
+    }
+
+    /// Wants the end of many tasks at once, and says how many live ones that has reached.
+    ///
+    /// # Errors
+    /// `Store(NotFound)` for the root of a tree; `Store(Rejected)` for the reason.
+    pub async fn cancel_many(&self, scope: CancelScope, reason: Option<String>) -> Result<CancelCount, RunnerError> {
+        Ok(self.inner.store.cancel_many(&self.id, scope, reason).await?)
+    }
+}
+
+impl Runner {
+    /// Lists the sessions of the store, by id.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn sessions(&self, query: &SessionQuery) -> Result<SessionPage, RunnerError> {
+        Ok(self.inner.store.sessions(query).await?)
+    }
+}

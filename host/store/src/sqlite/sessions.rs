@@ -1,0 +1,94 @@
+//! Sessions as a whole, in SQLite.
+//! Does not decide anything: the verbs do.
+
+use async_trait::async_trait;
+use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
+
+use super::{SqliteStore, Undecoded, ready};
+use crate::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions, StoreError, verbs};
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn open_session(&self, id: &SessionId, owner: Option<SessionOwner>) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.write(move |rows, now| ready(verbs::open_session(rows, &id, owner, now))).await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.readers.read(move |rows| ready(verbs::session(rows, &id))).await
+    }
+
+    async fn sessions(&self, query: &SessionQuery) -> Result<SessionPage, StoreError> {
+        let query = query.clone();
+        self.readers.read(move |rows| ready(verbs::sessions(rows, &query))).await
+    }
+
+    async fn suspend_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.write(move |rows, now| ready(verbs::suspend_session(rows, &id, now))).await
+    }
+
+    async fn resume_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.write(move |rows, now| ready(verbs::resume_session(rows, &id, now))).await
+    }
+
+    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.write(move |rows, now| ready(verbs::close_session(rows, &id, order, now))).await
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.write(move |rows, now| ready(verbs::delete_session(rows, &id, now))).await
+    }
+
+    async fn ending_sessions(&self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
+        self.readers.read(move |rows| ready(verbs::ending_sessions(rows, limit))).await
+    }
+
+    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.write(move |rows, now| ready(verbs::carry_out_close(rows, &id, limit, now))).await
+    }
+
+    async fn to_erase(&self, id: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        let id = id.clone();
+        self.readers.read(move |rows| ready(verbs::to_erase(rows, &id, limit))).await
+    }
+
+    async fn erase(&self, id: &SessionId, tasks: &[TaskId]) -> Result<bool, StoreError> {
+        let id = id.clone();
+        let tasks = tasks.to_vec();
+        self.write(move |rows, _| ready(verbs::erase(rows, &id, &tasks))).await
+    }
+
+    async fn transfer(&self, from: &SessionId, tasks: &[TaskId], to: &SessionId) -> Result<Vec<Task>, StoreError> {
+        let (from, tasks, to) = (from.clone(), tasks.to_vec(), to.clone());
+        let verb = move |rows: &mut super::SqliteRows<'_>, now| {
+            let there = ready(verbs::transfer(rows, &from, &tasks, &to, now))?;
+            there.into_iter().map(|task| Undecoded::read(rows, task)).collect::<Result<Vec<_>, _>>()
+        };
+        self.write(verb).await?.into_iter().map(Undecoded::decode).collect()
+    }
+
+    async fn cancel_many(
+        &self,
+        session: &SessionId,
+        scope: CancelScope,
+        reason: Option<String>,
+    ) -> Result<CancelCount, StoreError> {
+        let session = session.clone();
+        self.write(move |rows, now| ready(verbs::cancel_many(rows, &session, scope, reason.as_deref(), now))).await
+    }
+
+    async fn held_task(&self, host: &HostRef, id: &TaskId) -> Result<Task, StoreError> {
+        let (host, id) = (host.clone(), id.clone());
+        let read = move |rows: &mut super::SqliteRows<'_>| {
+            let task = ready(verbs::held_task(rows, &host, &id))?;
+            Undecoded::read(rows, task)
+        };
+        self.readers.read(read).await?.decode()
+    }
+}

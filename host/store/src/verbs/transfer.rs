@@ -1,0 +1,126 @@
+//! Moving tasks to another session, all of them or none (L48).
+//! Does not stop their instances: those go on, and what they write lands where the task is.
+
+use std::collections::HashSet;
+
+use taskwright_registry::{EventBody, HostRef, SessionId, SessionRejection, Task, TaskId, Timestamp, moved};
+
+use super::session::{Admitting, admit, refuse};
+use super::{announcement, find_own};
+use crate::rows::{Rows, Transaction};
+use crate::{Order, StoreError, TaskFilter};
+
+/// Tasks that may move in one transaction, children included.
+const MOST: usize = 1_000;
+
+pub(crate) async fn transfer<T: Transaction>(
+    rows: &mut T,
+    from: &SessionId,
+    ids: &[TaskId],
+    to: &SessionId,
+    now: Timestamp,
+) -> Result<Vec<Task>, StoreError> {
+    let mut named = Vec::with_capacity(ids.len());
+    let mut seen = HashSet::new();
+    for id in ids {
+        if seen.insert(id) {
+            named.push(find_own(rows, from, id).await?);
+        }
+    }
+    if from == to {
+        return Ok(named);
+    }
+    let successor = admit(rows, to, now).await?;
+    move_tree(rows, &named, from, &successor, now).await
+}
+
+/// Whether neither the name nor the key of a task is in use in a session.
+pub(super) async fn check_free<R: Rows>(rows: &mut R, task: &Task, to: &SessionId) -> Result<(), StoreError> {
+    if let Some(name) = task.name.as_ref().filter(|_| task.state.is_live())
+        && let Some(holder) = rows.find_live_name(to, name).await?
+    {
+        return Err(StoreError::NameTaken { name: name.clone(), holder });
+    }
+    if let Some(key) = &task.idempotency_key
+        && let Some(holder) = rows.find_by_key(to, key).await?
+    {
+        return Err(StoreError::KeyTaken { key: key.clone(), holder });
+    }
+    Ok(())
+}
+
+/// Moves tasks with all that their instances have begun. Refuses before it writes anything.
+pub(super) async fn move_tree<T: Transaction>(
+    rows: &mut T,
+    named: &[Task],
+    from: &SessionId,
+    successor: &Admitting,
+    now: Timestamp,
+) -> Result<Vec<Task>, StoreError> {
+    let (to, mut leaving) = (&successor.record.id, named.to_vec());
+    let mut going: HashSet<TaskId> = leaving.iter().map(|task| task.id.clone()).collect();
+    let mut looked_at = 0;
+    while let Some(parent) = leaving.get(looked_at).map(|task| task.id.clone()) {
+        looked_at += 1;
+        for child in begun_by(rows, from, &parent).await? {
+            if going.insert(child.id.clone()) {
+                leaving.push(child);
+            }
+        }
+        if leaving.len() > MOST {
+            let reason = SessionRejection::TooMany { allowed: MOST, wanted: leaving.len() };
+            return Err(refuse(from, reason));
+        }
+    }
+    for task in named {
+        if let Some(parent) = live_parent(rows, task).await?.filter(|parent| !going.contains(parent)) {
+            return Err(refuse(from, SessionRejection::ParentStays { child: task.id.clone(), parent }));
+        }
+    }
+    for task in &leaving {
+        check_free(rows, task, to).await?;
+    }
+    let mut there = Vec::with_capacity(leaving.len());
+    if successor.fresh {
+        rows.put_session(&successor.record).await?;
+    }
+    for task in leaving {
+        let after = moved(&task, to, now);
+        rows.move_task(&task, &after).await?;
+        let told = |task: &Task| EventBody::Transferred {
+            from: from.clone(),
+            to: to.clone(),
+            task: Box::new(task.snapshot()),
+        };
+        rows.append_event(from, &task.id, now, told(&after)).await?;
+        rows.append_event(to, &task.id, now, told(&after)).await?;
+        rows.announce(announcement(&task));
+        rows.announce(announcement(&after));
+        there.push(after);
+    }
+    Ok(there)
+}
+
+/// The tasks that instances of a task have begun, live or over: its next instance looks at them.
+async fn begun_by<R: Rows>(rows: &mut R, session: &SessionId, parent: &TaskId) -> Result<Vec<Task>, StoreError> {
+    let filter = TaskFilter { parent_task_id: Some(parent.to_string()), include_hidden: true, ..TaskFilter::default() };
+    let mut children = rows.tasks_of(session, &filter, Order::OldestFirst, None, MOST + 1).await?;
+    children.retain(|child| child.depth > 0);
+    Ok(children)
+}
+
+/// The live task of the same session an instance of which has begun this one.
+async fn live_parent<R: Rows>(rows: &mut R, task: &Task) -> Result<Option<TaskId>, StoreError> {
+    let named = task.parent.task_id.as_ref().filter(|_| task.depth > 0);
+    let Some(id) = named.and_then(|id| id.parse::<TaskId>().ok()) else { return Ok(None) };
+    let parent = rows.find_task(&id).await?;
+    Ok(parent.filter(|parent| parent.session_id == task.session_id && parent.state.is_live()).map(|parent| parent.id))
+}
+
+/// The record of a task as the host sees it that has an instance of it, whichever session it is in by now.
+pub(crate) async fn held_task<R: Rows>(rows: &mut R, host: &HostRef, id: &TaskId) -> Result<Task, StoreError> {
+    match rows.find_task(id).await? {
+        Some(task) if task.dispatch.host.as_ref() == Some(host) => Ok(task),
+        _ => Err(StoreError::NotHeld { host: host.clone(), id: id.clone() }),
+    }
+}
