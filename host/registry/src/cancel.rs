@@ -50,7 +50,7 @@ pub fn request_cancel(task: &Task, reason: Option<&str>, now: Timestamp) -> Resu
         return Ok((applied, CancelEffect::CanceledBeforeStart));
     }
     if matches!(next.dispatch.phase, Phase::Ready | Phase::Hibernating) {
-        next.dispatch.due_at = Some(now);
+        next.make_due(now);
     }
     Ok((finish(task, next, &["cancel"], Payloads::default(), now), CancelEffect::Requested))
 }

@@ -156,7 +156,7 @@ pub fn child_ended(parent: &Task, now: Timestamp) -> Option<Applied> {
     let mut next = parent.clone();
     next.dispatch.child_ended = true;
     if next.dispatch.phase == Phase::Hibernating {
-        next.dispatch.due_at = Some(next.dispatch.due_at.map_or(now, |due| due.min(now)));
+        next.make_due(next.dispatch.due_at.map_or(now, |due| due.min(now)));
     }
     Some(finish(parent, next, &[], Payloads::default(), now))
 }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::external::check_external;
 use crate::size::check_len;
 use crate::{
     Backoff, Budget, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Recovery, Rejection, SessionId, State,
@@ -124,6 +125,9 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
     if new.max_attempts == 0 {
         return invalid("max_attempts", "expected at least 1".to_owned());
     }
+    if new.recovery == Recovery::External {
+        check_external(&new)?;
+    }
     if new.attempt_timeout_ms == Some(0) {
         return invalid("attempt_timeout_ms", "expected at least 1".to_owned());
     }
@@ -174,7 +178,8 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         usage: Usage::default(),
         dispatch: Dispatch {
             phase: Phase::Ready,
-            due_at: Some(new.not_before.unwrap_or(now)),
+            // L51
+            due_at: (new.recovery != Recovery::External).then(|| new.not_before.unwrap_or(now)),
             claim: 0,
             code: None,
             host: None,

@@ -21,7 +21,7 @@ pub struct InvalidId {
 }
 
 impl InvalidId {
-    fn new(what: &'static str, expected: &'static str, given: &str) -> Self {
+    pub(crate) fn new(what: &'static str, expected: &'static str, given: &str) -> Self {
         Self { what, expected, given: crate::clean_line(given, 80) }
     }
 }

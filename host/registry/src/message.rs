@@ -124,7 +124,7 @@ pub fn record_message(task: &Task, new: NewMessage, now: Timestamp) -> Result<Re
         check_len("inbox", task.dispatch.unread as usize + 1, limit::INBOX_MESSAGES)?;
         next.dispatch.unread += 1;
         if next.dispatch.phase == Phase::Hibernating {
-            next.dispatch.due_at = Some(now);
+            next.make_due(now);
         }
         let open = task.input_request.as_ref().filter(|open| new.in_reply_to.as_deref() == Some(open.id.as_str()));
         if let Some(open) = open {

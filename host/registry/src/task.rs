@@ -374,6 +374,11 @@ impl Task {
         cancel.requested_at.checked_add_signed(chrono::TimeDelta::try_milliseconds(grace_ms)?)
     }
 
+    /// Makes it due for a host at a time, unless no host runs it (L51).
+    pub(crate) fn make_due(&mut self, at: Timestamp) {
+        self.dispatch.due_at = (self.recovery != Recovery::External).then_some(at);
+    }
+
     /// The folder of the task in its session's files.
     #[must_use]
     pub fn folder(&self) -> String {

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::size::{check_len, check_sizes};
 use crate::wake::causes_of_change;
 use crate::{
-    Budget, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, State,
-    Supersede, Task, TaskUpdate, Timestamp, Usage, WakeCause, check_fence, clean_line, clean_text, limit,
+    Budget, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, Recovery,
+    State, Supersede, Task, TaskUpdate, Timestamp, Usage, WakeCause, check_fence, clean_line, clean_text, limit,
 };
 
 /// Why the core did not do what was asked. Nothing has changed, `updated_at` included (L3).
@@ -191,6 +191,12 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
             return Err(Rejection::Invalid {
                 field: "supersede".to_owned(),
                 problem: "an update that ends the task cannot begin an attempt".to_owned(),
+            });
+        }
+        if task.recovery == Recovery::External && matches!(supersede, Supersede::Retry { .. }) {
+            return Err(Rejection::Invalid {
+                field: "supersede".to_owned(),
+                problem: "work that is done elsewhere is tried again there".to_owned(),
             });
         }
         begin_attempt(&mut task, &supersede, now, &mut changes);
@@ -400,7 +406,7 @@ fn begin_attempt(task: &mut Task, supersede: &Supersede, now: Timestamp, changes
         Supersede::Retry { at } => {
             task.retries += 1;
             task.retry_at = Some(*at);
-            task.dispatch.due_at = Some(*at);
+            task.make_due(*at);
             // The question was the failed attempt's own.
             if task.state == State::AwaitingInput {
                 enter(task, State::Running, now);
@@ -408,9 +414,10 @@ fn begin_attempt(task: &mut Task, supersede: &Supersede, now: Timestamp, changes
             changes.push("retry_at");
         }
         Supersede::Reattach => {
-            task.crashes += 1;
+            // Work elsewhere that somebody else takes on has harmed no host.
+            task.crashes += u32::from(task.recovery != Recovery::External);
             task.retry_at = None;
-            task.dispatch.due_at = Some(now);
+            task.make_due(now);
         }
     }
 }
@@ -447,6 +454,12 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
         }
         DispatchChange::Hibernate { until, ignored } => {
             needs(phase == Phase::Resident, "resident")?;
+            if task.recovery == Recovery::External {
+                return Err(Rejection::Invalid {
+                    field: "dispatch".to_owned(),
+                    problem: "work that is done elsewhere does not hibernate".to_owned(),
+                });
+            }
             task.dispatch.phase = Phase::Hibernating;
             task.dispatch.host = None;
             // L44
@@ -457,7 +470,7 @@ fn change_dispatch(task: &mut Task, change: DispatchChange, now: Timestamp) -> R
             needs(phase == Phase::Resident, "resident")?;
             task.dispatch.phase = Phase::Ready;
             task.dispatch.host = None;
-            task.dispatch.due_at = Some(now);
+            task.make_due(now);
             task.dispatch.cancel_delivered = false;
         }
     }

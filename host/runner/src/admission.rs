@@ -112,7 +112,7 @@ impl Admission {
         let (admission, session) = (self.clone(), session.clone());
         let held = Mutex::new(Some(slot));
         let resident = Resident { admission: admission.clone(), session: session.clone(), _permit: instance };
-        (Slot { admission, session, held }, resident)
+        (Slot { admission: Some(admission), session, held }, resident)
     }
 
     fn change(&self, session: &SessionId, change: impl FnOnce(&mut Held)) {
@@ -132,12 +132,24 @@ impl Admission {
 
 /// A place among the tasks at work. It is given back while the task awaits input.
 pub(crate) struct Slot {
-    admission: Arc<Admission>,
+    /// Where the place is; nowhere for work that is done elsewhere.
+    admission: Option<Arc<Admission>>,
     session: SessionId,
     held: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Slot {
+    /// For work that takes no place on this host, and waits for none.
+    pub(crate) fn elsewhere(session: SessionId) -> Self {
+        Self { admission: None, session, held: Mutex::default() }
+    }
+
+    fn given_back(&self) {
+        if let Some(admission) = &self.admission {
+            admission.change(&self.session, |held| held.slots = held.slots.saturating_sub(1));
+        }
+    }
+
     fn take(&self) -> Option<OwnedSemaphorePermit> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -151,7 +163,7 @@ impl Slot {
     pub(crate) fn release(&self) {
         if let Some(permit) = self.take() {
             drop(permit);
-            self.admission.change(&self.session, |held| held.slots = held.slots.saturating_sub(1));
+            self.given_back();
         }
     }
 
@@ -160,14 +172,15 @@ impl Slot {
         if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return;
         }
+        let Some(admission) = &self.admission else { return };
         // The semaphore is never closed.
-        let Ok(permit) = self.admission.slots.clone().acquire_owned().await else { return };
-        self.admission.lock().held.entry(self.session.clone()).or_default().slots += 1;
+        let Ok(permit) = admission.slots.clone().acquire_owned().await else { return };
+        admission.lock().held.entry(self.session.clone()).or_default().slots += 1;
         let second = self.held.lock().unwrap_or_else(PoisonError::into_inner).replace(permit);
         if let Some(second) = second {
             // Somebody else of the same task had waited for it as well.
             drop(second);
-            self.admission.change(&self.session, |held| held.slots = held.slots.saturating_sub(1));
+            self.given_back();
         }
     }
 }

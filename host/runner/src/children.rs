@@ -34,13 +34,13 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    pub(crate) fn new(inner: &Arc<Inner>, kind: &Kind, task: &Task, writer: Arc<FencedWriter>) -> Self {
+    pub(crate) fn new(inner: &Arc<Inner>, kind: Option<&Kind>, task: &Task, writer: Arc<FencedWriter>) -> Self {
         Self {
             inner: Arc::downgrade(inner),
             writer,
             kind: task.kind.clone(),
-            trusted: kind.grants().is_none(),
-            allowed: kind.allowed(task).unwrap_or(task.budget),
+            trusted: kind.is_none_or(|kind| kind.grants().is_none()),
+            allowed: kind.and_then(|kind| kind.allowed(task)).unwrap_or(task.budget),
         }
     }
 

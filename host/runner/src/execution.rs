@@ -88,7 +88,7 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, res
     let changes = inner.hub.task(&task.id);
     // A claim names its host.
     let Some(host) = task.dispatch.host.clone() else { return };
-    let reporter = Reporter::new(&inner, &kind, host.clone(), &task, checkpoint, slot);
+    let reporter = Reporter::new(&inner, Some(&kind), host.clone(), &task, checkpoint, slot);
     let allowed = kind.allowed(&task);
     let bounds = inner.catalog.bounds(&task);
     let instance = kind.instantiate(reporter.clone(), &task, bounds, inner.store.now());

@@ -23,8 +23,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// Bound to one session, task, attempt and claim.
 pub(crate) struct FencedWriter {
     pub(crate) store: Arc<dyn Store>,
-    lease: Arc<HostLease>,
-    /// Whose lease the claim was made under.
+    /// The lease under which the claim was made; none for work that is done elsewhere.
+    lease: Option<Arc<HostLease>>,
+    /// Who has made the claim.
     host: HostRef,
     /// Where the task is, as far as is known: it may be moved while its instance goes on (L48).
     session: Mutex<SessionId>,
@@ -36,7 +37,7 @@ pub(crate) struct FencedWriter {
 
 impl FencedWriter {
     /// For a task as it was claimed.
-    pub(crate) fn new(store: Arc<dyn Store>, lease: Arc<HostLease>, host: HostRef, task: &Task) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, lease: Option<Arc<HostLease>>, host: HostRef, task: &Task) -> Self {
         let (session, id, fence) = (task.session_id.clone(), task.id.clone(), task.fence());
         Self {
             store,
@@ -96,7 +97,9 @@ impl FencedWriter {
 
     /// Refuses if the instance is known to have no say any more. `write` names the write for the metric.
     pub(crate) fn check(&self, write: &'static str) -> Result<(), StoreError> {
-        if self.lost.look(|lost| *lost) || !self.lease.holds(&self.host) {
+        // Who works elsewhere is told by the store each time, and precisely.
+        let Some(lease) = &self.lease else { return Ok(()) };
+        if self.lost.look(|lost| *lost) || !lease.holds(&self.host) {
             self.refused(write);
             return Err(StoreError::LeaseLost { host: self.host.clone() });
         }

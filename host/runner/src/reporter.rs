@@ -79,17 +79,19 @@ async fn to_the_end<T: Send + 'static>(
 }
 
 impl Reporter {
-    /// For the claim that `task` holds, with the checkpoint it left and the place it takes.
+    /// For the claim that `task` holds, with the checkpoint it left and the place it takes. Without a kind for work that is done
+    /// elsewhere: it lives under no lease of this host, and is trusted as the embedder's own code.
     pub(crate) fn new(
         inner: &Arc<Inner>,
-        kind: &Kind,
+        kind: Option<&Kind>,
         host: HostRef,
         task: &Task,
         checkpoint: Option<Vec<u8>>,
         slot: Slot,
     ) -> Arc<Self> {
         let config = &inner.config;
-        let writer = Arc::new(FencedWriter::new(inner.store.clone(), inner.lease.clone(), host, task));
+        let lease = kind.map(|_| inner.lease.clone());
+        let writer = Arc::new(FencedWriter::new(inner.store.clone(), lease, host, task));
         Arc::new(Self {
             children: Children::new(inner, kind, task, writer.clone()),
             writer,

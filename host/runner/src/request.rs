@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Backoff, Budget, CancelPolicy, ClosePolicy, InvalidTraceParent, Lineage, NewTask, Recovery, Task, TaskId,
-    Timestamp, Visibility, WakePolicy,
+    Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, InvalidTraceParent, Lineage, NewTask, Recovery, Task,
+    TaskId, Timestamp, Visibility, WakePolicy,
 };
 use taskwright_store::Created;
 
-use crate::{RunnerError, Session};
+use crate::{ExternalTask, RunnerError, Session};
 
 /// Made by [`Session::task`].
 #[must_use = "nothing is created before `create` is called"]
@@ -125,7 +125,8 @@ impl<'a> TaskRequest<'a> {
     }
 
     /// What follows the loss of the host; what the kind's description allows unless said. A task of a kind that can be
-    /// started again may be bound to its host all the same, and not the other way round.
+    /// started again may be bound to its host all the same, and not the other way round. `External` says that no host runs it:
+    /// whoever does its work takes it on (`register_external`, `Session::take_on`), and its kind may be known to nobody here.
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = Some(recovery);
         self
@@ -157,19 +158,41 @@ impl<'a> TaskRequest<'a> {
         self.create_or_find().await.map(|created| created.task)
     }
 
+    /// Creates a task whose work is done elsewhere, and takes it on at once: what this returns reports for it. `remote` names the
+    /// work where it is done. A creation that is repeated after a restart finds the task, and supersedes whoever had it (L52).
+    /// Cancels are passed on and never forced unless `cancel_policy` says something else.
+    ///
+    /// # Errors
+    /// As `create`, without `UnknownKind`; `Store(Rejected(Terminal))` if the task exists and is over.
+    pub async fn register_external(mut self, remote: Option<String>) -> Result<ExternalTask, RunnerError> {
+        self.recovery = Some(Recovery::External);
+        if self.new.cancel_policy == CancelPolicy::default() {
+            self.new.cancel_policy.mode = CancelMode::External;
+        }
+        let session = self.session;
+        let created = self.create_or_find().await?;
+        session.take_on(&created.task.id, remote).await
+    }
+
     /// As `create`, and says whether this call created the task or an earlier one did.
     ///
     /// # Errors
     /// As `create`.
     pub async fn create_or_find(mut self) -> Result<Created, RunnerError> {
         let inner = &self.session.inner;
-        let kind = inner.catalog.get(&self.new.kind)?;
-        kind.check_spec(&self.new.spec)
-            .map_err(|violation| RunnerError::Spec { kind: self.new.kind.clone(), violation })?;
-        let allows = kind.recovery(&self.new.spec);
-        self.new.recovery = self.recovery.unwrap_or(allows);
-        if self.new.recovery == Recovery::Reattach && allows == Recovery::HostBound {
-            return Err(RunnerError::CannotReattach { kind: self.new.kind.clone() });
+        match inner.catalog.get(&self.new.kind) {
+            Ok(kind) => {
+                kind.check_spec(&self.new.spec)
+                    .map_err(|violation| RunnerError::Spec { kind: self.new.kind.clone(), violation })?;
+                let allows = kind.recovery(&self.new.spec);
+                self.new.recovery = self.recovery.unwrap_or(allows);
+                if self.new.recovery == Recovery::Reattach && allows == Recovery::HostBound {
+                    return Err(RunnerError::CannotReattach { kind: self.new.kind.clone() });
+                }
+            }
+            // No host has to know what is done elsewhere.
+            Err(_) if self.recovery == Some(Recovery::External) => self.new.recovery = Recovery::External,
+            Err(error) => return Err(error),
         }
         if let Some(time) = self.deadline_in
             && let Ok(time) = chrono::TimeDelta::from_std(time)

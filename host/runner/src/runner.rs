@@ -16,6 +16,7 @@ use crate::catalog::Catalog;
 use crate::chance::Chance;
 use crate::counted_store::CountedStore;
 use crate::dispatcher::dispatch;
+use crate::external_end::end_overdue;
 use crate::hub::Hub;
 use crate::kind::Kind;
 use crate::lease::HostLease;
@@ -272,6 +273,7 @@ impl Runner {
             tokio::spawn(async move { inner.lease.keep(inner.store.clone(), &inner.at_work).await });
             self.until_drained(async |inner| session_end::carry_out(inner.store.as_ref(), &inner.files).await);
             self.until_drained(async |inner| reap(&inner).await);
+            self.until_drained(async |inner| end_overdue(&inner).await);
         });
     }
 

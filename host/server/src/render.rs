@@ -301,6 +301,7 @@ fn recovery(task: &Task) -> String {
         _ if task.state.is_terminal() => "",
         Recovery::HostBound => "it ends as orphaned",
         Recovery::Reattach => "it starts again from its checkpoint",
+        Recovery::External => "its work is done elsewhere, and goes on",
     };
     text.to_owned()
 }

@@ -164,6 +164,10 @@ pub(crate) trait Rows {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(u64, (SessionId, TaskId))>, StoreError>;
+    /// Tasks whose work is done elsewhere and whose cancel waits to be told, by creation, behind a place in that order.
+    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Task)>, StoreError>;
+    /// Tasks whose work is done elsewhere and that a host was to end by now, by the time of that.
+    async fn external_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError>;
     /// A lease.
     async fn find_lease(&mut self, host: &HostRef) -> Result<Option<LeaseRow>, StoreError>;
     /// All leases of a host, by epoch.

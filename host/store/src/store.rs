@@ -10,8 +10,8 @@ use taskwright_registry::{
 use tokio::sync::broadcast;
 
 use crate::{
-    Backlog, ClaimedWakes, CodeInUse, EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage,
-    MessagePage, Reaped, Sessions, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
+    Backlog, ClaimedWakes, CodeInUse, EventPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer,
+    LapsedPage, MessagePage, Reaped, Sessions, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -105,7 +105,7 @@ pub enum Change {
 ///
 /// **Scope**: a task of another session is answered exactly like one that does not exist (L23).
 #[async_trait]
-pub trait Store: Sessions {
+pub trait Store: Sessions + ExternalWork {
     /// The store's clock, in whole milliseconds. All times in records come from it.
     fn now(&self) -> Timestamp;
 

@@ -23,7 +23,7 @@ macro_rules! store_through {
             use $crate::through::names::*;
             use $crate::{
                 Backlog, CancelCount, CancelScope, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created,
-                EventPage, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage, MessagePage, Reaped,
+                EventPage, ExternalCancelPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage, MessagePage, Reaped,
                 RecordedMessage, SessionPage, SessionQuery, Sessions, Store, StoreError, TaskPage, TaskQuery, WokenPage,
             };
 
@@ -42,6 +42,11 @@ macro_rules! store_through {
                 transfer(from: &SessionId, tasks: &[TaskId], to: &SessionId) -> Vec<Task>;
                 cancel_many(session: &SessionId, scope: CancelScope, reason: Option<String>) -> CancelCount;
                 held_task(host: &HostRef, id: &TaskId) -> Task;
+            );
+            $crate::store_through!(@verbs $type, ExternalWork, {},
+                take_on(session: &SessionId, id: &TaskId, holder: &HostRef, remote: Option<String>) -> Claimed;
+                external_cancels(after: u64, limit: usize) -> ExternalCancelPage;
+                external_overdue(limit: usize) -> Vec<(SessionId, TaskId)>;
             );
             $crate::store_through!(@verbs $type, Store, {
                 fn now(&self) -> Timestamp {

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use taskwright_registry::{
-    Direction, DispatchChange, EventBody, Phase, Recovery, Rejection, State, Supersede, Task, Usage, WakeCause,
-    WakePolicy,
+    CancelMode, Direction, DispatchChange, EventBody, Phase, Recovery, Rejection, State, Supersede, Task, Usage,
+    WakeCause, WakePolicy,
 };
 
 use crate::life::{ALLOWED, Command, Life, Step};
@@ -51,6 +51,9 @@ all![
     invariant_39_what_a_lost_instance_held_comes_back,
     invariant_40_all_instances_of_an_attempt_share_its_budget,
     invariant_43_a_task_stays_on_the_code_that_it_began_with,
+    invariant_51_work_elsewhere_is_nothing_for_hosts,
+    invariant_52_who_takes_work_elsewhere_on_supersedes_whoever_had_it,
+    invariant_53_a_cancel_of_work_elsewhere_waits_until_it_was_heard,
 ];
 
 fn hold(condition: bool, broken: &str) -> Result<(), String> {
@@ -133,11 +136,13 @@ fn invariant_6_the_claim_number_grows_with_each_instance_alone(step: &Step, life
 fn invariant_7_the_attempt_grows_in_the_write_that_supersedes(step: &Step, life: &Life) -> Result<(), String> {
     let (before, after) = (&step.before, step.after());
     let asks = step.command.update().is_some_and(|update| update.supersede.is_some());
-    let reattaches = matches!(step.command, Command::Loss(_)) && step.after().state.is_live();
-    let supersedes = (asks || reattaches) && step.outcome.is_ok();
+    let external = before.recovery == Recovery::External;
+    let reattaches = matches!(step.command, Command::Loss(_)) && !external && step.after().state.is_live();
+    let takes_over = matches!(step.command, Command::TakeOn(_)) && before.dispatch.claim > 0;
+    let supersedes = (asks || reattaches || takes_over) && step.outcome.is_ok();
     hold(after.attempt == before.attempt + u32::from(supersedes), "the attempt did not grow as it should")?;
     hold(after.attempt == life.attempts, "the attempt is not the number of attempts")?;
-    hold(after.attempt == 1 + after.retries + after.crashes, "an attempt ended for no reason")
+    hold(external || after.attempt == 1 + after.retries + after.crashes, "an attempt ended for no reason")
 }
 
 // L8
@@ -324,7 +329,7 @@ fn invariant_27_a_host_is_named_exactly_while_resident(step: &Step, _: &Life) ->
     hold(dispatch.host.is_some() == (dispatch.phase == Phase::Resident), "a host does not fit the phase")?;
     let lies = matches!(dispatch.phase, Phase::Ready | Phase::Hibernating);
     hold(lies || dispatch.due_at.is_none(), "a due time does not fit the phase")?;
-    let ready = dispatch.phase == Phase::Ready;
+    let ready = dispatch.phase == Phase::Ready && step.after().recovery != Recovery::External;
     hold(!ready || dispatch.due_at.is_some(), "a ready task is never due")
 }
 
@@ -360,6 +365,9 @@ fn invariant_34_updated_at_never_goes_back(step: &Step, _: &Life) -> Result<(), 
 fn invariant_36_what_a_lost_host_held_goes_on_or_ends_in_one_write(step: &Step, _: &Life) -> Result<(), String> {
     let Command::Loss(limit) = step.command else { return Ok(()) };
     let (before, after) = (&step.before, step.after());
+    if before.recovery == Recovery::External {
+        return Ok(());
+    }
     hold(step.outcome.is_ok(), "a lost host's task was left alone")?;
     hold(after.dispatch.host.is_none(), "a lost host still holds the task")?;
     hold(after.retries == before.retries, "a loss was counted as a retry")?;
@@ -383,7 +391,9 @@ fn invariant_36_what_a_lost_host_held_goes_on_or_ends_in_one_write(step: &Step, 
 fn invariant_38_an_attempt_is_timed_from_its_first_instance(step: &Step, _: &Life) -> Result<(), String> {
     let (before, after) = (&step.before, step.after());
     if after.attempt != before.attempt {
-        return hold(after.dispatch.attempt_started_at.is_none(), "a new attempt inherited the time of the old one");
+        // Work elsewhere goes on in the write that begins the attempt.
+        let begins = matches!(step.command, Command::TakeOn(_)).then_some(step.now);
+        return hold(after.dispatch.attempt_started_at == begins, "a new attempt inherited the time of the old one");
     }
     let began = before.dispatch.attempt_started_at;
     hold(began.is_none() || after.dispatch.attempt_started_at == began, "the beginning of an attempt moved")?;
@@ -439,4 +449,52 @@ fn invariant_43_a_task_stays_on_the_code_that_it_began_with(step: &Step, _: &Lif
         Some(code) => hold(after == code, "an instance was made of other code than the task's"),
         None => hold(before == after, "something other than a claim named a task's code"),
     }
+}
+
+// L51
+fn invariant_51_work_elsewhere_is_nothing_for_hosts(step: &Step, _: &Life) -> Result<(), String> {
+    let (before, after) = (&step.before, step.after());
+    if before.recovery != Recovery::External {
+        let taken = matches!(step.command, Command::TakeOn(_)) && step.outcome.is_ok();
+        hold(after.external_ends_at().is_none() && !after.external_cancel_waits(), "a host's task is work elsewhere")?;
+        return hold(!taken, "a task that hosts run was taken on");
+    }
+    hold(after.dispatch.due_at.is_none(), "work that is done elsewhere is due for a host")?;
+    hold(after.dispatch.phase != Phase::Hibernating, "work that is done elsewhere hibernates")?;
+    hold(after.retries == 0 && after.crashes == 0, "work that is done elsewhere was tried again here")?;
+    let owners = after.cancel_policy.mode == CancelMode::External;
+    hold(!owners || after.external_ends_at().is_none(), "a host would end what only its owner may end")?;
+    let lost = matches!(step.command, Command::Loss(_));
+    hold(!lost || after == before, "the loss of a host changed work that is done elsewhere")
+}
+
+// L52
+fn invariant_52_who_takes_work_elsewhere_on_supersedes_whoever_had_it(step: &Step, _: &Life) -> Result<(), String> {
+    let Command::TakeOn(holder) = &step.command else { return Ok(()) };
+    let (before, after) = (&step.before, step.after());
+    if before.state.is_terminal() {
+        return hold(step.outcome.is_err(), "a task that is over was taken on");
+    }
+    if before.recovery != Recovery::External {
+        return Ok(());
+    }
+    hold(step.outcome.is_ok(), "work that is done elsewhere was not given to who asked")?;
+    hold(after.dispatch.host.as_ref() == Some(holder), "somebody else has it")?;
+    let had = before.dispatch.claim > 0;
+    hold(after.attempt == before.attempt + u32::from(had), "the attempt does not tell who had it from who has it")?;
+    hold(after.dispatch.claim > before.dispatch.claim, "whoever had it may still write")?;
+    hold(after.dispatch.held == 0, "whoever had it still holds messages")
+}
+
+// L53
+fn invariant_53_a_cancel_of_work_elsewhere_waits_until_it_was_heard(step: &Step, _: &Life) -> Result<(), String> {
+    let (before, after) = (&step.before, step.after());
+    if after.recovery != Recovery::External || after.state.is_terminal() {
+        return hold(!after.external_cancel_waits(), "a cancel waits that nobody can hear");
+    }
+    let heard = step.command.update().is_some_and(|update| update.cancel_delivered);
+    let stays = before.external_cancel_waits() && !heard;
+    hold(!stays || after.external_cancel_waits(), "a cancel was forgotten")?;
+    let other = after.attempt != before.attempt && after.cancel.is_some() && !heard;
+    hold(!other || after.external_cancel_waits(), "who has taken it on is not told of the cancel")
 }

@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 use taskwright_registry::{
     Applied, Artifact, Budget, CancelPolicy, Direction, DispatchChange, EventBody, Failure, Fence, HostId, HostRef,
-    InputRequestId, Links, Message, MessageId, NewInputRequest, NewMessage, NewTask, Part, Phase, Progress, Rejection,
-    Retry, Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, acknowledge, apply,
-    create, record_message, request_cancel, settle_failure, settle_loss,
+    InputRequestId, Links, Message, MessageId, NewInputRequest, NewMessage, NewTask, Part, Phase, Progress, Recovery,
+    Rejection, Retry, Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, acknowledge,
+    apply, create, record_message, request_cancel, settle_failure, settle_loss, take_on,
 };
 
 use crate::wish::{Ask, Birth, Leave, Reply, Wish, Writer};
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Cancel(String),
     Message(NewMessage),
     Take(Fence),
+    /// Somebody takes on work that is done elsewhere.
+    TakeOn(HostRef),
     /// The host is lost, and so many crashes are too many.
     Loss(u32),
 }
@@ -45,7 +47,7 @@ impl Command {
             Command::Update(update) => update.fence,
             Command::Message(message) => message.fence,
             Command::Take(fence) => Some(*fence),
-            Command::Cancel(_) | Command::Loss(_) => None,
+            Command::Cancel(_) | Command::TakeOn(_) | Command::Loss(_) => None,
         }
     }
 
@@ -145,7 +147,12 @@ impl Life {
         };
         Ok(match command {
             Command::Update(update) => effects(apply(&self.task, (**update).clone(), self.now)?, None, false),
-            Command::Loss(limit) => effects(apply(&self.task, settle_loss(&self.task, *limit), self.now)?, None, false),
+            Command::TakeOn(holder) => effects(take_on(&self.task, holder.clone(), None, self.now)?, None, false),
+            Command::Loss(limit) => {
+                // Nobody ends work elsewhere for the loss of anything (L51).
+                let update = settle_loss(&self.task, *limit).unwrap_or_default();
+                effects(apply(&self.task, update, self.now)?, None, false)
+            }
             Command::Cancel(reason) => effects(request_cancel(&self.task, Some(reason), self.now)?.0, None, false),
             Command::Take(fence) => effects(acknowledge(&self.task, *fence, self.now)?, None, false),
             Command::Message(message) => {
@@ -184,6 +191,15 @@ impl Life {
                 self.unread = self.unread.saturating_sub(1);
                 self.held += u32::from(before.dispatch.phase == Phase::Resident);
             }
+            Command::TakeOn(_) => {
+                self.claims += 1;
+                self.fences.push(after.fence());
+                if after.attempt != before.attempt {
+                    self.attempts += 1;
+                    self.unread += std::mem::take(&mut self.held);
+                }
+            }
+            Command::Loss(_) if before.recovery == Recovery::External => {}
             Command::Loss(_) if after.state.is_live() => {
                 self.attempts += 1;
                 self.unread += std::mem::take(&mut self.held);
@@ -234,6 +250,7 @@ impl Life {
                 let update = settle_failure(&self.task, failure, Usage::default(), self.now, 0.5);
                 Command::Update(Box::new(TaskUpdate { fence: self.fence(*writer), ..update }))
             }
+            Wish::TakeOn => Command::TakeOn(HostRef { id: HostId::new(self.now, self.random()), epoch: 1 }),
             Wish::LoseHost(crash_limit) => {
                 // Nobody holds anything that could be lost.
                 self.task.dispatch.host.as_ref()?;

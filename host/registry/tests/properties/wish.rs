@@ -76,6 +76,8 @@ pub(crate) enum Wish {
     Outbound(Writer, Reply),
     Take(Writer),
     FailAttempt(Writer),
+    /// Somebody takes on work that is done elsewhere.
+    TakeOn,
     /// The host is gone; so many crashes are too many.
     LoseHost(u32),
     /// The clock goes on, or back.
@@ -87,15 +89,17 @@ pub(crate) fn birth() -> impl Strategy<Value = Birth> {
     let mode = prop_oneof![Just(CancelMode::Cooperative), Just(CancelMode::External)];
     let deadline_ms = prop::option::weighted(0.2, 0..10_000_i64);
     let attempt_timeout_ms = prop::option::weighted(0.3, 1..5_000_u64);
-    let recovery = prop_oneof![1 => Just(Recovery::HostBound), 2 => Just(Recovery::Reattach)];
+    let recovery =
+        prop_oneof![1 => Just(Recovery::HostBound), 2 => Just(Recovery::Reattach), 1 => Just(Recovery::External)];
     (wake, mode, 1..4_u32, deadline_ms, attempt_timeout_ms, recovery).prop_map(
-        |(wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery)| Birth {
-            wake_policy,
-            cancel_mode,
-            max_attempts,
-            deadline_ms,
-            attempt_timeout_ms,
-            recovery,
+        |(wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery)| {
+            let birth = Birth { wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery };
+            if recovery != Recovery::External {
+                return birth;
+            }
+            // What no host could keep is refused.
+            let deadline_ms = deadline_ms.filter(|_| cancel_mode != CancelMode::External);
+            Birth { max_attempts: 1, attempt_timeout_ms: None, deadline_ms, ..birth }
         },
     )
 }
@@ -187,6 +191,7 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
         2 => (writer(), reply()).prop_map(|(writer, reply)| Wish::Outbound(writer, reply)),
         2 => writer().prop_map(Wish::Take),
         1 => writer().prop_map(Wish::FailAttempt),
+        1 => Just(Wish::TakeOn),
         1 => (0..4_u32).prop_map(Wish::LoseHost),
         2 => (-300..1_500_i64).prop_map(Wish::Pass),
     ]

@@ -31,6 +31,9 @@ pub(super) struct Index {
     code: BTreeMap<Code, u64>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
     finished: BTreeMap<FinishedPlace, TaskId>,
+    /// Tasks whose work is done elsewhere: whose cancel waits to be told, and when a host is to end which.
+    external_cancels: BTreeMap<u64, TaskId>,
+    external_ends: BTreeSet<(Timestamp, u64, TaskId)>,
     /// By the parent, as its child names it.
     children: HashMap<(SessionId, String), BTreeSet<u64>>,
 }
@@ -81,6 +84,12 @@ impl Index {
         if let Some(at) = task.finished_at {
             self.finished.remove(&FinishedPlace { at, place });
         }
+        if task.external_cancel_waits() {
+            self.external_cancels.remove(&place);
+        }
+        if let Some(at) = task.external_ends_at() {
+            self.external_ends.remove(&(at, place, task.id.clone()));
+        }
     }
 
     /// Forgets a record that is about to be removed, with what outlives its changes.
@@ -124,9 +133,27 @@ impl Index {
         if let Some(at) = task.finished_at {
             self.finished.insert(FinishedPlace { at, place }, task.id.clone());
         }
+        if task.external_cancel_waits() {
+            self.external_cancels.insert(place, task.id.clone());
+        }
+        if let Some(at) = task.external_ends_at() {
+            self.external_ends.insert((at, place, task.id.clone()));
+        }
         if let Some(parent) = &task.parent.task_id {
             self.children.entry((task.session_id.clone(), parent.clone())).or_default().insert(place);
         }
+    }
+
+    /// Tasks whose cancel waits to be told elsewhere, behind a place in order of creation.
+    pub(super) fn external_cancels(&self, after: u64, limit: usize) -> Vec<(u64, TaskId)> {
+        let behind = self.external_cancels.range((Bound::Excluded(after), Bound::Unbounded));
+        behind.take(limit).map(|(place, id)| (*place, id.clone())).collect()
+    }
+
+    /// Tasks whose work is done elsewhere and that were to be ended by now.
+    pub(super) fn external_overdue(&self, now: Timestamp, limit: usize) -> Vec<TaskId> {
+        let overdue = self.external_ends.iter().take_while(|(at, _, _)| *at <= now);
+        overdue.take(limit).map(|(_, _, id)| id.clone()).collect()
     }
 
     /// Forgets a session that has no task any more.

@@ -246,6 +246,19 @@ impl Rows for MemoryRows<'_> {
         Ok(found.into_iter().filter_map(|(place, id)| Some((place, self.named(&id)?))).collect())
     }
 
+    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Task)>, StoreError> {
+        let mut found = Vec::new();
+        for (place, id) in self.tables.index.external_cancels(after, limit) {
+            found.extend(self.find_task(&id).await?.map(|task| (place, task)));
+        }
+        Ok(found)
+    }
+
+    async fn external_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError> {
+        let found = self.tables.index.external_overdue(now, limit);
+        Ok(found.into_iter().filter_map(|id| self.named(&id)).collect())
+    }
+
     async fn find_lease(&mut self, host: &HostRef) -> Result<Option<LeaseRow>, StoreError> {
         Ok(self.tables.leases.get(host).cloned())
     }

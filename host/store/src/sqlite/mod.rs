@@ -4,6 +4,7 @@
 mod connect;
 #[cfg(test)]
 mod cost;
+mod external;
 mod failure;
 mod file;
 mod options;

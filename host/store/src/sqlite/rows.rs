@@ -422,6 +422,19 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, given, |row| Ok((row.get(0)?, named(row, 1)?)))
     }
 
+    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Task)>, StoreError> {
+        // The 1 stands here as a literal so that the index of what waits serves.
+        let sql = "SELECT record, no FROM tasks WHERE external_cancel = 1 AND no > ?1 ORDER BY no LIMIT ?2";
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.all(sql, params![after, limit], |row| Ok((row.get(1)?, record(row)?)))
+    }
+
+    async fn external_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError> {
+        let sql = "SELECT s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.external_ends_at <= ?1 ORDER BY t.external_ends_at, t.no LIMIT ?2";
+        self.all(sql, params![millis(now), limit], |row| named(row, 0))
+    }
+
     async fn find_lease(&mut self, host: &HostRef) -> Result<Option<LeaseRow>, StoreError> {
         let sql = format!("{LEASE} WHERE id = ?1 AND epoch = ?2");
         self.one(&sql, params![host.id.as_str(), host.epoch], lease)

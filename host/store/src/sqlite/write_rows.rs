@@ -45,6 +45,8 @@ fn same_columns(before: &Task, after: &Task) -> bool {
         && before.dispatch.due_at == after.dispatch.due_at
         && before.dispatch.host == after.dispatch.host
         && before.dispatch.code == after.dispatch.code
+        && before.external_ends_at() == after.external_ends_at()
+        && before.external_cancel_waits() == after.external_cancel_waits()
 }
 
 impl Transaction for SqliteRows<'_> {
@@ -114,9 +116,9 @@ impl Transaction for SqliteRows<'_> {
         connection
             .prepare_cached(
                 "INSERT INTO tasks (id, session, version, state, phase, due_at, host_id, host_epoch, kind, name,
-                     idempotency_key, parent_task_id, run_id, hidden, record)
+                     idempotency_key, parent_task_id, run_id, hidden, record, external_ends_at)
                  VALUES (?1, (SELECT no FROM sessions WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
-                     ?14, ?15)",
+                     ?14, ?15, ?16)",
             )?
             .execute(params![
                 task.id.as_str(),
@@ -134,6 +136,7 @@ impl Transaction for SqliteRows<'_> {
                 task.parent.run_id,
                 task.visibility == Visibility::Hidden,
                 record,
+                task.external_ends_at().map(millis),
             ])?;
         let no = connection.last_insert_rowid();
         connection
@@ -153,7 +156,7 @@ impl Transaction for SqliteRows<'_> {
         }
         let host = after.dispatch.host.as_ref();
         let sql = "UPDATE tasks SET version = ?3, record = ?4, state = ?5, phase = ?6, due_at = ?7, host_id = ?8,
-                       host_epoch = ?9, finished_at = ?10, code = ?11
+                       host_epoch = ?9, finished_at = ?10, code = ?11, external_ends_at = ?12, external_cancel = ?13
                    WHERE id = ?1 AND version = ?2";
         let params = params![
             id,
@@ -167,6 +170,8 @@ impl Transaction for SqliteRows<'_> {
             host.map(|host| host.epoch),
             after.finished_at.map(millis),
             after.dispatch.code,
+            after.external_ends_at().map(millis),
+            after.external_cancel_waits(),
         ];
         self.one_row("a task", sql, params)
     }

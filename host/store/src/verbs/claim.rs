@@ -91,7 +91,7 @@ pub(crate) async fn held_by<R: Rows>(rows: &mut R, host: &HostRef) -> Result<Vec
     Ok(held)
 }
 
-async fn with_inbox<R: Rows>(rows: &mut R, task: Task) -> Result<Claimed, StoreError> {
+pub(super) async fn with_inbox<R: Rows>(rows: &mut R, task: Task) -> Result<Claimed, StoreError> {
     let unread =
         if task.dispatch.unread == 0 { Vec::new() } else { rows.unread(&task.id, limit::INBOX_MESSAGES).await? };
     let checkpoint = if task.checkpoint.is_some() { rows.find_checkpoint(&task.id).await? } else { None };

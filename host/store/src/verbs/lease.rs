@@ -116,14 +116,14 @@ pub(crate) async fn reap<T: Transaction>(
     clock: &LeaseTime,
 ) -> Result<Reaped, StoreError> {
     let task = find_own(rows, session, id).await?;
-    let Some(host) = task.dispatch.host.clone() else {
+    let (Some(host), Some(update)) = (task.dispatch.host.clone(), settle_loss(&task, crash_limit)) else {
         return Ok(Reaped::Untouched);
     };
     let lease = rows.find_lease(&host).await?;
     if lease.as_ref().is_some_and(|lease| !lease.ended(clock)) {
         return Ok(Reaped::Untouched);
     }
-    let applied = apply(&task, settle_loss(&task, crash_limit), now)?;
+    let applied = apply(&task, update, now)?;
     if let Some(lease) = lease.filter(|lease| !lease.taken) {
         // From here on its host cannot renew it any more (L37).
         rows.put_lease(&LeaseRow { taken: true, ..lease }).await?;

@@ -6,6 +6,7 @@
 mod change;
 mod claim;
 mod create;
+mod external;
 mod lease;
 mod lineage;
 mod message;
@@ -18,6 +19,7 @@ mod wake;
 pub(crate) use change::{request_cancel, update};
 pub(crate) use claim::{claim, held_by};
 pub(crate) use create::{create, create_child};
+pub(crate) use external::{external_cancels, external_overdue, take_on};
 pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
 pub(crate) use lineage::cancel_many;
 pub(crate) use message::{mark_delivered, messages, record_message, unread};

@@ -46,6 +46,7 @@ mod concurrency;
 mod content;
 mod create;
 mod events;
+mod external;
 mod fence;
 mod leases;
 mod lineage;

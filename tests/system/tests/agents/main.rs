@@ -2,6 +2,7 @@
 //! Does not test how kinds run: most tasks here are moved on by the test itself, as a host of another process would.
 
 mod events;
+mod external;
 mod find;
 mod live;
 mod many_subscribers;

@@ -16,6 +16,7 @@ mod recovery;
 mod refusal;
 mod retry;
 mod run;
+mod session;
 mod task_folder;
 mod upgrade;
 mod user;
