@@ -36,7 +36,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
             .wants
             .iter()
             .map(|want| {
-                let given = grant::given(want, &settings);
+                let given = settings.grants.hold(want);
                 let how = (!given).then(|| grant::how(&about.kind, want));
                 json!({"capability": want.capability, "name": want.name, "given": given, "how": how})
             })
@@ -64,7 +64,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
         .map(|want| {
             let need = if want.required { "required" } else { "optional" };
             let what = clean_line(&format!("{} {} ({need}): {}", want.capability, want.name, want.reason), 400);
-            if grant::given(want, &settings) {
+            if settings.grants.hold(want) {
                 format!("{what}; given")
             } else {
                 format!("{what}; not given: {}", grant::how(&about.kind, want))

@@ -170,7 +170,7 @@ impl Checked {
         let missing: Vec<String> = about
             .wants
             .iter()
-            .filter(|want| !grant::given(want, &settings))
+            .filter(|want| !settings.grants.hold(want))
             .map(|want| {
                 let need = if want.required { "needs" } else { "would like" };
                 let (capability, name) = (clean_line(&want.capability, 40), clean_line(&want.name, 80));
