@@ -175,15 +175,20 @@ pub(crate) fn unknown(name: &str, mut known: Vec<String>) -> anyhow::Error {
     ))
 }
 
+/// The names that are known without loading anything: of what ships, and of what is installed for new tasks.
+pub(crate) fn names(home: &Home) -> Result<Vec<String>> {
+    let mut names: Vec<String> = taskwright_components::all().iter().map(|kind| kind.name.to_owned()).collect();
+    names.extend(home.kinds().index()?.kinds.into_iter().filter(|kind| kind.newest).map(|kind| kind.kind));
+    Ok(names)
+}
+
 /// Refuses a name that is nowhere before anything is made, where that can be told cheaply.
 pub(crate) fn check_name(home: &Home, name: Option<&str>, path: Option<&Path>) -> Result<()> {
     match (name, path) {
         (_, Some(path)) if !path.exists() => Err(not_found(format!("there is no file {}", path.display()))),
         (Some(name), None) => {
-            let (folder, mut known) = (home.kinds(), Vec::new());
-            known.extend(taskwright_components::all().iter().map(|kind| kind.name.to_owned()));
-            known.extend(folder.index()?.kinds.iter().filter(|kind| kind.newest).map(|kind| kind.kind.clone()));
-            if known.iter().any(|known| known == name) || !folder.dropped()?.is_empty() {
+            let known = names(home)?;
+            if known.iter().any(|known| known == name) || !home.kinds().dropped()?.is_empty() {
                 return Ok(());
             }
             Err(unknown(name, known))
