@@ -4,10 +4,12 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use taskwright_registry::Description;
 use taskwright_runner::{KindSettings, Runner};
+use taskwright_sandbox::{Kind, Sandbox};
 
 use crate::exit_code::{not_found, refused};
 use crate::home::Home;
@@ -41,6 +43,17 @@ pub(crate) struct Found {
     pub(crate) name: Option<String>,
     /// The component.
     pub(crate) component: Result<Component>,
+}
+
+impl Found {
+    /// Loads it; what is wrong otherwise, in one line that says where it comes from.
+    pub(crate) async fn load(self, sandbox: &Sandbox) -> Result<(Component, Arc<Kind>), String> {
+        let component = self.component.map_err(|error| format!("{error:#}"))?;
+        match sandbox.load(&component.wasm).await {
+            Ok(kind) => Ok((component, kind)),
+            Err(error) => Err(format!("{}: {error}", self.origin)),
+        }
+    }
 }
 
 /// The kinds that ship.

@@ -98,31 +98,25 @@ impl Served {
     /// The kinds that can be served, by name.
     async fn ready(&self, config: &Config, said: &mut BTreeSet<String>) -> Result<BTreeMap<String, Ready>> {
         let (folder, trust) = (self.home.kinds(), config.trust());
-        let mut components = Vec::new();
+        // A kind is looked at before it is added: what lacks a grant is left out, and its tasks stay queued rather than fail.
+        let looking = self.home.sandbox(config)?;
+        let mut loaded = Vec::new();
         for found in kind_source::known(&folder, &trust)? {
-            match found.component {
-                Ok(component) => components.push((component, false)),
-                Err(error) => {
-                    said.insert(format!("not served: {error:#}"));
+            match found.load(&looking).await {
+                Ok(one) => loaded.push(one),
+                Err(problem) => {
+                    said.insert(format!("not served: {problem}"));
                 }
             }
         }
         for path in &self.files {
-            components.push((kind_source::file(path, &trust)?, true));
+            let component = kind_source::file(path, &trust)?;
+            // A file that somebody has named is meant: what is wrong with it is not passed over.
+            let kind = looking.load(&component.wasm).await.with_context(|| component.origin.clone())?;
+            loaded.push((component, kind));
         }
-        // A kind is looked at before it is added: what lacks a grant is left out, and its tasks stay queued rather than fail.
-        let looking = self.home.sandbox(config)?;
         let mut ready: BTreeMap<String, Ready> = BTreeMap::new();
-        for (component, named) in components {
-            let kind = match looking.load(&component.wasm).await {
-                Ok(kind) => kind,
-                // A file that somebody has named is meant.
-                Err(error) if named => return Err(error).with_context(|| component.origin.clone()),
-                Err(error) => {
-                    said.insert(format!("not served: {}: {error}", component.origin));
-                    continue;
-                }
-            };
+        for (component, kind) in loaded {
             let about = kind.description();
             if let Some(present) = ready.get(&about.kind).filter(|present| present.component.digest != component.digest)
             {

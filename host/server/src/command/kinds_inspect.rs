@@ -122,14 +122,7 @@ pub(super) async fn find(context: &Context, name: &str) -> Result<(Component, Ar
         return Ok((component, kind));
     }
     for found in dropped {
-        let loaded = match found.component {
-            Ok(component) => match sandbox.load(&component.wasm).await {
-                Ok(kind) => Ok((component, kind)),
-                Err(error) => Err(format!("{}: {error}", found.origin)),
-            },
-            Err(error) => Err(format!("{error:#}")),
-        };
-        match loaded {
+        match found.load(&sandbox).await {
             Ok((component, kind)) if kind.description().kind == name => return Ok((component, kind)),
             Ok((_, kind)) => names.push(kind.description().kind.clone()),
             Err(problem) => context.out.notice(&format!("{problem}; passed over")),

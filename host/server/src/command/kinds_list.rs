@@ -19,14 +19,7 @@ pub(crate) async fn list(context: &Context) -> Result<Exit> {
     let sandbox = context.home.sandbox(config)?;
     let (mut rows, mut kinds) = (Vec::new(), Vec::new());
     for found in kind_source::known(&context.home.kinds(), &config.trust())? {
-        let loaded = match found.component {
-            Ok(component) => match sandbox.load(&component.wasm).await {
-                Ok(kind) => Ok((component, kind)),
-                Err(error) => Err(format!("{}: {error}", found.origin)),
-            },
-            Err(error) => Err(format!("{error:#}")),
-        };
-        match loaded {
+        match found.load(&sandbox).await {
             Ok((component, kind)) => {
                 let about = kind.description();
                 rows.push(vec![
