@@ -3,7 +3,8 @@
 //! Does not judge what a component does: the sandbox does when it loads one.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -17,11 +18,32 @@ use crate::kinds_folder::{KindsFolder, digest_of, read_file, signature_beside};
 use crate::output::Output;
 use crate::trust::{Standing, Trust};
 
+/// Where a component comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is part of this program.
+    Shipped,
+    /// The home's `kinds/` has it by its digest.
+    Installed,
+    /// A file that was named, or dropped into `kinds/`.
+    File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Shipped => f.write_str("shipped"),
+            Origin::Installed => f.write_str("installed"),
+            Origin::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// A file that may be a kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Component {
-    /// Where it comes from: `shipped`, `installed`, or its path.
-    pub(crate) origin: String,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
     /// Its bytes.
     pub(crate) wasm: Cow<'static, [u8]>,
     /// What they are named by.
@@ -38,7 +60,7 @@ pub(crate) struct Component {
 #[derive(Debug)]
 pub(crate) struct Found {
     /// Where it comes from.
-    pub(crate) origin: String,
+    pub(crate) origin: Origin,
     /// Its name, where that is known without loading it.
     pub(crate) name: Option<String>,
     /// The component.
@@ -59,7 +81,7 @@ impl Found {
 /// The kinds that ship.
 pub(crate) fn shipped() -> Vec<(&'static str, Component)> {
     let component = |wasm: &'static [u8]| Component {
-        origin: "shipped".to_owned(),
+        origin: Origin::Shipped,
         digest: digest_of(wasm),
         wasm: Cow::Borrowed(wasm),
         standing: Standing::Shipped,
@@ -77,7 +99,7 @@ pub(crate) fn ships(name: &str) -> bool {
 /// Reads one file, with the signature beside it.
 pub(crate) fn file(path: &Path, trust: &Trust) -> Result<Component> {
     let wasm = read_file(path)?;
-    judged(path.display().to_string(), wasm, signature_beside(path)?, trust, false)
+    judged(Origin::File(path.to_owned()), wasm, signature_beside(path)?, trust, false)
 }
 
 /// Reads what `kinds/` has under a digest.
@@ -87,18 +109,18 @@ pub(crate) fn by_digest(folder: &KindsFolder, digest: &str, trust: &Trust) -> Re
         return Ok(component);
     }
     let (wasm, signature) = folder.read(digest)?;
-    judged("installed".to_owned(), wasm, signature, trust, true)
+    judged(Origin::Installed, wasm, signature, trust, true)
 }
 
 /// A component that was read, if the operator's trust allows it.
 pub(crate) fn judged(
-    origin: String,
+    origin: Origin,
     wasm: Vec<u8>,
     signature: Option<String>,
     trust: &Trust,
     pinned: bool,
 ) -> Result<Component> {
-    let standing = trust.judge(&origin, &wasm, signature.as_deref())?;
+    let standing = trust.judge(&origin.to_string(), &wasm, signature.as_deref())?;
     Ok(Component { digest: digest_of(&wasm), origin, wasm: Cow::Owned(wasm), standing, pinned, signature })
 }
 
@@ -108,10 +130,10 @@ pub(crate) fn installed(folder: &KindsFolder, trust: &Trust) -> Result<Vec<Found
     for installed in folder.index()?.kinds.iter().filter(|installed| installed.newest) {
         let component = by_digest(folder, &installed.digest, trust)
             .with_context(|| format!("the installed kind `{}`", installed.kind));
-        found.push(Found { origin: "installed".to_owned(), name: Some(installed.kind.clone()), component });
+        found.push(Found { origin: Origin::Installed, name: Some(installed.kind.clone()), component });
     }
     for path in folder.dropped()? {
-        found.push(Found { origin: path.display().to_string(), name: None, component: file(&path, trust) });
+        found.push(Found { component: file(&path, trust), origin: Origin::File(path), name: None });
     }
     Ok(found)
 }
@@ -174,7 +196,7 @@ pub(crate) async fn add_one(
 async fn add(runner: &Runner, component: &Component) -> Result<Description> {
     // What it may do is settled when it is known what it wants.
     let added = runner.add_kind(&component.wasm, KindSettings::default().runs_elsewhere()).await;
-    added.with_context(|| component.origin.clone())
+    added.with_context(|| component.origin.to_string())
 }
 
 /// The error about a kind that nobody knows.

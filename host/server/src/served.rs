@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::exit_code::refused;
 use crate::grant::{self, Grant};
 use crate::home::Home;
-use crate::kind_source::{self, Component};
+use crate::kind_source::{self, Component, Origin};
 use crate::output::Output;
 
 /// What is served.
@@ -76,14 +76,14 @@ impl Served {
             if self.newest.get(name) == Some(digest) {
                 self.runner.set_settings(name, ready.settings.clone())?;
             } else {
-                self.runner.upgrade_kind(wasm, ready.settings.clone()).await.with_context(|| origin.clone())?;
+                self.runner.upgrade_kind(wasm, ready.settings.clone()).await.with_context(|| origin.to_string())?;
                 if self.newest.insert(name.clone(), digest.clone()).is_some() {
                     self.out.notice(&format!("new tasks of `{name}` run {digest}"));
                 }
             }
             // Tasks that begin with it may outlive what it came from: a file, or this program's own version. What is installed is
             // there already, and must not come back if it is removed at this moment.
-            if origin != "installed" {
+            if *origin != Origin::Installed {
                 self.home.kinds().keep(digest, wasm, signature.as_deref())?;
             }
         }
@@ -112,7 +112,7 @@ impl Served {
         for path in &self.files {
             let component = kind_source::file(path, &trust)?;
             // A file that somebody has named is meant: what is wrong with it is not passed over.
-            let kind = looking.load(&component.wasm).await.with_context(|| component.origin.clone())?;
+            let kind = looking.load(&component.wasm).await.with_context(|| component.origin.to_string())?;
             loaded.push((component, kind));
         }
         let mut ready: BTreeMap<String, Ready> = BTreeMap::new();

@@ -44,7 +44,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
         context.out.json(&json!({
             "description": about,
             "digest": kind.digest(),
-            "origin": component.origin,
+            "origin": component.origin.to_string(),
             "pinned": component.pinned,
             "signature": component.standing.to_string(),
             "bytes": component.wasm.len(),
@@ -74,7 +74,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
     let schema = serde_json::to_string_pretty(&about.spec_schema)?;
     let rows: Vec<Vec<String>> = limits.iter().map(Limit::row).collect();
     let budget = render::table(&["", "wish", "operator", "holds"], &rows);
-    let from = if component.pinned { component.origin.clone() } else { format!("{} (not pinned)", component.origin) };
+    let from = format!("{}{}", component.origin, if component.pinned { "" } else { " (not pinned)" });
     context.out.text(&render::fields(&[
         ("kind", context.out.bold(&clean_line(&about.kind, 64))),
         ("version", clean_line(&about.version, 64)),
@@ -118,7 +118,7 @@ pub(super) async fn find(context: &Context, name: &str) -> Result<(Component, Ar
         given = Some(kind_source::file(Path::new(name), &config.trust())?);
     }
     if let Some(component) = given {
-        let kind = sandbox.load(&component.wasm).await.with_context(|| component.origin.clone())?;
+        let kind = sandbox.load(&component.wasm).await.with_context(|| component.origin.to_string())?;
         return Ok((component, kind));
     }
     for found in dropped {
