@@ -76,9 +76,9 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, res
     let kind = match inner.catalog.of_task(&task) {
         Ok(kind) => kind,
         Err(error) => {
-            // The kind was taken away between the claim and now: whoever has it may go on.
+            // The kind was taken away between the claim and now: whoever has it takes the task up as it is.
             tracing::warn!(task = %task.id, %error, "giving a task back");
-            let update = settle(&task, End::Drained, Default::default(), inner.store.now(), 0.0);
+            let update = settle(&task, End::NotBegun { resumed }, Default::default(), inner.store.now(), 0.0);
             if let Some(update) = update {
                 write_down(inner.store.as_ref(), &task, update).await;
             }
