@@ -154,9 +154,10 @@ impl Execution {
                 }
             }
             if main.is_none() && all_known {
-                // A fresh instance hears what has come in before it begins: an answer that came while no instance was there
-                // must not be asked for again, so nothing begins before the record and its messages could be read. The calls are made first, in order; they return when somebody has dealt with
-                // what they bring, which may be the work that begins now.
+                // A fresh instance hears what has come in before it begins: an answer that came while no instance was
+                // there must not be asked for again, so nothing begins before the record and its messages could be
+                // read. The calls are made first, in order; they return when somebody has dealt with what they bring,
+                // which may be the work that begins now.
                 while let Poll::Ready(Some(side)) = futures::poll!(self.sides.next()) {
                     if let Some(end) = self.side_done(side).await {
                         return end;

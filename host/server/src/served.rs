@@ -81,8 +81,8 @@ impl Served {
                     self.out.notice(&format!("new tasks of `{name}` run {digest}"));
                 }
             }
-            // Tasks that begin with it may outlive what it came from: a file, or this program's own version. What is installed is
-            // there already, and must not come back if it is removed at this moment.
+            // Tasks that begin with it may outlive what it came from: a file, or this program's own version. What is
+            // installed is there already, and must not come back if it is removed at this moment.
             if *origin != Origin::Installed {
                 self.home.kinds().keep(digest, wasm, signature.as_deref())?;
             }
