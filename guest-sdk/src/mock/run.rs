@@ -17,6 +17,7 @@ use super::record::Record;
 use super::status::Status;
 use super::world::World;
 use crate::child::ChildState;
+use crate::clock::milliseconds;
 use crate::dispatch::{self, RawTask};
 use crate::failure::Failure;
 use crate::instance::Instance;
@@ -182,8 +183,7 @@ impl<K: Kind> Run<K> {
 
     /// Moves the fake clock on, and runs the kind at each point at which it wants to.
     pub fn advance(&mut self, duration: Duration) {
-        let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let until = self.world.now.get().saturating_add(duration);
+        let until = self.world.now.get().saturating_add(milliseconds(duration));
         loop {
             let wake = match &self.status {
                 Status::Running => self.world.next_timer(),
