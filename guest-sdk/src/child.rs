@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::clock::milliseconds;
 use crate::description::Budget;
 use crate::failure::Failure;
 use crate::host;
@@ -207,6 +208,6 @@ impl Child {
 
 pub(crate) async fn wait_any(children: &[Child], timeout: Option<Duration>) -> Result<Option<ChildInfo>, Refusal> {
     let ids = children.iter().map(|child| child.id.clone()).collect();
-    let timeout = timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let timeout = timeout.map(milliseconds);
     host::wait_children(ids, timeout).await
 }

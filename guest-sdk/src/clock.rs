@@ -16,3 +16,8 @@ pub async fn sleep(duration: Duration) {
     let milliseconds = duration.as_nanos().div_ceil(1_000_000);
     host::sleep(u64::try_from(milliseconds).unwrap_or(u64::MAX)).await;
 }
+
+/// A time as the contract has it: what is below a millisecond is not counted.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

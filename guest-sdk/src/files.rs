@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use crate::host;
 
-/// Where the task's own folder is, as [`Want::task_folder`](crate::Want::task_folder) asked for it. What lies there stays for the
-/// task's later instances on the same machine, counts towards the budget's `file_bytes`, and goes with the task. Links cannot be
-/// made there; more than the budget allows is an error of input and output.
+/// Where the task's own folder is, as [`Want::task_folder`](crate::Want::task_folder) asked for it. What lies there
+/// stays for the task's later instances on the same machine, counts towards the budget's `file_bytes`, and goes with
+/// the task. Links cannot be made there; more than the budget allows is an error of input and output.
 pub fn task_folder() -> PathBuf {
     folder("task")
 }

@@ -1,4 +1,5 @@
 //! Kinds with children against the mock host.
+//! Does not run the children: a test says how they end.
 
 use std::time::Duration;
 

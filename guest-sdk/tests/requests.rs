@@ -1,4 +1,5 @@
 //! Requests over HTTP against the mock host.
+//! Does not send any: a test says what is answered.
 
 use std::time::Duration;
 

@@ -1,13 +1,12 @@
 //! Values between the SDK's types and the generated ones.
 //! It does not check anything: the host has, and a value that does not parse as JSON is passed on as text.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::bindings::exports::taskwright::task::executor as wit;
 use crate::bindings::taskwright::task::{http, types};
 use crate::cancel::Cancel;
+use crate::clock::milliseconds;
 use crate::description::{Budget, Description, Reattach, Want};
 use crate::dispatch::{self, RawTask};
 use crate::failure::{Failure, Retry};
@@ -60,10 +59,6 @@ pub(super) fn outcome(outcome: Outcome<String>) -> Result<wit::Step, wit::Failur
         Step::Sleep(duration) => wit::Step::Sleep(milliseconds(duration)),
         Step::Wait => wit::Step::Wait,
     })
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// JSON from the host, or the text itself should it be none.

@@ -5,13 +5,10 @@ use serde_json::Value;
 
 use crate::bindings::taskwright::task::spawner;
 use crate::child::{ChildInfo, ChildState, NewChild};
+use crate::clock::milliseconds;
 use crate::message::Part;
 use crate::progress::Progress;
 use crate::refusal::Refusal;
-
-fn milliseconds(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
 
 fn info(child: spawner::Snapshot) -> ChildInfo {
     let told = |given: spawner::ProgressReport| Progress {

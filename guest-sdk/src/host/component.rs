@@ -90,7 +90,7 @@ impl Body {
 pub(crate) async fn send(request: Request) -> Result<Head, Error> {
     let Request { method, url, headers, body, body_secrets, timeout, redirects } = request;
     let headers = headers.into_iter().map(|(name, value)| http::Header { name, value }).collect();
-    let timeout = timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let timeout = timeout.map(crate::clock::milliseconds);
     let response = http::send(http::Request { method, url, headers, body, body_secrets, timeout, redirects }).await?;
     let headers = response.headers.into_iter().map(|header| (header.name, header.value)).collect();
     Ok(Head { status: response.status, url: response.url, headers, body: Body(response.body) })

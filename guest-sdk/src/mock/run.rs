@@ -17,6 +17,7 @@ use super::record::Record;
 use super::status::Status;
 use super::world::World;
 use crate::child::ChildState;
+use crate::clock::milliseconds;
 use crate::dispatch::{self, RawTask};
 use crate::failure::Failure;
 use crate::instance::Instance;
@@ -175,18 +176,14 @@ impl<K: Kind> Run<K> {
         self.world.child_ended();
         self.settle();
         if matches!(self.status, Status::Hibernating { .. }) {
-            let instance = Instance::new();
-            self.redeliver(&instance);
-            self.poll_beside();
-            self.wake(instance);
+            self.wake_anew();
             self.settle();
         }
     }
 
     /// Moves the fake clock on, and runs the kind at each point at which it wants to.
     pub fn advance(&mut self, duration: Duration) {
-        let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let until = self.world.now.get().saturating_add(duration);
+        let until = self.world.now.get().saturating_add(milliseconds(duration));
         loop {
             let wake = match &self.status {
                 Status::Running => self.world.next_timer(),
@@ -196,10 +193,7 @@ impl<K: Kind> Run<K> {
             let Some(wake) = wake.filter(|wake| *wake <= until) else { break };
             self.world.set_clock(wake.max(self.world.now.get()));
             if matches!(self.status, Status::Hibernating { .. }) {
-                let instance = Instance::new();
-                self.redeliver(&instance);
-                self.poll_beside();
-                self.wake(instance);
+                self.wake_anew();
             }
             self.settle();
         }
@@ -274,6 +268,14 @@ impl<K: Kind> Run<K> {
         self.world.record.borrow().deliveries.get(nth).cloned().unwrap_or(Ok(()))
     }
 
+    /// Ends the hibernation with a fresh instance, which hears first what the one before has left alone.
+    fn wake_anew(&mut self) {
+        let instance = Instance::new();
+        self.redeliver(&instance);
+        self.poll_beside();
+        self.wake(instance);
+    }
+
     fn wake(&mut self, instance: Rc<Instance>) {
         let future = dispatch::reconcile::<K>(Rc::clone(&instance), self.raw());
         self.status = Status::Running;
@@ -311,10 +313,7 @@ impl<K: Kind> Run<K> {
             self.left.extend(self.beside.drain(..).filter_map(|beside| beside.message));
             self.world.drop_attempt();
             if late && matches!(self.status, Status::Hibernating { .. }) {
-                let instance = Instance::new();
-                self.redeliver(&instance);
-                self.poll_beside();
-                self.wake(instance);
+                self.wake_anew();
             }
         }
     }

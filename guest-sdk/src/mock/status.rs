@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::clock::milliseconds;
 use crate::failure::Failure;
 use crate::step::{Completion, Outcome, Step};
 
@@ -30,10 +31,7 @@ impl Status {
             Err(failure) => Self::Failed(failure),
             Ok(Step::Canceled(summary)) => Self::Canceled(summary),
             Ok(Step::Wait) => Self::Hibernating { until: None },
-            Ok(Step::Sleep(duration)) => {
-                let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-                Self::Hibernating { until: Some(now.saturating_add(duration)) }
-            }
+            Ok(Step::Sleep(duration)) => Self::Hibernating { until: Some(now.saturating_add(milliseconds(duration))) },
             Ok(Step::Succeeded(Completion { summary, result })) => {
                 let result = result.map(|result| serde_json::from_str(&result).expect("a result is JSON"));
                 Self::Succeeded(Completion { summary, result })

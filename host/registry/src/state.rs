@@ -29,6 +29,9 @@ impl State {
     pub const ALL: [State; 6] =
         [State::Queued, State::Running, State::AwaitingInput, State::Succeeded, State::Failed, State::Canceled];
 
+    /// The states of a task that is not over, in the order of its life.
+    pub const LIVE: [State; 3] = [State::Queued, State::Running, State::AwaitingInput];
+
     /// Whether the task is over.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

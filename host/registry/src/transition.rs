@@ -483,7 +483,8 @@ fn nap(instances: u64) -> chrono::TimeDelta {
 }
 
 /// When a hibernating task must be looked at again: what it asked for, but at once if something came in that the
-/// instance was not offered before it began (L16) or a child has ended meanwhile (L42), and in time for its deadlines and for the end of a cancel's grace.
+/// instance was not offered before it began (L16) or a child has ended meanwhile (L42), and in time for its deadlines
+/// and for the end of a cancel's grace.
 fn earliest_look(task: &Task, until: Option<Timestamp>, ignored: u32, now: Timestamp) -> Option<Timestamp> {
     let unheard = task.cancel.is_some() && !task.dispatch.cancel_delivered;
     if task.dispatch.unread > ignored || unheard || task.dispatch.child_ended {

@@ -132,7 +132,8 @@ impl Catalog {
         self.kinds.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a kind for new tasks. The same component again replaces its settings, grants also for instances that exist; anything else of the same name is refused.
+    /// Adds a kind for new tasks. The same component again replaces its settings, grants also for instances that exist;
+    /// anything else of the same name is refused.
     pub(crate) fn add(&self, kind: Kind) -> Result<(), RunnerError> {
         let name = kind.description().kind.clone();
         {

@@ -13,7 +13,6 @@ use taskwright_registry::{
 };
 use taskwright_sandbox::{CHILDREN_AT_ONCE, Child, NewChild, Refusal, SpawnGrant, Spawned};
 use taskwright_store::{StoreError, TaskFilter, TaskQuery};
-use tokio::time::Instant;
 
 use crate::admission::Slot;
 use crate::fenced_writer::FencedWriter;
@@ -21,6 +20,7 @@ use crate::kind::Kind;
 use crate::metric;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
+use crate::wait::{deadline, within};
 
 /// Bound to one session, task, attempt and claim.
 pub(crate) struct Children {
@@ -157,7 +157,7 @@ impl Children {
             let Ok(parsed) = id.parse::<TaskId>() else { return self.own(id).await.map(|_| None) };
             changes.push(inner.hub.task(&parsed));
         }
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = deadline(timeout);
         let works = slot.is_held();
         let ended = loop {
             changes.iter_mut().for_each(|change| change.catch_up());
@@ -174,13 +174,8 @@ impl Children {
             }
             slot.release();
             let any = select_all(changes.iter_mut().map(|change| change.changed().boxed()));
-            match deadline {
-                Some(deadline) => {
-                    if tokio::time::timeout_at(deadline, any).await.is_err() {
-                        break None;
-                    }
-                }
-                None => drop(any.await),
+            if within(deadline, any).await.is_none() {
+                break None;
             }
         };
         if works {

@@ -89,9 +89,9 @@ async fn ready(inner: &Inner) -> (HostRef, Vec<Permits>) {
     (host, permits)
 }
 
-/// Sleeps until the next task is due, or something was heard that is due earlier, or there is a kind that was not there. What was
-/// due when the last claim was made and was not handed out belongs to sessions that have as much as they may have: it waits
-/// until one of them gives something back.
+/// Sleeps until the next task is due, or something was heard that is due earlier, or there is a kind that was not
+/// there. What was due when the last claim was made and was not handed out belongs to sessions that have as much as
+/// they may have: it waits until one of them gives something back.
 async fn wait_for_work(
     inner: &Inner,
     request: &ClaimRequest,

@@ -3,8 +3,8 @@
 //!
 //! Task, kind, parent and run say which tasks a subscriber cares about. States say which of their moments: an event is
 //! shown if the record is in one of them after it. Two things are never hidden by states: the end of a task that the
-//! subscriber has been shown, or may have been before its cursor, and a task's leaving the session. Otherwise who asks for live states
-//! alone would wait for ever for a task that is over.
+//! subscriber has been shown, or may have been before its cursor, and a task's leaving the session. Otherwise who asks
+//! for live states alone would wait for ever for a task that is over.
 
 use std::collections::HashMap;
 

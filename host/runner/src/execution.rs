@@ -76,9 +76,9 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, res
     let kind = match inner.catalog.of_task(&task) {
         Ok(kind) => kind,
         Err(error) => {
-            // The kind was taken away between the claim and now: whoever has it may go on.
+            // The kind was taken away between the claim and now: whoever has it takes the task up as it is.
             tracing::warn!(task = %task.id, %error, "giving a task back");
-            let update = settle(&task, End::Drained, Default::default(), inner.store.now(), 0.0);
+            let update = settle(&task, End::NotBegun { resumed }, Default::default(), inner.store.now(), 0.0);
             if let Some(update) = update {
                 write_down(inner.store.as_ref(), &task, update).await;
             }
@@ -154,9 +154,10 @@ impl Execution {
                 }
             }
             if main.is_none() && all_known {
-                // A fresh instance hears what has come in before it begins: an answer that came while no instance was there
-                // must not be asked for again, so nothing begins before the record and its messages could be read. The calls are made first, in order; they return when somebody has dealt with
-                // what they bring, which may be the work that begins now.
+                // A fresh instance hears what has come in before it begins: an answer that came while no instance was
+                // there must not be asked for again, so nothing begins before the record and its messages could be
+                // read. The calls are made first, in order; they return when somebody has dealt with what they bring,
+                // which may be the work that begins now.
                 while let Poll::Ready(Some(side)) = futures::poll!(self.sides.next()) {
                     if let Some(end) = self.side_done(side).await {
                         return end;

@@ -25,13 +25,18 @@ pub enum Among {
 
 impl Among {
     fn filter(&self) -> TaskFilter {
-        let states = State::ALL.into_iter().filter(|state| state.is_live()).collect();
         let (parent_task_id, run_id) = match self {
             Among::Session => (None, None),
             Among::Children(parent) => (Some(parent.to_string()), None),
             Among::Run(run) => (None, Some(run.clone())),
         };
-        TaskFilter { states, parent_task_id, run_id, include_hidden: true, ..TaskFilter::default() }
+        TaskFilter {
+            states: State::LIVE.to_vec(),
+            parent_task_id,
+            run_id,
+            include_hidden: true,
+            ..TaskFilter::default()
+        }
     }
 }
 

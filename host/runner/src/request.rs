@@ -152,8 +152,8 @@ impl<'a> TaskRequest<'a> {
     /// Creates the task. It is durable when this returns, and the record is returned as it is stored.
     ///
     /// # Errors
-    /// `UnknownKind`; `Spec` with a JSON pointer; `CannotReattach`; `Store(Conflict)`, `Store(NameTaken)`, `Store(Rejected)`. Nothing has been
-    /// created then.
+    /// `UnknownKind`; `Spec` with a JSON pointer; `CannotReattach`; `Store(Conflict)`, `Store(NameTaken)`,
+    /// `Store(Rejected)`. Nothing has been created then.
     pub async fn create(self) -> Result<Task, RunnerError> {
         self.create_or_find().await.map(|created| created.task)
     }

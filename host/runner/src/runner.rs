@@ -192,8 +192,8 @@ impl Runner {
         Ok(description)
     }
 
-    /// Claims no more tasks of a kind and creates none, in any version. Instances that exist go on. Says whether the kind was
-    /// there.
+    /// Claims no more tasks of a kind and creates none, in any version. Instances that exist go on; what was claimed and has
+    /// none yet is given back as it was. Says whether the kind was there.
     pub fn remove_kind(&self, kind: &str) -> bool {
         self.inner.catalog.remove(kind)
     }

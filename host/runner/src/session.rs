@@ -13,6 +13,7 @@ use taskwright_store::{MessagePage, TaskPage, TaskQuery};
 
 use crate::metric;
 use crate::runner::Inner;
+use crate::wait::{deadline, within};
 use crate::{EventStream, OutputTail, RunnerError, SendError, TaskRequest};
 
 /// A handle to one session. Cheap to clone.
@@ -148,7 +149,7 @@ impl Session {
         timeout: Option<Duration>,
         condition: impl Fn(&Task) -> bool,
     ) -> Result<Waited, RunnerError> {
-        let deadline = timeout.and_then(|timeout| tokio::time::Instant::now().checked_add(timeout));
+        let deadline = deadline(timeout);
         let mut changes = self.inner.hub.task(id);
         loop {
             // Subscribed before it is read: a change in between is not missed.
@@ -157,13 +158,8 @@ impl Session {
             if condition(&task) {
                 return Ok(Waited { task, timed_out: false });
             }
-            match deadline {
-                Some(deadline) => {
-                    if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
-                        return Ok(Waited { task: self.get(id).await?, timed_out: true });
-                    }
-                }
-                None => changes.changed().await,
+            if within(deadline, changes.changed()).await.is_none() {
+                return Ok(Waited { task: self.get(id).await?, timed_out: true });
             }
         }
     }

@@ -32,7 +32,7 @@ pub(crate) enum End {
     Interrupted,
     /// The attempt has taken as long as it may.
     AttemptTimedOut,
-    /// The host was going down before anything ran.
+    /// The host was going down, or had lost the kind, before anything ran.
     NotBegun {
         /// Whether the task was hibernating.
         resumed: bool,

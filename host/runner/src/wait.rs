@@ -94,16 +94,15 @@ impl<'s> Watched<'s> {
         Ok(Self { session, tasks, changes })
     }
 
-    /// Waits until something was heard of any of them, and reads again what was heard of. Says where in the list that was.
-    async fn next(&mut self, until: Until) -> Result<Vec<usize>, RunnerError> {
-        let Some(first) = self.changes.next().await else { return Ok(Vec::new()) };
+    /// Waits until something was heard of any of them, and reads again what was heard of.
+    async fn next(&mut self, until: Until) -> Result<(), RunnerError> {
+        let Some(first) = self.changes.next().await else { return Ok(()) };
         let mut heard = vec![first];
         // What has been heard of by now is looked at together, so that the order of the list decides.
         while let Poll::Ready(Some(next)) = futures::poll!(pin!(self.changes.next())) {
             heard.push(next);
         }
         heard.sort_by_key(|(at, _)| *at);
-        let mut read = Vec::with_capacity(heard.len());
         for (at, mut listener) in heard {
             // What was heard until here is in what is read now.
             listener.catch_up();
@@ -111,9 +110,8 @@ impl<'s> Watched<'s> {
             if !until.is_met(&self.tasks[at]) {
                 self.changes.push(hear(at, listener));
             }
-            read.push(at);
         }
-        Ok(read)
+        Ok(())
     }
 
     fn first(&self, until: Until) -> Option<usize> {
@@ -145,7 +143,7 @@ impl Session {
                 return Ok(WaitedAny { first: Some(first), tasks: watched.tasks, timed_out: false });
             }
             match within(deadline, watched.next(until)).await {
-                Some(heard) => drop(heard?),
+                Some(heard) => heard?,
                 None => {
                     let tasks = self.read_all(ids).await?;
                     let first = tasks.iter().position(|task| until.is_met(task));
@@ -172,7 +170,7 @@ impl Session {
         let mut watched = Watched::new(self, ids, until).await?;
         while !watched.changes.is_empty() {
             match within(deadline, watched.next(until)).await {
-                Some(heard) => drop(heard?),
+                Some(heard) => heard?,
                 None => {
                     let tasks = self.read_all(ids).await?;
                     let timed_out = !tasks.iter().all(|task| until.is_met(task));
@@ -198,12 +196,13 @@ pub(crate) fn check_length(ids: &[TaskId], least: usize) -> Result<(), RunnerErr
     }
 }
 
-fn deadline(timeout: Option<Duration>) -> Option<Instant> {
+/// When a wait is over; never, for one that is longer than time can be counted.
+pub(crate) fn deadline(timeout: Option<Duration>) -> Option<Instant> {
     timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
 
 /// What the work gives, unless the time is over before.
-async fn within<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
     match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok(),
         None => Some(work.await),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use taskwright_registry::{Want, clean_line};
 
+use crate::toml_name::{toml_key, toml_text};
 use crate::{Grants, Kind, LoadError};
 
 /// One thing that a kind can be granted.
@@ -15,7 +16,7 @@ struct Capability {
     imports: &'static [&'static str],
     /// Whether it is granted under a want's name.
     granted: fn(&Grants, &str) -> bool,
-    /// The line of `taskwright.toml` that would grant it to a kind under a name.
+    /// The line of `taskwright.toml` that would grant it, by the name of the kind's table and the want's.
     line: fn(&str, &str) -> String,
 }
 
@@ -27,9 +28,10 @@ const CAPABILITIES: [Capability; 3] = [
             grants.folders.iter().any(|folder| folder.name == name) || (name == "task" && grants.task_folder)
         },
         line: |kind, name| match name {
-            "task" => format!("[kinds.{kind}] task_folder = true"),
+            "task" => format!("[{kind}] task_folder = true"),
             _ => format!(
-                "[kinds.{kind}.folders] {name} = {{ path = \"DIR\" }}, or on the command line --grant {name}=DIR"
+                "[{kind}.folders] {} = {{ path = \"DIR\" }}, or on the command line --grant {name}=DIR",
+                toml_key(name)
             ),
         },
     },
@@ -38,14 +40,14 @@ const CAPABILITIES: [Capability; 3] = [
         imports: &["taskwright:task/http@", "wasi:http/"],
         granted: |grants, name| grants.http.iter().any(|grant| grant.name == name),
         line: |kind, name| {
-            format!("[[kinds.{kind}.http]] name = \"{name}\" allow = [\"https://HOST\"] methods = [\"GET\"]")
+            format!("[[{kind}.http]] name = {} allow = [\"https://HOST\"] methods = [\"GET\"]", toml_text(name))
         },
     },
     Capability {
         name: "spawner",
         imports: &["taskwright:task/spawner@"],
         granted: |grants, _| grants.spawner.is_some(),
-        line: |kind, _| format!("[kinds.{kind}.spawner] kinds = [\"KIND\"]"),
+        line: |kind, _| format!("[{kind}.spawner] kinds = [\"KIND\"]"),
     },
 ];
 
@@ -87,19 +89,33 @@ pub(crate) fn check_imports(imports: &[String], wants: &[Want]) -> Result<(), Lo
     Ok(())
 }
 
+fn known(want: &Want) -> Option<&'static Capability> {
+    CAPABILITIES.iter().find(|capability| capability.name == want.capability)
+}
+
+impl Grants {
+    /// Whether they hold what a kind wants. What nobody knows is granted to nobody.
+    #[must_use]
+    pub fn hold(&self, want: &Want) -> bool {
+        known(want).is_some_and(|capability| (capability.granted)(self, &want.name))
+    }
+}
+
+/// The table of `taskwright.toml` that is about a kind.
+pub(crate) fn table(kind: &str) -> String {
+    format!("kinds.{}", toml_key(&clean_line(kind, 80)))
+}
+
 /// What of the wants is required and not granted.
 fn missing(kind: &str, wants: &[Want], grants: &Grants) -> Vec<MissingGrant> {
-    let lacks = |want: &&Want| {
-        let known = CAPABILITIES.iter().find(|capability| capability.name == want.capability);
-        want.required && !known.is_some_and(|capability| (capability.granted)(grants, &want.name))
-    };
+    let lacks = |want: &&Want| want.required && !grants.hold(want);
     let told = |want: &Want| {
-        let (kind, name) = (clean_line(kind, 80), clean_line(&want.name, 80));
-        let known = CAPABILITIES.iter().find(|capability| capability.name == want.capability);
+        let (table, name) = (table(kind), clean_line(&want.name, 80));
+        let known = known(want);
         MissingGrant {
             capability: clean_line(&want.capability, 40),
             reason: clean_line(&want.reason, 200),
-            line: known.map(|capability| (capability.line)(&kind, &name)),
+            line: known.map(|capability| (capability.line)(&table, &name)),
             name,
         }
     };
@@ -152,6 +168,11 @@ mod tests {
         let told = missing("poll", &wants, &Grants::default());
         let line = r#"[[kinds.poll.http]] name = "api" allow = ["https://HOST"] methods = ["GET"]"#;
         assert!(told[0].to_string().ends_with(line), "{}", told[0]);
+        let told = missing("my.poll", &wants, &Grants::default());
+        assert!(told[0].to_string().contains(r#"[[kinds."my.poll".http]] name"#), "{}", told[0]);
+        let folder = [Want { name: "a.b".to_owned(), ..want("files", true) }];
+        let told = missing("poll", &folder, &Grants::default());
+        assert!(told[0].to_string().contains(r#"[kinds.poll.folders] "a.b" = {"#), "{}", told[0]);
         assert_eq!(missing("poll", &wants, &http()), []);
         assert_eq!(missing("poll", &[want("http", false)], &Grants::default()), []);
         let told = missing("poll", &[want("moon", true)], &http());

@@ -178,8 +178,8 @@ impl Computing {
         Poll::Pending
     }
 
-    /// Lets the instance compute: where it has stood in line, beside the runtime's threads and not on one of them. Those that spin
-    /// would keep all of them, and the operating system shares out cores better than a queue does.
+    /// Lets the instance compute: where it has stood in line, beside the runtime's threads and not on one of them.
+    /// Those that spin would keep all of them, and the operating system shares out cores better than a queue does.
     pub(crate) fn beside<T>(&self, compute: impl FnOnce() -> T) -> T {
         let much = matches!(*self.standing(), Standing::Running);
         let threads = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);

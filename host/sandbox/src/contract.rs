@@ -38,9 +38,7 @@ where
         (attempt.host.clone(), attempt.meter.clone())
     });
     let _carried = meter.carry(bytes)?;
-    if let Some(wait) = meter.host_call()? {
-        tokio::time::sleep(wait).await;
-    }
+    meter.host_call_in_turn().await?;
     let outcome = work(host, meter.clone()).await;
     give_way().await;
     Ok(outcome.map_err(convert::refusal))

@@ -46,6 +46,7 @@ mod sandbox;
 mod spawn_grant;
 mod spawner;
 mod stdio;
+mod toml_name;
 mod trap;
 mod turn;
 mod verify;
@@ -75,6 +76,7 @@ pub use refusal::Refusal;
 pub use sandbox::Sandbox;
 pub use spawn_grant::SpawnGrant;
 pub use taskwright_registry::Budget;
+pub use toml_name::{toml_key, toml_text};
 pub use verify::{Outside, verify};
 
 /// Ways into what guests and servers can write, for fuzzing. Not part of the interface.

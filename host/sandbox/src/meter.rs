@@ -223,6 +223,14 @@ impl Meter {
         Ok(Some(Duration::from_secs_f64((-bucket.tokens / rate.max(1.0)).min(1.0))))
     }
 
+    /// Counts a call into the host, and waits until it is the guest's turn.
+    pub(crate) async fn host_call_in_turn(&self) -> wasmtime::Result<()> {
+        if let Some(wait) = self.host_call()? {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
     /// Reserves room for the bytes of a call until the guard is dropped.
     pub(crate) fn carry(&self, bytes: usize) -> wasmtime::Result<Carried<'_>> {
         let bytes = bytes as u64;

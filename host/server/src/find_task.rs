@@ -12,53 +12,39 @@ use crate::exit_code::{not_found, refused};
 /// How many candidates an error names.
 const NAMED: usize = 5;
 
-/// Every task of a session, hidden ones too.
-pub(crate) async fn every_task(store: &Arc<dyn Store>, session: &SessionId) -> Result<Vec<Task>> {
-    let filter = TaskFilter { include_hidden: true, ..TaskFilter::default() };
-    let mut query = TaskQuery { filter, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
-    let mut tasks = Vec::new();
-    loop {
-        let page = store.list(session, &query).await?;
-        tasks.extend(page.tasks);
-        match page.next {
-            Some(next) => query.after = Some(next),
-            None => return Ok(tasks),
-        }
-    }
-}
-
 /// The task that is meant.
 pub(crate) async fn find_task(store: &Arc<dyn Store>, session: &SessionId, text: &str) -> Result<Task> {
     if let Ok(id) = text.parse::<TaskId>() {
         return Ok(store.get(session, &id).await?);
     }
-    let filter = TaskFilter { include_hidden: true, name: Some(text.to_owned()), ..TaskFilter::default() };
-    let query = TaskQuery { filter, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
-    let mut named = store.list(session, &query).await?.tasks;
+    let list = async |filter| {
+        let query = TaskQuery { filter, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
+        store.list(session, &query).await
+    };
+    let all = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+    let mut page = list(TaskFilter { name: Some(text.to_owned()), ..all.clone() }).await?;
     // The one that lives is meant rather than those that had the name before.
-    if let Some(live) = named.iter().position(|task| task.state.is_live()) {
-        return Ok(named.swap_remove(live));
+    if let Some(live) = page.tasks.iter().position(|task| task.state.is_live()) {
+        return Ok(page.tasks.swap_remove(live));
     }
-    if named.is_empty() {
+    if page.tasks.is_empty() {
         let hex = text.strip_prefix("task_").unwrap_or(text);
         if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-            let prefix = format!("task_{hex}");
-            named = every_task(store, session).await?;
-            named.retain(|task| task.id.as_str().starts_with(&prefix));
+            page = list(TaskFilter { id_prefix: Some(format!("task_{hex}")), ..all }).await?;
         }
     }
     let shown = clean_line(text, 80);
-    if named.len() > 1 {
-        let more = named.len().saturating_sub(NAMED);
-        let mut ids: Vec<String> = named.iter().take(NAMED).map(|task| task.id.to_string()).collect();
-        ids.extend((more > 0).then(|| format!("and {more} more")));
-        return Err(refused(format!(
-            "`{shown}` may be any of {} tasks: {}; give more of the id",
-            named.len(),
-            ids.join(", ")
-        )));
+    if page.tasks.len() > 1 {
+        let count = page.tasks.len();
+        let (many, more) = match page.next {
+            Some(_) => (format!("more than {count}"), "others".to_owned()),
+            None => (count.to_string(), format!("{} more", count.saturating_sub(NAMED))),
+        };
+        let mut ids: Vec<String> = page.tasks.iter().take(NAMED).map(|task| task.id.to_string()).collect();
+        ids.extend((count > NAMED).then(|| format!("and {more}")));
+        return Err(refused(format!("`{shown}` may be any of {many} tasks: {}; give more of the id", ids.join(", "))));
     }
-    named.pop().ok_or_else(|| {
+    page.tasks.pop().ok_or_else(|| {
         not_found(format!(
             "there is no task `{shown}` in session {session}; `taskwright list` shows the ones there are"
         ))

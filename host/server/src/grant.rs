@@ -7,6 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use taskwright_registry::{Description, Want, clean_line};
 use taskwright_runner::KindSettings;
+use taskwright_sandbox::{toml_key, toml_text};
 
 use crate::config::{Config, FILE};
 use crate::exit_code::refused;
@@ -90,27 +91,17 @@ pub(crate) fn check(description: &Description, grants: &[Grant]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a kind gets something that it wants.
-pub(crate) fn given(want: &Want, settings: &KindSettings) -> bool {
-    let grants = &settings.grants;
-    match want.capability.as_str() {
-        "files" => {
-            grants.folders.iter().any(|folder| folder.name == want.name) || (grants.task_folder && want.name == "task")
-        }
-        "http" => grants.http.iter().any(|http| http.name == want.name),
-        "spawner" => grants.spawner.is_some(),
-        _ => false,
-    }
-}
-
 /// What would give a kind something that it wants.
 pub(crate) fn how(kind: &str, want: &Want) -> String {
     let name = clean_line(&want.name, 80);
-    let table = if kind.contains('.') { format!("kinds.\"{kind}\"") } else { format!("kinds.{kind}") };
+    let (table, text) = (format!("kinds.{}", toml_key(kind)), toml_text(&name));
     match want.capability.as_str() {
         "files" if name == "task" => format!("[{table}] task_folder = true in {FILE}"),
-        "files" => format!("--grant {name}=DIR, or [{table}.folders] {name} = {{ path = \"DIR\" }} in {FILE}"),
-        "http" => format!("[[{table}.http]] name = \"{name}\" allow = [\"https://HOST\"] in {FILE}"),
+        "files" => {
+            let key = toml_key(&name);
+            format!("--grant {name}=DIR, or [{table}.folders] {key} = {{ path = \"DIR\" }} in {FILE}")
+        }
+        "http" => format!("[[{table}.http]] name = {text} allow = [\"https://HOST\"] in {FILE}"),
         "spawner" => format!("[{table}.spawner] kinds = [\"KIND\"] in {FILE}"),
         _ => "nothing: this version does not know it".to_owned(),
     }
@@ -118,7 +109,7 @@ pub(crate) fn how(kind: &str, want: &Want) -> String {
 
 /// What a kind needs and was not granted, with what would grant it.
 pub(crate) fn missing(description: &Description, settings: &KindSettings) -> Option<String> {
-    let want = description.wants.iter().find(|want| want.required && !given(want, settings))?;
+    let want = description.wants.iter().find(|want| want.required && !settings.grants.hold(want))?;
     let (kind, name) = (&description.kind, clean_line(&want.name, 80));
     let reason = clean_line(&want.reason, 200);
     let what = match want.capability.as_str() {
@@ -145,5 +136,23 @@ mod tests {
         for wrong in ["", "files", "=.", "files=", "../x=.", ".=.", "a/b=.", ":files=."] {
             assert!(wrong.parse::<Grant>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_would_give_it_names_it_as_the_file_has_to() {
+        for name in ["files", "a.b", "two words", "a\"b", "back\\slash", "", "ä", "tab\there"] {
+            let table: toml::Table = format!("{} = {}", toml_key(name), toml_text(name)).parse().unwrap();
+            assert_eq!(table.iter().collect::<Vec<_>>(), [(&name.to_owned(), &toml::Value::from(name))]);
+        }
+        let want = |capability: &str, name: &str| Want {
+            capability: capability.to_owned(),
+            name: name.to_owned(),
+            reason: String::new(),
+            required: true,
+        };
+        let folder = how("my.kind", &want("files", "a.b"));
+        assert!(folder.contains(r#"--grant a.b=DIR, or [kinds."my.kind".folders] "a.b" = {"#), "{folder}");
+        let http = how("poll", &want("http", "a.b"));
+        assert!(http.contains(r#"[[kinds.poll.http]] name = "a.b" allow"#), "{http}");
     }
 }

@@ -3,11 +3,14 @@
 //! Does not judge what a component does: the sandbox does when it loads one.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use taskwright_registry::Description;
 use taskwright_runner::{KindSettings, Runner};
+use taskwright_sandbox::{Kind, Sandbox};
 
 use crate::exit_code::{not_found, refused};
 use crate::home::Home;
@@ -15,11 +18,32 @@ use crate::kinds_folder::{KindsFolder, digest_of, read_file, signature_beside};
 use crate::output::Output;
 use crate::trust::{Standing, Trust};
 
+/// Where a component comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is part of this program.
+    Shipped,
+    /// The home's `kinds/` has it by its digest.
+    Installed,
+    /// A file that was named, or dropped into `kinds/`.
+    File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Shipped => f.write_str("shipped"),
+            Origin::Installed => f.write_str("installed"),
+            Origin::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// A file that may be a kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Component {
-    /// Where it comes from: `shipped`, `installed`, or its path.
-    pub(crate) origin: String,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
     /// Its bytes.
     pub(crate) wasm: Cow<'static, [u8]>,
     /// What they are named by.
@@ -36,17 +60,28 @@ pub(crate) struct Component {
 #[derive(Debug)]
 pub(crate) struct Found {
     /// Where it comes from.
-    pub(crate) origin: String,
+    pub(crate) origin: Origin,
     /// Its name, where that is known without loading it.
     pub(crate) name: Option<String>,
     /// The component.
     pub(crate) component: Result<Component>,
 }
 
+impl Found {
+    /// Loads it; what is wrong otherwise, in one line that says where it comes from.
+    pub(crate) async fn load(self, sandbox: &Sandbox) -> Result<(Component, Arc<Kind>), String> {
+        let component = self.component.map_err(|error| format!("{error:#}"))?;
+        match sandbox.load(&component.wasm).await {
+            Ok(kind) => Ok((component, kind)),
+            Err(error) => Err(format!("{}: {error}", self.origin)),
+        }
+    }
+}
+
 /// The kinds that ship.
 pub(crate) fn shipped() -> Vec<(&'static str, Component)> {
     let component = |wasm: &'static [u8]| Component {
-        origin: "shipped".to_owned(),
+        origin: Origin::Shipped,
         digest: digest_of(wasm),
         wasm: Cow::Borrowed(wasm),
         standing: Standing::Shipped,
@@ -64,7 +99,7 @@ pub(crate) fn ships(name: &str) -> bool {
 /// Reads one file, with the signature beside it.
 pub(crate) fn file(path: &Path, trust: &Trust) -> Result<Component> {
     let wasm = read_file(path)?;
-    judged(path.display().to_string(), wasm, signature_beside(path)?, trust, false)
+    judged(Origin::File(path.to_owned()), wasm, signature_beside(path)?, trust, false)
 }
 
 /// Reads what `kinds/` has under a digest.
@@ -74,18 +109,18 @@ pub(crate) fn by_digest(folder: &KindsFolder, digest: &str, trust: &Trust) -> Re
         return Ok(component);
     }
     let (wasm, signature) = folder.read(digest)?;
-    judged("installed".to_owned(), wasm, signature, trust, true)
+    judged(Origin::Installed, wasm, signature, trust, true)
 }
 
 /// A component that was read, if the operator's trust allows it.
 pub(crate) fn judged(
-    origin: String,
+    origin: Origin,
     wasm: Vec<u8>,
     signature: Option<String>,
     trust: &Trust,
     pinned: bool,
 ) -> Result<Component> {
-    let standing = trust.judge(&origin, &wasm, signature.as_deref())?;
+    let standing = trust.judge(&origin.to_string(), &wasm, signature.as_deref())?;
     Ok(Component { digest: digest_of(&wasm), origin, wasm: Cow::Owned(wasm), standing, pinned, signature })
 }
 
@@ -95,10 +130,10 @@ pub(crate) fn installed(folder: &KindsFolder, trust: &Trust) -> Result<Vec<Found
     for installed in folder.index()?.kinds.iter().filter(|installed| installed.newest) {
         let component = by_digest(folder, &installed.digest, trust)
             .with_context(|| format!("the installed kind `{}`", installed.kind));
-        found.push(Found { origin: "installed".to_owned(), name: Some(installed.kind.clone()), component });
+        found.push(Found { origin: Origin::Installed, name: Some(installed.kind.clone()), component });
     }
     for path in folder.dropped()? {
-        found.push(Found { origin: path.display().to_string(), name: None, component: file(&path, trust) });
+        found.push(Found { component: file(&path, trust), origin: Origin::File(path), name: None });
     }
     Ok(found)
 }
@@ -161,7 +196,7 @@ pub(crate) async fn add_one(
 async fn add(runner: &Runner, component: &Component) -> Result<Description> {
     // What it may do is settled when it is known what it wants.
     let added = runner.add_kind(&component.wasm, KindSettings::default().runs_elsewhere()).await;
-    added.with_context(|| component.origin.clone())
+    added.with_context(|| component.origin.to_string())
 }
 
 /// The error about a kind that nobody knows.
@@ -175,15 +210,20 @@ pub(crate) fn unknown(name: &str, mut known: Vec<String>) -> anyhow::Error {
     ))
 }
 
+/// The names that are known without loading anything: of what ships, and of what is installed for new tasks.
+pub(crate) fn names(home: &Home) -> Result<Vec<String>> {
+    let mut names: Vec<String> = taskwright_components::all().iter().map(|kind| kind.name.to_owned()).collect();
+    names.extend(home.kinds().index()?.kinds.into_iter().filter(|kind| kind.newest).map(|kind| kind.kind));
+    Ok(names)
+}
+
 /// Refuses a name that is nowhere before anything is made, where that can be told cheaply.
 pub(crate) fn check_name(home: &Home, name: Option<&str>, path: Option<&Path>) -> Result<()> {
     match (name, path) {
         (_, Some(path)) if !path.exists() => Err(not_found(format!("there is no file {}", path.display()))),
         (Some(name), None) => {
-            let (folder, mut known) = (home.kinds(), Vec::new());
-            known.extend(taskwright_components::all().iter().map(|kind| kind.name.to_owned()));
-            known.extend(folder.index()?.kinds.iter().filter(|kind| kind.newest).map(|kind| kind.kind.clone()));
-            if known.iter().any(|known| known == name) || !folder.dropped()?.is_empty() {
+            let known = names(home)?;
+            if known.iter().any(|known| known == name) || !home.kinds().dropped()?.is_empty() {
                 return Ok(());
             }
             Err(unknown(name, known))

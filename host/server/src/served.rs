@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::exit_code::refused;
 use crate::grant::{self, Grant};
 use crate::home::Home;
-use crate::kind_source::{self, Component};
+use crate::kind_source::{self, Component, Origin};
 use crate::output::Output;
 
 /// What is served.
@@ -76,14 +76,14 @@ impl Served {
             if self.newest.get(name) == Some(digest) {
                 self.runner.set_settings(name, ready.settings.clone())?;
             } else {
-                self.runner.upgrade_kind(wasm, ready.settings.clone()).await.with_context(|| origin.clone())?;
+                self.runner.upgrade_kind(wasm, ready.settings.clone()).await.with_context(|| origin.to_string())?;
                 if self.newest.insert(name.clone(), digest.clone()).is_some() {
                     self.out.notice(&format!("new tasks of `{name}` run {digest}"));
                 }
             }
-            // Tasks that begin with it may outlive what it came from: a file, or this program's own version. What is installed is
-            // there already, and must not come back if it is removed at this moment.
-            if origin != "installed" {
+            // Tasks that begin with it may outlive what it came from: a file, or this program's own version. What is
+            // installed is there already, and must not come back if it is removed at this moment.
+            if *origin != Origin::Installed {
                 self.home.kinds().keep(digest, wasm, signature.as_deref())?;
             }
         }
@@ -98,31 +98,25 @@ impl Served {
     /// The kinds that can be served, by name.
     async fn ready(&self, config: &Config, said: &mut BTreeSet<String>) -> Result<BTreeMap<String, Ready>> {
         let (folder, trust) = (self.home.kinds(), config.trust());
-        let mut components = Vec::new();
+        // A kind is looked at before it is added: what lacks a grant is left out, and its tasks stay queued rather than fail.
+        let looking = self.home.sandbox(config)?;
+        let mut loaded = Vec::new();
         for found in kind_source::known(&folder, &trust)? {
-            match found.component {
-                Ok(component) => components.push((component, false)),
-                Err(error) => {
-                    said.insert(format!("not served: {error:#}"));
+            match found.load(&looking).await {
+                Ok(one) => loaded.push(one),
+                Err(problem) => {
+                    said.insert(format!("not served: {problem}"));
                 }
             }
         }
         for path in &self.files {
-            components.push((kind_source::file(path, &trust)?, true));
+            let component = kind_source::file(path, &trust)?;
+            // A file that somebody has named is meant: what is wrong with it is not passed over.
+            let kind = looking.load(&component.wasm).await.with_context(|| component.origin.to_string())?;
+            loaded.push((component, kind));
         }
-        // A kind is looked at before it is added: what lacks a grant is left out, and its tasks stay queued rather than fail.
-        let looking = self.home.sandbox(config)?;
         let mut ready: BTreeMap<String, Ready> = BTreeMap::new();
-        for (component, named) in components {
-            let kind = match looking.load(&component.wasm).await {
-                Ok(kind) => kind,
-                // A file that somebody has named is meant.
-                Err(error) if named => return Err(error).with_context(|| component.origin.clone()),
-                Err(error) => {
-                    said.insert(format!("not served: {}: {error}", component.origin));
-                    continue;
-                }
-            };
+        for (component, kind) in loaded {
             let about = kind.description();
             if let Some(present) = ready.get(&about.kind).filter(|present| present.component.digest != component.digest)
             {

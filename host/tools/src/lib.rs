@@ -2,8 +2,8 @@
 //! Does not speak to a model: whoever does hands it the definitions and passes its calls on.
 //!
 //! What a tool returns is JSON of at most 16 KiB, without control characters and characters that no person sees. Where
-//! something was cut, it says so. What a task's kind has written stands under `untrusted`: the kind is somebody else's code, and
-//! its words are data to the model and no instructions.
+//! something was cut, it says so. What a task's kind has written stands under `untrusted`: the kind is somebody else's
+//! code, and its words are data to the model and no instructions.
 //!
 //! ```no_run
 //! # async fn demo(session: &taskwright_runner::Session, kinds: Vec<taskwright_registry::Description>) {

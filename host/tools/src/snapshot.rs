@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 use taskwright_registry::{Direction, Links, Message, Task};
+use taskwright_runner::{RunnerError, Session};
 
 /// What stands beside every outcome that has an `untrusted` in it.
 pub(crate) const NOTE: &str =
@@ -79,6 +80,12 @@ pub(crate) fn whole(task: &Task, result: Option<Value>) -> Value {
     put(&mut untrusted, "result", result);
     put(&mut shown, "untrusted", untrusted);
     shown.into()
+}
+
+/// A task as a whole, with its result as the store has it.
+pub(crate) async fn with_result(session: &Session, task: &Task) -> Result<Value, RunnerError> {
+    let result = if task.result_path.is_some() { session.result(&task.id).await? } else { None };
+    Ok(whole(task, result))
 }
 
 /// A message, to the task or from it.

@@ -2,27 +2,20 @@
 #![cfg(target_arch = "wasm32")]
 
 use taskwright_test_guests::behaviour::*;
+use taskwright_test_guests::ledger::{BOOKS, Edition};
 
 struct Guest;
 
 impl Behaviour for Guest {
     fn describe() -> Description {
-        let want = |capability: &str, name: &str, reason: &str| Want {
-            capability: capability.to_owned(),
-            name: name.to_owned(),
-            reason: reason.to_owned(),
-            required: false,
-        };
-        let schema = "{\"type\":\"object\",\"properties\":{\"owner\":{\"type\":\"string\"},\"year\":{\"type\":\"integer\"}},\"required\":[\"owner\",\"year\"]}";
-        Description {
-            kind: "ledger".to_owned(),
-            version: "1.1.0".to_owned(),
-            summary: "Keeps books.".to_owned(),
-            spec_schema: schema.to_owned(),
+        Edition {
+            version: "1.1.0",
+            required: r#"["owner","year"]"#,
             can_reattach: Reattach::Always,
-            wants: vec![want("files", "books", "to read the books"), want("http", "bank", "to ask the bank")],
-            budget: Budget { memory_bytes: Some(32 << 20), ..no_wishes() },
+            wants: &[BOOKS, ("http", "bank", "to ask the bank")],
+            memory_bytes: 32 << 20,
         }
+        .describe()
     }
     async fn start(_task: Task) -> Result<Step, Failure> {
         Ok(Step::Wait)

@@ -34,6 +34,8 @@ pub mod contract {
     });
 }
 #[cfg(target_arch = "wasm32")]
+pub mod ledger;
+#[cfg(target_arch = "wasm32")]
 pub mod request;
 #[cfg(target_arch = "wasm32")]
 pub mod signal;

@@ -72,7 +72,7 @@ impl ResponseBody {
             return Poll::Ready(Some(Err(error)));
         }
         // Whoever moves the bytes has stopped at the deadline, and a body that is cut off there must not seem to be whole.
-        let overdue = HttpError::Timeout { what: "the exchange", allowed_ms: millis(line.times.total) };
+        let overdue = HttpError::timeout("the exchange", line.times.total);
         if Instant::now() >= line.deadline {
             return Poll::Ready(Some(Err(overdue)));
         }
@@ -82,7 +82,7 @@ impl ResponseBody {
             if patience.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
-            let paused = HttpError::Timeout { what: "the next piece of the body", allowed_ms: millis(line.times.idle) };
+            let paused = HttpError::timeout("the next piece of the body", line.times.idle);
             return Poll::Ready(Some(Err(if Instant::now() >= line.deadline { overdue } else { paused })));
         };
         self.patience = None;
@@ -133,10 +133,6 @@ impl Body for ResponseBody {
 
 fn too_long(allowed: u64, wanted: u64) -> HttpError {
     HttpError::limit("http_response_bytes", allowed, wanted)
-}
-
-fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 struct Reading {

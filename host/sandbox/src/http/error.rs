@@ -1,6 +1,8 @@
 //! Why a request has no response, or no more of it.
 //! Does not hold anything secret: its texts go to the guest and into logs.
 
+use std::time::Duration;
+
 use crate::Refusal;
 
 /// Why a request has no response, or no more of it.
@@ -51,6 +53,11 @@ impl HttpError {
     /// A limit that was reached.
     pub(crate) fn limit(dimension: &str, allowed: u64, wanted: u64) -> Self {
         Self::LimitExceeded { dimension: dimension.to_owned(), allowed, wanted }
+    }
+
+    /// What took longer than it may.
+    pub(crate) fn timeout(what: &'static str, allowed: Duration) -> Self {
+        Self::Timeout { what, allowed_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX) }
     }
 
     /// One word for metrics.

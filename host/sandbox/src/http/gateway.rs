@@ -65,10 +65,6 @@ pub(crate) struct Wish {
     pub(crate) total: Option<Duration>,
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Gateway {
     pub(crate) fn new(client: Arc<Client>, grants: LiveGrants, meter: Arc<Meter>, asker: Arc<Asker>) -> Arc<Self> {
         let open = Arc::new(Semaphore::new(client.config.max_open as usize));
@@ -127,8 +123,7 @@ impl Gateway {
         loop {
             let exchange = self.exchange(&hop, flowing.take(), open, times, deadline);
             let exchanged = timeout_at(deadline, exchange).await;
-            let (response, line) = exchanged
-                .map_err(|_| HttpError::Timeout { what: "the request", allowed_ms: millis(times.total) })??;
+            let (response, line) = exchanged.map_err(|_| HttpError::timeout("the request", times.total))??;
             let location = redirect::location(response.status(), response.headers());
             let Some(location) = location.filter(|_| allowed > 0).map(str::to_owned) else {
                 return self.hand_over(&hop, response, line);
@@ -212,7 +207,7 @@ impl Gateway {
         };
         let (stream, address, room) = timeout(times.connect, connecting)
             .await
-            .map_err(|_| HttpError::Timeout { what: "the connection", allowed_ms: millis(times.connect) })??;
+            .map_err(|_| HttpError::timeout("the connection", times.connect))??;
         let mut standing = Standing {
             asker: self.asker.clone(),
             grants: self.grants.clone(),
@@ -244,9 +239,8 @@ impl Gateway {
         *request.uri_mut() = hop.to.path_and_query().parse().map_err(wrong)?;
         *request.headers_mut() = head;
         let responding = timeout(times.head, sender.send_request(request)).await;
-        let response = responding
-            .map_err(|_| HttpError::Timeout { what: "the head of the response", allowed_ms: millis(times.head) })?
-            .map_err(lost)?;
+        let response =
+            responding.map_err(|_| HttpError::timeout("the head of the response", times.head))?.map_err(lost)?;
         standing.check()?;
         let max_bytes = self.client.config.max_response_bytes;
         Ok((response, Line { _driver: driver, open, account, standing, times, deadline, max_bytes }))
@@ -270,7 +264,7 @@ impl Gateway {
             match connected {
                 Ok(Ok(stream)) => return Ok((stream, *address)),
                 Ok(Err(error)) => last = error,
-                Err(_) => last = HttpError::Timeout { what: "the connection", allowed_ms: millis(share) },
+                Err(_) => last = HttpError::timeout("the connection", share),
             }
         }
         Err(last)

@@ -42,14 +42,6 @@ fn carried(request: &http::Request) -> usize {
     request.method.len() + request.url.len() + headers + request.body.as_ref().map_or(0, Vec::len)
 }
 
-/// Waits for the guest's turn and counts the call.
-async fn turn(gateway: &Gateway) -> wasmtime::Result<()> {
-    if let Some(wait) = gateway.meter().host_call()? {
-        tokio::time::sleep(wait).await;
-    }
-    Ok(())
-}
-
 async fn send(gateway: &Gateway, request: http::Request) -> Result<Response, HttpError> {
     let method = policy::method(&request.method)?;
     let to = Destination::parse(&request.url).map_err(HttpError::Invalid)?;
@@ -74,7 +66,7 @@ impl<S: Send> http::HostWithStore<S> for Contract {
     async fn send(accessor: &Accessor<S, Self>, request: http::Request) -> Answer<http::Response> {
         let gateway: Arc<Gateway> = accessor.with(|mut view| view.get().http.clone());
         let _carried = gateway.meter().carry(carried(&request))?;
-        turn(&gateway).await?;
+        gateway.meter().host_call_in_turn().await?;
         let sent = send(&gateway, request).await;
         give_way().await;
         let response = match sent {
@@ -99,7 +91,7 @@ impl<S: Send> http::HostBodyWithStore<S> for Contract {
             let gateway = attempt.http.clone();
             attempt.ctx().table.get(&body).map(|body| (gateway, body.clone()))
         })?;
-        turn(&gateway).await?;
+        gateway.meter().host_call_in_turn().await?;
         let most = gateway.meter().budget().get(Dimension::CallBytes);
         let at_most = usize::try_from(u64::from(max_bytes).min(most)).unwrap_or(usize::MAX);
         let read = body.read(at_most).await;

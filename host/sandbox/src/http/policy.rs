@@ -10,6 +10,8 @@ use super::address::{Sort, sort};
 use super::destination::Destination;
 use super::error::HttpError;
 use super::{HttpGrant, HttpTarget, SecretGrant};
+use crate::capability;
+use crate::toml_name::toml_text;
 
 /// On whose behalf a question is asked: what the line of configuration that would help has to name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +62,8 @@ impl Asker {
     /// The line of configuration under which this would be allowed.
     fn line(&self, grant: Option<&HttpGrant>, target: &HttpTarget, method: &str, more: &str) -> String {
         let want = grant.map(|grant| grant.name.as_str()).or(self.want.as_deref()).unwrap_or("NAME");
-        let (kind, want) = (clean_line(&self.kind, 80), clean_line(want, 80));
-        format!("[[kinds.{kind}.http]] name = \"{want}\" allow = [\"{target}\"] methods = [\"{method}\"]{more}")
+        let (table, want) = (capability::table(&self.kind), toml_text(&clean_line(want, 80)));
+        format!("[[{table}.http]] name = {want} allow = [\"{target}\"] methods = [\"{method}\"]{more}")
     }
 
     /// Whether a request with this method and these secrets may go there.
@@ -84,7 +86,7 @@ impl Asker {
                 "requests to {target} are not allowed; in taskwright.toml this would allow them: {line}"
             )));
         };
-        let (name, kind) = (&first.name, clean_line(&self.kind, 80));
+        let (name, table) = (toml_text(&first.name), capability::table(&self.kind));
         let allowing: Vec<&HttpGrant> = here.iter().copied().filter(|grant| allows_method(grant, method)).collect();
         if allowing.is_empty() {
             let line = self.line(Some(first), target, method.as_str(), "");
@@ -99,7 +101,7 @@ impl Asker {
             let lacking = secrets.iter().find(|name| !allowing.iter().any(|grant| has(grant, name)));
             let lacking = lacking.or(secrets.first()).map(String::as_str).unwrap_or_default();
             return Err(HttpError::Denied(format!(
-                "no secret `{lacking}` may be sent to {target}; add it to the secrets of [[kinds.{kind}.http]] name = \"{name}\" in taskwright.toml"
+                "no secret `{lacking}` may be sent to {target}; add it to the secrets of [[{table}.http]] name = {name} in taskwright.toml"
             )));
         };
         let secrets = chosen.secrets.iter().filter(|secret| secrets.contains(&secret.name)).collect();
@@ -213,6 +215,10 @@ mod tests {
         let refused = judge(&[], "GET", "https://api.example.com/x", &[]).unwrap_err();
         let line = r#"[[kinds.poll.http]] name = "site" allow = ["https://api.example.com"] methods = ["GET"]"#;
         assert!(refused.contains(line), "{refused}");
+        let dotted = Asker { kind: "my.poll".to_owned(), want: None };
+        let to = Destination::parse("https://api.example.com/x").unwrap();
+        let refused = dotted.judge(&[], &http::Method::GET, &to, &BTreeSet::new()).unwrap_err().to_string();
+        assert!(refused.contains(r#"[[kinds."my.poll".http]] name = "NAME""#), "{refused}");
         let grants = [grant("https://api.example.com", &[])];
         judge(&grants, "GET", "https://api.example.com/x", &[]).unwrap();
         judge(&grants, "head", "https://api.example.com:443/x", &[]).unwrap();

@@ -63,18 +63,12 @@ pub(crate) mod http_client {
     #[tokio::test]
     async fn a_body_is_read_as_it_comes() {
         let more = Arc::new(Notify::new());
-        let answer = {
-            let more = more.clone();
-            move |mut exchange: Exchange| {
-                let more = more.clone();
-                async move {
-                    exchange.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
-                    more.notified().await;
-                    exchange.write("6\r\nsecond\r\n0\r\n\r\n").await;
-                }
-            }
-        };
-        let server = serve(answer).await;
+        let server = serve_with(&more, async |mut exchange: Exchange, more: Arc<Notify>| {
+            exchange.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
+            more.notified().await;
+            exchange.write("6\r\nsecond\r\n0\r\n\r\n").await;
+        })
+        .await;
         let mut running = client(granted(vec![to(&server.origin(), &[])])).await;
         let (instance, spec) = (running.instance.clone(), serde_json::json!(format!("GET {}", server.origin())));
         let start = tokio::spawn(async move { instance.start(context_with(spec)).await });
@@ -87,20 +81,14 @@ pub(crate) mod http_client {
     #[tokio::test]
     async fn a_grant_that_is_revoked_ends_a_response_in_the_middle() {
         let more = Arc::new(Notify::new());
-        let answer = {
-            let more = more.clone();
-            move |mut exchange: Exchange| {
-                let more = more.clone();
-                async move {
-                    exchange.write("HTTP/1.1 200 OK\r\n\r\nfirst").await;
-                    more.notified().await;
-                    exchange.write("second").await;
-                    exchange.closed().await;
-                    more.notify_one();
-                }
-            }
-        };
-        let server = serve(answer).await;
+        let server = serve_with(&more, async |mut exchange: Exchange, more: Arc<Notify>| {
+            exchange.write("HTTP/1.1 200 OK\r\n\r\nfirst").await;
+            more.notified().await;
+            exchange.write("second").await;
+            exchange.closed().await;
+            more.notify_one();
+        })
+        .await;
         let grants = granted(vec![to(&server.origin(), &[])]);
         let mut running = client(grants.clone()).await;
         let (instance, spec) = (running.instance.clone(), serde_json::json!(format!("GET {}", server.origin())));
@@ -179,18 +167,12 @@ pub(crate) mod http_client {
     #[tokio::test]
     async fn the_end_of_an_instance_is_the_end_of_its_connections() {
         let closed = Arc::new(Notify::new());
-        let answer = {
-            let closed = closed.clone();
-            move |mut exchange: Exchange| {
-                let closed = closed.clone();
-                async move {
-                    exchange.write("HTTP/1.1 200 OK\r\n\r\nfirst").await;
-                    exchange.closed().await;
-                    closed.notify_one();
-                }
-            }
-        };
-        let server = serve(answer).await;
+        let server = serve_with(&closed, async |mut exchange: Exchange, closed: Arc<Notify>| {
+            exchange.write("HTTP/1.1 200 OK\r\n\r\nfirst").await;
+            exchange.closed().await;
+            closed.notify_one();
+        })
+        .await;
         let mut running = client(granted(vec![to(&server.origin(), &[])])).await;
         let (instance, spec) = (running.instance.clone(), serde_json::json!(format!("GET {}", server.origin())));
         let start = tokio::spawn(async move { instance.start(context_with(spec)).await });

@@ -145,21 +145,15 @@ pub(crate) mod http_hoarder {
     #[tokio::test]
     async fn a_guest_that_opens_a_thousand_responses_holds_sixteen_and_none_after_its_end() {
         let closed = Arc::new(Semaphore::new(0));
-        let answer = {
-            let closed = closed.clone();
-            move |mut exchange: Exchange| {
-                let closed = closed.clone();
-                async move {
-                    let mut sent = exchange.write("HTTP/1.1 200 OK\r\n\r\n").await;
-                    // More than both systems' buffers: the rest stays here until somebody reads.
-                    while sent {
-                        sent = exchange.write([b'x'; 64 * 1024]).await;
-                    }
-                    closed.add_permits(1);
-                }
+        let server = serve_with(&closed, async |mut exchange: Exchange, closed: Arc<Semaphore>| {
+            let mut sent = exchange.write("HTTP/1.1 200 OK\r\n\r\n").await;
+            // More than both systems' buffers: the rest stays here until somebody reads.
+            while sent {
+                sent = exchange.write([b'x'; 64 * 1024]).await;
             }
-        };
-        let server = serve(answer).await;
+            closed.add_permits(1);
+        })
+        .await;
         let grants = granted(vec![to(&server.origin(), &[])]);
         let mut running = running(&PATIENT, guests::HTTP_HOARDER, Budget::default(), grants).await;
         let (instance, spec) = (running.instance.clone(), serde_json::json!(format!("GET {}", server.origin())));
@@ -174,6 +168,11 @@ pub(crate) mod http_hoarder {
         start.await.unwrap().unwrap_err();
         let _all = closed.acquire_many(16).await.unwrap();
     }
+}
+
+async fn redirecting(to: &str) -> Server {
+    let answer = async |exchange: Exchange, head: String| exchange.respond("302 Found", &head, "").await;
+    serve_with(&format!("location: {to}\r\n"), answer).await
 }
 
 #[tokio::test]
@@ -191,12 +190,7 @@ async fn a_redirect_to_what_is_not_allowed_is_not_followed() {
         "http://user@127.0.0.1/".to_owned(),
     ];
     for target in targets {
-        let head = format!("location: {target}\r\n");
-        let server = serve(move |exchange: Exchange| {
-            let head = head.clone();
-            async move { exchange.respond("302 Found", &head, "").await }
-        });
-        let server = server.await;
+        let server = redirecting(&target).await;
         let grants = granted(vec![to(&server.origin(), &[])]);
         let (said, wrote) = told(&PATIENT, Budget::default(), grants, &format!("GET {}", server.origin())).await;
         assert!(said.starts_with("denied: ") || said.starts_with("invalid: "), "{target}: {said}");
@@ -208,12 +202,7 @@ async fn a_redirect_to_what_is_not_allowed_is_not_followed() {
 #[tokio::test]
 async fn a_redirect_leads_to_no_private_address_where_only_the_first_grant_allows_them() {
     let victim = serve(async |exchange| exchange.respond("200 OK", "", "secret").await).await;
-    let head = format!("location: {}/\r\n", victim.origin());
-    let server = serve(move |exchange: Exchange| {
-        let head = head.clone();
-        async move { exchange.respond("302 Found", &head, "").await }
-    });
-    let server = server.await;
+    let server = redirecting(&format!("{}/", victim.origin())).await;
     let grants = granted(vec![
         to(&server.origin(), &[]),
         HttpGrant { private: false, name: "other".to_owned(), ..to(&victim.origin(), &[]) },
@@ -367,15 +356,11 @@ async fn a_server_that_takes_its_time_is_given_up() {
 async fn a_body_that_is_cut_off_is_not_taken_for_a_whole_one() {
     for cut in ["content-length: 10\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n5\r\nha"] {
         let sent = Arc::new(AtomicUsize::new(0));
-        let count = sent.clone();
-        let server = serve(move |mut exchange: Exchange| {
-            let count = count.clone();
-            async move {
-                exchange.write(format!("HTTP/1.1 200 OK\r\n{cut}")).await;
-                count.fetch_add(1, SeqCst);
-            }
-        });
-        let server = server.await;
+        let server = serve_with(&(sent.clone(), cut), async |mut exchange: Exchange, (sent, cut)| {
+            exchange.write(format!("HTTP/1.1 200 OK\r\n{cut}")).await;
+            sent.fetch_add(1, SeqCst);
+        })
+        .await;
         let grants = granted(vec![to(&server.origin(), &[])]);
         let mut running = running(&PATIENT, guests::HTTP_CLIENT, Budget::default(), grants).await;
         let result = running.instance.start(context_with(serde_json::json!(format!("GET {}", server.origin())))).await;

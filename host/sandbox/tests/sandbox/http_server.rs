@@ -174,6 +174,15 @@ pub(crate) async fn serve<F: Future<Output = ()> + Send>(
     serve_at("127.0.0.1:0", None, answer).await
 }
 
+/// The same with something that each answer gets a clone of.
+pub(crate) async fn serve_with<T: Clone + Send + Sync + 'static, F: Future<Output = ()> + Send>(
+    shared: &T,
+    answer: impl Fn(Exchange, T) -> F + Clone + Send + Sync + 'static,
+) -> Server {
+    let shared = shared.clone();
+    serve(move |exchange| answer(exchange, shared.clone())).await
+}
+
 /// The same over TLS, with a certificate for `tls.test`.
 pub(crate) async fn serve_tls<F: Future<Output = ()> + Send>(
     certified: Option<&CertifiedKey<rcgen::KeyPair>>,

@@ -1,7 +1,7 @@
 //! Files that are small or large and would become expensive: each is refused before anything is compiled.
 //! What gets past this and is expensive all the same is in `compiling`.
 
-use taskwright_sandbox::{Allocation, CompileLimits, ComponentLimits, LoadError, Sandbox, SandboxConfig};
+use taskwright_sandbox::{Allocation, CompileLimits, ComponentLimits, LoadError, Sandbox, SandboxConfig, verify};
 use taskwright_test_guests as guests;
 
 /// The export by which a component passes for a kind, from outside.
@@ -58,8 +58,8 @@ async fn each_limit_refuses_one_too_many_with_both_numbers() {
     at_most("instances", crossings, 2, |limits, n| limits.instances = n).await;
 }
 
-#[tokio::test]
-async fn every_guest_fits_into_a_tenth_of_each_limit() {
+#[test]
+fn every_guest_fits_into_a_tenth_of_each_limit() {
     let most = ComponentLimits::default();
     let tenth = ComponentLimits {
         bytes: most.bytes / 10,
@@ -76,8 +76,18 @@ async fn every_guest_fits_into_a_tenth_of_each_limit() {
         segments: most.segments / 10,
         crossings: most.crossings / 10,
     };
-    assert_eq!(sandbox(tenth).load(guests::HONEST).await.unwrap().description().kind, "test-guest");
-    let narrow = ComponentLimits { bytes: 1_000, ..most };
+    for (name, wasm) in guests::ALL {
+        let refused = verify(wasm, &tenth).err();
+        assert!(
+            !matches!(refused, Some(LoadError::TooLarge { .. } | LoadError::TooMany { .. })),
+            "{name}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_more_bytes_than_are_allowed_is_refused() {
+    let narrow = ComponentLimits { bytes: 1_000, ..ComponentLimits::default() };
     let actual = guests::HONEST.len() as u64;
     assert_eq!(refused(narrow, guests::HONEST).await, LoadError::TooLarge { allowed: 1_000, actual });
 }

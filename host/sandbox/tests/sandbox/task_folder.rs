@@ -246,11 +246,11 @@ pub(crate) mod file_script {
     async fn nothing_is_moved_or_linked_between_folders_that_are_counted_apart() {
         let (own, granted) = (folder(), folder());
         std::fs::write(granted.path().join("theirs"), [0; 5_000]).unwrap();
-        let writable = FolderGrant { access: Access::Write, ..FolderGrant::read("work", granted.path()) };
+        let writable = FolderGrant { access: Access::Write, ..FolderGrant::read("shared", granted.path()) };
         let grants = Grants { folders: vec![writable], ..OWN };
         let came = script(
-            "write /work/a 100; write /task/b 100; mv /work/theirs /task/c; mv /task/b /work/b; link /work/a /task/d; \
-             link /work/a /work/e; symlink / /work/f; size /work/a 50; rm /work/a; ls /work",
+            "write /shared/a 100; write /task/b 100; mv /shared/theirs /task/c; mv /task/b /shared/b; \
+             link /shared/a /task/d; link /shared/a /shared/e; symlink / /shared/f; size /shared/a 50; rm /shared/a; ls /shared",
             room(4_000),
             grants,
             own.path(),

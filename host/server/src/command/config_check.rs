@@ -20,12 +20,8 @@ pub(crate) async fn check(context: &Context) -> Result<Exit> {
     let sandbox = context.home.sandbox(config)?;
     let mut known = Vec::new();
     for found in kind_source::known(&context.home.kinds(), &config.trust())? {
-        let kind = match found.component {
-            Ok(component) => sandbox.load(&component.wasm).await.map_err(|error| format!("{}: {error}", found.origin)),
-            Err(error) => Err(format!("{error:#}")),
-        };
-        match kind {
-            Ok(kind) => known.push(kind),
+        match found.load(&sandbox).await {
+            Ok((_, kind)) => known.push(kind),
             Err(problem) => problems.push(problem),
         }
     }

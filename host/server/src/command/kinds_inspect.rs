@@ -36,7 +36,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
             .wants
             .iter()
             .map(|want| {
-                let given = grant::given(want, &settings);
+                let given = settings.grants.hold(want);
                 let how = (!given).then(|| grant::how(&about.kind, want));
                 json!({"capability": want.capability, "name": want.name, "given": given, "how": how})
             })
@@ -44,7 +44,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
         context.out.json(&json!({
             "description": about,
             "digest": kind.digest(),
-            "origin": component.origin,
+            "origin": component.origin.to_string(),
             "pinned": component.pinned,
             "signature": component.standing.to_string(),
             "bytes": component.wasm.len(),
@@ -64,7 +64,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
         .map(|want| {
             let need = if want.required { "required" } else { "optional" };
             let what = clean_line(&format!("{} {} ({need}): {}", want.capability, want.name, want.reason), 400);
-            if grant::given(want, &settings) {
+            if settings.grants.hold(want) {
                 format!("{what}; given")
             } else {
                 format!("{what}; not given: {}", grant::how(&about.kind, want))
@@ -74,7 +74,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
     let schema = serde_json::to_string_pretty(&about.spec_schema)?;
     let rows: Vec<Vec<String>> = limits.iter().map(Limit::row).collect();
     let budget = render::table(&["", "wish", "operator", "holds"], &rows);
-    let from = if component.pinned { component.origin.clone() } else { format!("{} (not pinned)", component.origin) };
+    let from = format!("{}{}", component.origin, if component.pinned { "" } else { " (not pinned)" });
     context.out.text(&render::fields(&[
         ("kind", context.out.bold(&clean_line(&about.kind, 64))),
         ("version", clean_line(&about.version, 64)),
@@ -118,18 +118,11 @@ pub(super) async fn find(context: &Context, name: &str) -> Result<(Component, Ar
         given = Some(kind_source::file(Path::new(name), &config.trust())?);
     }
     if let Some(component) = given {
-        let kind = sandbox.load(&component.wasm).await.with_context(|| component.origin.clone())?;
+        let kind = sandbox.load(&component.wasm).await.with_context(|| component.origin.to_string())?;
         return Ok((component, kind));
     }
     for found in dropped {
-        let loaded = match found.component {
-            Ok(component) => match sandbox.load(&component.wasm).await {
-                Ok(kind) => Ok((component, kind)),
-                Err(error) => Err(format!("{}: {error}", found.origin)),
-            },
-            Err(error) => Err(format!("{error:#}")),
-        };
-        match loaded {
+        match found.load(&sandbox).await {
             Ok((component, kind)) if kind.description().kind == name => return Ok((component, kind)),
             Ok((_, kind)) => names.push(kind.description().kind.clone()),
             Err(problem) => context.out.notice(&format!("{problem}; passed over")),

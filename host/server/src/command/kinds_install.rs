@@ -13,7 +13,7 @@ use super::Context;
 use crate::cli::InstallArgs;
 use crate::config::Config;
 use crate::exit_code::{Exit, not_found, refused};
-use crate::kind_source::{self, Component};
+use crate::kind_source::{self, Component, Origin};
 use crate::kinds_folder::{Installed, KindsFolder, digest_of, read_file, read_signature, signature_beside};
 use crate::trust::Standing;
 use crate::{grant, render};
@@ -127,27 +127,30 @@ pub(crate) async fn checked(
         Some(path) => Some(read_signature(path)?),
         None => signature_beside(path)?,
     };
-    let component = kind_source::judged(shown.clone(), wasm, signature, &config.trust(), true)?;
+    let component = kind_source::judged(Origin::File(path.to_owned()), wasm, signature, &config.trust(), true)?;
     let kind = sandbox.load(&component.wasm).await.context(shown)?;
     Ok(Checked { component, kind })
 }
 
 impl Checked {
     fn shown(&self) -> String {
-        clean_line(&self.component.origin, 400)
+        clean_line(&self.component.origin.to_string(), 400)
     }
 
     /// Its line in the index, as the newest of its kind.
     pub(crate) fn entry(&self) -> Installed {
         let about = self.kind.description();
-        let from = std::path::absolute(&self.component.origin);
+        let from = match &self.component.origin {
+            Origin::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+            other => other.to_string(),
+        };
         Installed {
             kind: about.kind.clone(),
             version: about.version.clone(),
             digest: self.component.digest.clone(),
             newest: true,
             installed_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-            from: from.map_or_else(|_| self.component.origin.clone(), |path| path.display().to_string()),
+            from,
             signed_by: match &self.component.standing {
                 Standing::Signed(key) => Some(key.clone()),
                 _ => None,
@@ -170,7 +173,7 @@ impl Checked {
         let missing: Vec<String> = about
             .wants
             .iter()
-            .filter(|want| !grant::given(want, &settings))
+            .filter(|want| !settings.grants.hold(want))
             .map(|want| {
                 let need = if want.required { "needs" } else { "would like" };
                 let (capability, name) = (clean_line(&want.capability, 40), clean_line(&want.name, 80));

@@ -19,14 +19,7 @@ pub(crate) async fn list(context: &Context) -> Result<Exit> {
     let sandbox = context.home.sandbox(config)?;
     let (mut rows, mut kinds) = (Vec::new(), Vec::new());
     for found in kind_source::known(&context.home.kinds(), &config.trust())? {
-        let loaded = match found.component {
-            Ok(component) => match sandbox.load(&component.wasm).await {
-                Ok(kind) => Ok((component, kind)),
-                Err(error) => Err(format!("{}: {error}", found.origin)),
-            },
-            Err(error) => Err(format!("{error:#}")),
-        };
-        match loaded {
+        match found.load(&sandbox).await {
             Ok((component, kind)) => {
                 let about = kind.description();
                 rows.push(vec![
@@ -35,13 +28,13 @@ pub(crate) async fn list(context: &Context) -> Result<Exit> {
                     component.digest.chars().take(SHORT_DIGEST).collect(),
                     component.standing.word().to_owned(),
                     if component.pinned { "pinned" } else { "not pinned" }.to_owned(),
-                    clean_line(&component.origin, 200),
+                    clean_line(&component.origin.to_string(), 200),
                     clean_line(&about.summary, 200),
                 ]);
                 kinds.push(json!({
                     "description": about,
                     "digest": component.digest,
-                    "origin": component.origin,
+                    "origin": component.origin.to_string(),
                     "pinned": component.pinned,
                     "signed_by": match &component.standing {
                         Standing::Signed(key) => Some(key),

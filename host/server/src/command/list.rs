@@ -11,17 +11,20 @@ use taskwright_store::{Order, Store, TaskFilter, TaskQuery};
 use super::Context;
 use crate::cli::ListArgs;
 use crate::exit_code::Exit;
-use crate::find_task::{every_task, find_task};
+use crate::find_task::find_task;
 use crate::{kind_source, render};
 
 /// Refuses a filter with a kind that nobody knows: it is a mistake, and an empty list would hide it (L24).
 pub(super) async fn check_kinds(context: &Context, store: &Arc<dyn Store>, kinds: &[String]) -> Result<()> {
-    let mut known: Vec<String> = kind_source::shipped().iter().map(|(name, _)| (*name).to_owned()).collect();
-    known.extend(every_task(store, &context.session).await?.into_iter().map(|task| task.kind));
-    match kinds.iter().find(|kind| !known.contains(kind)) {
-        Some(unknown) => Err(kind_source::unknown(unknown, known)),
-        None => Ok(()),
+    let known = kind_source::names(&context.home)?;
+    for kind in kinds.iter().filter(|kind| !known.contains(kind)) {
+        let filter = TaskFilter { kinds: vec![kind.clone()], include_hidden: true, ..TaskFilter::default() };
+        let of_it = store.list(&context.session, &TaskQuery { filter, limit: 1, ..TaskQuery::default() }).await?;
+        if of_it.tasks.is_empty() {
+            return Err(kind_source::unknown(kind, known));
+        }
     }
+    Ok(())
 }
 
 /// `list`.

@@ -34,9 +34,8 @@ async fn show_definitions(context: &Context, spawn: &[String]) -> Result<Exit> {
 }
 
 async fn call(context: &Context, spawn: &[String], name: &str, arguments: Value) -> Result<Exit> {
-    let shipped = kind_source::shipped().into_iter().map(|(name, _)| name.to_owned());
-    let installed = context.home.kinds().index()?.kinds.into_iter().map(|kind| kind.kind);
-    let mut tools = AgentTools::new().knowing(shipped.chain(installed)).producer("taskwright command line");
+    let known = kind_source::names(&context.home)?;
+    let mut tools = AgentTools::new().knowing(known).producer("taskwright command line");
     let runner = if spawn.is_empty() {
         context.home.reader(context.home.open()?)?
     } else {

@@ -142,10 +142,7 @@ async fn fifty_kills_lose_nothing_of_two_hundred_tasks() {
 }
 
 fn live() -> TaskQuery {
-    let filter = taskwright_store::TaskFilter {
-        states: vec![State::Queued, State::Running, State::AwaitingInput],
-        ..Default::default()
-    };
+    let filter = taskwright_store::TaskFilter { states: State::LIVE.to_vec(), ..Default::default() };
     TaskQuery { filter, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() }
 }
 

@@ -1,4 +1,5 @@
 //! Commands about several tasks: waiting for them, and lists and logs that are narrowed down.
+//! Does not test the rules of waiting: those of the runner's `agents` do.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
 //! Wakes, traces and metrics, as a program beside the processes sees them.
+//! Does not deliver wakes: a program that embeds the runner does.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

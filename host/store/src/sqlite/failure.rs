@@ -11,7 +11,8 @@ pub(super) fn of_statement(error: rusqlite::Error) -> StoreError {
     let reason = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { reason },
-        // SQLite's lock is the file's, and a process that was stopped or is held in a debugger in the middle of a commit keeps it.
+        // SQLite's lock is the file's, and a process that was stopped or is held in a debugger in the middle of a
+        // commit keeps it.
         Some(ErrorCode::DatabaseBusy) => StoreError::Unavailable {
             reason: format!(
                 "{reason}: another process has kept the file's write lock for longer than this one waits; if it stands still, let it go on or end it"

@@ -139,12 +139,11 @@ impl Writer {
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
             let error = of_statement(error);
             tracing::warn!(%error, "cannot begin to write");
-            first.reply(Err(error.clone()));
-            // Those behind it have waited for the same lock.
-            while let Some(job) = self.queued() {
-                job.reply(Err(error.clone()));
-            }
-            return;
+            // Those behind it have waited for the same lock. All are taken before any is told: what is written because of the
+            // reply has waited for nothing yet.
+            let mut refused = vec![first];
+            refused.extend(std::iter::from_fn(|| self.queued()));
+            return refused.into_iter().for_each(|job| job.reply(Err(error.clone())));
         }
         let mut done: Vec<Box<dyn Job>> = Vec::new();
         let mut announced = Committed::default();
@@ -209,5 +208,67 @@ impl Writer {
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// A job that tells what became of it, and does something then.
+    struct Told<F> {
+        outcome: Sender<Result<(), StoreError>>,
+        then: F,
+    }
+
+    impl<F: FnOnce() + Send> Job for Told<F> {
+        fn run(&mut self, _: &mut SqliteRows<'_>, _: Timestamp) -> bool {
+            true
+        }
+
+        fn reply(self: Box<Self>, committed: Result<(), StoreError>) {
+            let _ = self.outcome.send(committed);
+            (self.then)();
+        }
+    }
+
+    // L3
+    #[test]
+    fn a_write_that_comes_after_a_refusal_is_not_refused_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tasks.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.busy_timeout(Duration::from_millis(1)).unwrap();
+        let lock = Connection::open(&path).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (give, orders) = channel();
+        let writer = Writer {
+            connection,
+            orders,
+            changes: broadcast::channel(1).0,
+            clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+            max_batch: 8,
+            poll: Duration::from_secs(1),
+            commits: Arc::default(),
+        };
+        let (outcome, outcomes) = channel();
+        let again = give.clone();
+        let then = || {};
+        let second = Told { outcome: outcome.clone(), then };
+        let first = Told {
+            outcome: outcome.clone(),
+            then: move || {
+                lock.execute_batch("ROLLBACK").unwrap();
+                again.send(Order::Write(Box::new(second))).unwrap();
+            },
+        };
+        give.send(Order::Write(Box::new(first))).unwrap();
+        give.send(Order::Write(Box::new(Told { outcome, then }))).unwrap();
+        drop(give);
+        writer.work();
+        let told: Vec<bool> = outcomes.iter().map(|outcome| outcome.is_ok()).collect();
+        assert_eq!(told, [false, false, true], "the one behind had waited for the lock, the last had not");
     }
 }

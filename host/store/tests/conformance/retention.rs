@@ -53,7 +53,7 @@ async fn what_a_forgotten_task_was_known_by_is_free_again(world: World) {
 
 async fn what_lives_or_ended_lately_is_never_forgotten(world: World) {
     let late = world.store.now() + TimeDelta::days(1_000);
-    for state in [State::Queued, State::Running, State::AwaitingInput] {
+    for state in State::LIVE {
         let task = world.in_state(state).await;
         assert!(!forget(&world, &task, late).await, "{state:?}");
         assert_eq!(world.get(&task).await, task);

@@ -55,10 +55,9 @@ pub(crate) async fn call(session: &Session, arguments: &Value) -> Result<Value, 
             "earlier_messages"
         }
     };
-    let result = if task.result_path.is_some() { session.result(&task.id).await? } else { None };
     let cursor = messages.last().map(|message| message.id.clone()).or(after);
     let mut shown = json!({
-        "task": snapshot::whole(&task, result),
+        "task": snapshot::with_result(session, &task).await?,
         "messages": messages.iter().map(snapshot::message).collect::<Vec<_>>(),
         "messages_cursor": cursor,
         "note": NOTE,

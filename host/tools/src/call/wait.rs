@@ -37,7 +37,6 @@ pub(crate) async fn call(session: &Session, arguments: &Value) -> Result<Value, 
     let task = meant(session, arguments).await?;
     let timeout = Duration::from_secs(number(arguments, "timeout_seconds").unwrap_or(DEFAULT));
     let waited = session.wait(&task.id, Some(timeout)).await?;
-    let result = if waited.task.result_path.is_some() { session.result(&task.id).await? } else { None };
-    let task = snapshot::whole(&waited.task, result);
+    let task = snapshot::with_result(session, &waited.task).await?;
     Ok(json!({"timed_out": waited.timed_out, "task": task, "note": NOTE}))
 }

@@ -1,4 +1,5 @@
 //! Finding a live task by its name, its id or the beginning of its id.
+//! Does not test what a person is told who names a task on the command line.
 
 use taskwright_runner::registry::{NewTask, State, TaskId, Visibility};
 use taskwright_runner::{Among, FindError};

@@ -1,4 +1,5 @@
 //! Whether all tasks of a list are live.
+//! Does not wait for anything: `wait` does.
 
 use taskwright_runner::registry::{NewTask, State, TaskError, TaskId, TaskUpdate, Visibility};
 use taskwright_runner::{NotLive, RunnerError};

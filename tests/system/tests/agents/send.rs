@@ -1,4 +1,5 @@
 //! What a sender is told when a message is not taken.
+//! Does not test that a message arrives: `lifecycle` does.
 
 use serde_json::json;
 use taskwright_runner::SendError;

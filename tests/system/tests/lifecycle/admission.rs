@@ -1,4 +1,5 @@
 //! A host that is full: who waits, and who need not.
+//! Does not test in which order sessions are served: the conformance suite of the stores does.
 
 use serde_json::json;
 use taskwright_runner::registry::{Part, State, Task};

@@ -1,4 +1,5 @@
 //! What an attempt may use: who says how much, what the record tells of it, and that lying down does not refresh it.
+//! Does not test each dimension: the sandbox's tests do.
 
 use serde_json::json;
 use taskwright_runner::KindSettings;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use taskwright_runner::registry::{Budget, Lineage, State, Supersede, Task, TaskUpdate};
+use taskwright_runner::registry::{Budget, Lineage, Part, State, Supersede, Task, TaskUpdate};
 use taskwright_runner::sandbox::{Grants, SpawnGrant};
 use taskwright_runner::store::{TaskFilter, TaskQuery};
 use taskwright_runner::{KindSettings, RunnerConfig};
@@ -30,6 +30,11 @@ async fn came(bench: &Bench, task: &Task) -> Vec<String> {
     assert_eq!(done.state, State::Succeeded, "{:?}", done.error);
     let result: Value = bench.session.result(&task.id).await.unwrap().unwrap();
     serde_json::from_value(result).unwrap()
+}
+
+/// What ends a parent that stays.
+async fn go_on(bench: &Bench, task: &Task) {
+    bench.session.send(&task.id, vec![Part::Text("go on".to_owned())], None).await.unwrap();
 }
 
 async fn all(bench: &Bench) -> Vec<Task> {
@@ -71,7 +76,7 @@ async fn a_parent_that_lies_down_is_woken_by_the_end_of_a_child(bench: Bench) {
     assert_eq!(asleep.dispatch.due_at, None);
     let child = all(&bench).await.into_iter().find(|child| child.depth == 1).unwrap();
     bench.when(&child, |child| child.state_detail.is_some()).await;
-    bench.session.send(&child.id, vec![taskwright_runner::registry::Part::Text("go on".into())], None).await.unwrap();
+    go_on(&bench, &child).await;
     // The fresh instance finds its child by the name of the call.
     assert_eq!(came(&bench, &task).await, ["ok", "Succeeded", r#"["heard"]"#]);
     assert_eq!(all(&bench).await.len(), 2);
@@ -83,7 +88,7 @@ async fn a_bomb_of_children_stops_at_its_limits_and_the_others_go_on(bench: Benc
     add(&bench, settings.budget(Budget { children: 6, ..Budget::UNLIMITED })).await;
     bench.runner.serve();
     let deep = "spawn_a_parent_";
-    // Each begins the next one: three generations, and then no more.
+    // A child may begin one of its own.
     let inner = "spawn a parent children; wait a -; result a";
     let script = format!("spawn a parent {deep}children,wait_a_-,result_a; wait a -; result a");
     let first = parent(&bench, &script).await;
@@ -112,7 +117,6 @@ async fn a_task_that_is_no_child_is_answered_like_one_that_does_not_exist(bench:
     add(&bench, KindSettings::default().spawner(grant())).await;
     bench.runner.serve();
     let neighbour = parent(&bench, "stay").await;
-    // The session says that the next one is its parent; no instance of it has begun it.
     let other =
         bench.runner.session("elsewhere".parse().unwrap()).task("parent", json!("stay")).create().await.unwrap();
     let unknown = neighbour.id.as_str().replace(|c: char| c.is_ascii_digit(), "0");
@@ -126,10 +130,11 @@ async fn a_task_that_is_no_child_is_answered_like_one_that_does_not_exist(bench:
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     let own = parent(&bench, "stay; children").await;
+    // The session says that this one is its parent; no instance of it has begun it.
     let named = Lineage { task_id: Some(own.id.to_string()), ..Lineage::default() };
     let named = bench.session.task("parent", json!("children")).parent(named).create().await.unwrap();
     bench.session.outcome(&named.id).await.unwrap();
-    bench.session.send(&own.id, vec![taskwright_runner::registry::Part::Text("go on".into())], None).await.unwrap();
+    go_on(&bench, &own).await;
     assert_eq!(came(&bench, &own).await, ["heard", "0"]);
     for untouched in [neighbour, other] {
         let found = bench.store.get(&untouched.session_id, &untouched.id).await.unwrap();
@@ -146,7 +151,7 @@ async fn an_attempt_that_is_taken_up_again_begins_no_child_twice(bench: Bench) {
     let lost = TaskUpdate { supersede: Some(Supersede::Reattach), ..TaskUpdate::default() };
     bench.store.update(&task.session_id, &task.id, lost).await.unwrap();
     bench.when(&task, |task| task.attempt == 2 && task.dispatch.host.is_some()).await;
-    bench.session.send(&task.id, vec![taskwright_runner::registry::Part::Text("go on".into())], None).await.unwrap();
+    go_on(&bench, &task).await;
     assert_eq!(came(&bench, &task).await[3], "2");
     assert_eq!(all(&bench).await.len(), 3);
 }
@@ -158,7 +163,7 @@ async fn a_task_that_is_to_end_begins_no_further_child(bench: Bench) {
     let task = parent(&bench, "spawn a parent stay; stay; spawn b parent stay; cancel a").await;
     bench.when(&task, |task| task.state_detail.is_some()).await;
     bench.session.cancel(&task.id, None).await.unwrap();
-    bench.session.send(&task.id, vec![taskwright_runner::registry::Part::Text("go on".into())], None).await.unwrap();
+    go_on(&bench, &task).await;
     let done = bench.session.outcome(&task.id).await.unwrap();
     let came: Vec<String> = serde_json::from_value(bench.session.result(&task.id).await.unwrap().unwrap()).unwrap();
     assert_eq!(done.state, State::Succeeded);

@@ -1,4 +1,5 @@
 //! Grants: what a kind cannot work without, and what reaches it.
+//! Does not test what a granted capability refuses: the sandbox's tests do.
 
 use serde_json::json;
 use taskwright_runner::registry::State;

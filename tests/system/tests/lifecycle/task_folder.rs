@@ -25,8 +25,13 @@ async fn it_stays_through_hibernation_and_goes_with_the_task(bench: Bench) {
     assert_eq!(done.state, State::Succeeded, "{:?}", done.error);
     assert_eq!(std::fs::read(own.join("b")).unwrap().len(), 1);
     assert!(done.usage.file_peak_bytes >= 11, "{:?}", done.usage);
-    let neighbour = bench.session.task("test-guest", json!("ls /task; ls /")).create().await.unwrap();
-    bench.session.outcome(&neighbour.id).await.unwrap();
+    let neighbour = bench.session.task("test-guest", json!("ls /task")).create().await.unwrap();
+    assert_eq!(bench.session.outcome(&neighbour.id).await.unwrap().state, State::Succeeded);
+    assert_eq!(
+        bench.session.output(&neighbour.id).await.unwrap().read().unwrap(),
+        "ls /task: ok\n",
+        "its own is empty"
+    );
     bench.runner.drain().await;
     bench.runner.prune(Duration::ZERO).await.unwrap();
     assert!(!own.parent().unwrap().exists());

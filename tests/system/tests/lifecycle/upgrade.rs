@@ -96,8 +96,8 @@ crate::over_each_store!(
     a_task_whose_code_is_gone_waits_until_it_is_back,
 );
 
-// Not explored: where a claim fails after the kind was removed, nobody is left who has it; and there is nothing in the other that a
-// store could fail at.
+// Not explored: where a claim fails after the kind was removed, nobody is left who has it; and there is nothing in the
+// other that a store could fail at.
 crate::cases!(
     live,
     Sqlite,

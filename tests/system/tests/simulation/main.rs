@@ -4,6 +4,7 @@
 
 mod fence;
 mod loss;
+mod removal;
 mod run;
 mod stage;
 mod time;

@@ -210,8 +210,7 @@ impl World {
     }
 
     async fn live(&self) -> Vec<Task> {
-        let states = vec![State::Queued, State::Running, State::AwaitingInput];
-        let filter = TaskFilter { states, ..TaskFilter::default() };
+        let filter = TaskFilter { states: State::LIVE.to_vec(), ..TaskFilter::default() };
         let query = TaskQuery { filter, ..TaskQuery::default() };
         self.session.list(&query).await.expect("a list").tasks
     }

@@ -1,4 +1,5 @@
 //! A waker that asks the test what to do, and sessions that are woken without anything that runs.
+//! Does not answer by itself: what it holds back, and for how long, is the test's to say.
 
 use std::sync::Arc;
 

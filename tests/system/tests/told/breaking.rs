@@ -1,4 +1,5 @@
 //! A store that a host cannot reach any more from some moment on: as good as a dead host, to all others.
+//! Does not come back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
 //! Which wakes are delivered, and when they are acknowledged.
+//! Does not test how often: `pace` does.
 
 use std::sync::Arc;
 use std::time::Duration;

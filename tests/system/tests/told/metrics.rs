@@ -1,4 +1,5 @@
 //! That a life of tasks, hosts and wakes produces every metric, with labels that have a bound.
+//! Does not test figures that depend on how busy the machine is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! How often a waker is called, and what a waker that fails, hangs or panics holds up: on paused time.
+//! Does not have several processes: `several` has.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! In which spans a task's instances run, and what those say.
+//! Does not send them anywhere: an embedder's subscriber does.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
