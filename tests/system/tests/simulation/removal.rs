@@ -7,7 +7,7 @@ use serde_json::json;
 use taskwright_runner::Runner;
 use taskwright_runner::registry::{Part, Phase, SessionId, State, TaskId};
 use taskwright_runner::store::{Store, StoreError};
-use taskwright_system_tests::{Watch, WatchedWalkthrough, store_through};
+use taskwright_system_tests::{Watch, WatchedWalkthrough};
 
 use crate::stage::{Stage, act};
 
@@ -39,7 +39,7 @@ impl Late {
     }
 }
 
-store_through!(Late);
+taskwright_runner::store::store_through!(Late);
 
 #[test]
 fn a_task_whose_kind_is_removed_after_the_claim_sleeps_on_and_is_not_started_again() {
