@@ -169,6 +169,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         cancel_policy: new.cancel_policy,
         close_policy: new.close_policy,
         visibility: new.visibility,
+        reported_at: None,
         idempotency_key: new.idempotency_key,
         deadline: new.deadline,
         traceparent: new.traceparent,

@@ -294,6 +294,9 @@ pub struct Task {
     pub close_policy: ClosePolicy,
     /// Whether lists show it.
     pub visibility: Visibility,
+    /// When the session took note of how the hidden task ended (L54).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<Timestamp>,
     /// The creator's key for idempotent creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,

@@ -7,7 +7,8 @@ use crate::size::{check_len, check_sizes};
 use crate::wake::causes_of_change;
 use crate::{
     Budget, CheckpointInfo, DispatchChange, EventBody, Fence, InputRequest, InputRequestId, Links, Phase, Recovery,
-    State, Supersede, Task, TaskUpdate, Timestamp, Usage, WakeCause, check_fence, clean_line, clean_text, limit,
+    State, Supersede, Task, TaskUpdate, Timestamp, Usage, Visibility, WakeCause, check_fence, clean_line, clean_text,
+    limit,
 };
 
 /// Why the core did not do what was asked. Nothing has changed, `updated_at` included (L3).
@@ -185,6 +186,15 @@ pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied,
     }
     if update.heartbeat {
         task.heartbeat_at = Some(now);
+    }
+    if update.reported {
+        if before.state.is_live() || before.visibility != Visibility::Hidden {
+            return Err(Rejection::Invalid {
+                field: "reported".to_owned(),
+                problem: "only the end of a hidden task is taken note of".to_owned(),
+            });
+        }
+        task.reported_at.get_or_insert(now);
     }
     if let Some(supersede) = update.supersede {
         if ends {

@@ -88,6 +88,8 @@ pub struct TaskUpdate {
     pub cancel_delivered: bool,
     /// A sign of life; makes no event (L26).
     pub heartbeat: bool,
+    /// The session has taken note of how the hidden task ended (L54).
+    pub reported: bool,
 }
 
 impl TaskUpdate {

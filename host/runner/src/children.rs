@@ -115,11 +115,7 @@ impl Children {
             Some(id) => Some(self.own(&id).await?.id),
             None => None,
         };
-        let filter = TaskFilter {
-            parent_task_id: Some(self.writer.id.to_string()),
-            include_hidden: true,
-            ..TaskFilter::default()
-        };
+        let filter = TaskFilter { parent_task_id: Some(self.writer.id.to_string()), ..TaskFilter::all() };
         let mut children = Vec::new();
         loop {
             let query = TaskQuery { filter: filter.clone(), after, limit: CHILDREN_AT_ONCE, ..TaskQuery::default() };

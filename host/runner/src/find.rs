@@ -30,13 +30,7 @@ impl Among {
             Among::Children(parent) => (Some(parent.to_string()), None),
             Among::Run(run) => (None, Some(run.clone())),
         };
-        TaskFilter {
-            states: State::LIVE.to_vec(),
-            parent_task_id,
-            run_id,
-            include_hidden: true,
-            ..TaskFilter::default()
-        }
+        TaskFilter { states: State::LIVE.to_vec(), parent_task_id, run_id, ..TaskFilter::all() }
     }
 }
 

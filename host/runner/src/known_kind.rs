@@ -13,7 +13,7 @@ impl Session {
     /// `UnknownKind`; those of the store.
     pub async fn check_kind(&self, kind: &str) -> Result<(), RunnerError> {
         let Err(unknown) = self.inner.catalog.get(kind) else { return Ok(()) };
-        let filter = TaskFilter { kinds: vec![kind.to_owned()], include_hidden: true, ..TaskFilter::default() };
+        let filter = TaskFilter { kinds: vec![kind.to_owned()], ..TaskFilter::all() };
         let page = self.list(&TaskQuery { filter, limit: 1, ..TaskQuery::default() }).await?;
         if page.tasks.is_empty() { Err(unknown) } else { Ok(()) }
     }

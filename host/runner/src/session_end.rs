@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use taskwright_registry::{SessionId, SessionRecord, SessionState};
-use taskwright_store::{Store, StoreError};
+use taskwright_registry::{SessionId, SessionRecord, SessionState, State};
+use taskwright_store::{Store, StoreError, TaskFilter, TaskQuery};
 use tokio::time::sleep;
 
 use crate::SessionFiles;
@@ -70,11 +70,7 @@ async fn erase(store: &dyn Store, files: &SessionFiles, session: &SessionId) -> 
 
 /// Whether there is more to take away: only events are left, or something is still live.
 async fn erasable(store: &dyn Store, session: &SessionId) -> Result<bool, StoreError> {
-    let live = taskwright_store::TaskFilter {
-        include_hidden: true,
-        states: taskwright_registry::State::ALL.into_iter().filter(|state| state.is_live()).collect(),
-        ..Default::default()
-    };
-    let query = taskwright_store::TaskQuery { filter: live, limit: 1, ..Default::default() };
+    let filter = TaskFilter { states: State::LIVE.to_vec(), ..TaskFilter::all() };
+    let query = TaskQuery { filter, limit: 1, ..TaskQuery::default() };
     Ok(store.list(session, &query).await?.tasks.is_empty())
 }

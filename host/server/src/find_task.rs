@@ -21,7 +21,7 @@ pub(crate) async fn find_task(store: &Arc<dyn Store>, session: &SessionId, text:
         let query = TaskQuery { filter, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
         store.list(session, &query).await
     };
-    let all = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+    let all = TaskFilter { ..TaskFilter::all() };
     let mut page = list(TaskFilter { name: Some(text.to_owned()), ..all.clone() }).await?;
     // The one that lives is meant rather than those that had the name before.
     if let Some(live) = page.tasks.iter().position(|task| task.state.is_live()) {

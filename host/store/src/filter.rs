@@ -2,7 +2,7 @@
 //! Does not know how a store looks it up.
 
 use serde::{Deserialize, Serialize};
-use taskwright_registry::{Event, MessageId, State, Task, TaskId};
+use taskwright_registry::{Event, MessageId, State, Task, TaskId, Visibility};
 
 /// Which tasks of a session. The default is all that are listed, in any state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,11 +19,43 @@ pub struct TaskFilter {
     pub parent_task_id: Option<String>,
     /// Only those that were created in this run.
     pub run_id: Option<String>,
-    /// Hidden tasks too.
-    pub include_hidden: bool,
+    /// What to do with hidden tasks.
+    pub hidden: Hidden,
+}
+
+/// Which tasks of a list are hidden ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hidden {
+    /// None: hidden tasks are not listed unless they are asked for.
+    #[default]
+    LeftOut,
+    /// Those that there are.
+    Included,
+    /// All of them.
+    Only,
+    /// All of them, and of those only what the session has not taken note of (L54).
+    Unreported,
+}
+
+impl Hidden {
+    fn admits(self, task: &Task) -> bool {
+        let hidden = task.visibility == Visibility::Hidden;
+        match self {
+            Hidden::LeftOut => !hidden,
+            Hidden::Included => true,
+            Hidden::Only => hidden,
+            Hidden::Unreported => hidden && task.reported_at.is_none(),
+        }
+    }
 }
 
 impl TaskFilter {
+    /// All tasks of the session, hidden ones too.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { hidden: Hidden::Included, ..Self::default() }
+    }
+
     /// Whether a record passes.
     #[must_use]
     pub fn admits(&self, task: &Task) -> bool {
@@ -33,7 +65,7 @@ impl TaskFilter {
             && self.id_prefix.as_ref().is_none_or(|prefix| task.id.as_str().starts_with(prefix.as_str()))
             && (self.parent_task_id.is_none() || self.parent_task_id == task.parent.task_id)
             && (self.run_id.is_none() || self.run_id == task.parent.run_id)
-            && (self.include_hidden || task.visibility == taskwright_registry::Visibility::Listed)
+            && self.hidden.admits(task)
     }
 }
 

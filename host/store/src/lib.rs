@@ -25,7 +25,7 @@ pub use backlog::Backlog;
 pub use clock::{Clock, LeaseClock, LeaseTime};
 pub use error::StoreError;
 pub use external::{ExternalCancel, ExternalCancelPage, ExternalWork};
-pub use filter::{EventPage, MessagePage, Order, TaskFilter, TaskPage, TaskQuery};
+pub use filter::{EventPage, Hidden, MessagePage, Order, TaskFilter, TaskPage, TaskQuery};
 pub use host_status::{HostStatus, LapsedPage, Reaped};
 pub use memory::MemoryStore;
 pub use offer::{CodeInUse, KindOffer};

@@ -57,7 +57,7 @@ async fn read(store: &dyn Store, session: &SessionId) -> Observed {
     }
     let (mut tasks, mut after) = (Vec::new(), None);
     loop {
-        let filter = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+        let filter = TaskFilter { ..TaskFilter::all() };
         let query = TaskQuery { filter, after, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
         let page = store.list(session, &query).await.expect("the tasks");
         tasks.extend(page.tasks);

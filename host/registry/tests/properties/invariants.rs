@@ -54,6 +54,7 @@ all![
     invariant_51_work_elsewhere_is_nothing_for_hosts,
     invariant_52_who_takes_work_elsewhere_on_supersedes_whoever_had_it,
     invariant_53_a_cancel_of_work_elsewhere_waits_until_it_was_heard,
+    invariant_54_the_end_of_a_hidden_task_is_taken_note_of_once,
 ];
 
 fn hold(condition: bool, broken: &str) -> Result<(), String> {
@@ -83,6 +84,7 @@ fn invariant_2_a_finished_task_takes_content_alone(step: &Step, _: &Life) -> Res
         links: taskwright_registry::Links::default(),
         error: None,
         usage: taskwright_registry::Usage::default(),
+        reported_at: None,
         updated_at: step.now,
         version: 0,
         dispatch: taskwright_registry::Dispatch { unread: 0, ..task.dispatch.clone() },
@@ -497,4 +499,17 @@ fn invariant_53_a_cancel_of_work_elsewhere_waits_until_it_was_heard(step: &Step,
     hold(!stays || after.external_cancel_waits(), "a cancel was forgotten")?;
     let other = after.attempt != before.attempt && after.cancel.is_some() && !heard;
     hold(!other || after.external_cancel_waits(), "who has taken it on is not told of the cancel")
+}
+
+// L54
+fn invariant_54_the_end_of_a_hidden_task_is_taken_note_of_once(step: &Step, _: &Life) -> Result<(), String> {
+    let (before, after) = (&step.before, step.after());
+    hold(
+        before.reported_at.is_none() || before.reported_at == after.reported_at,
+        "what was taken note of is open again",
+    )?;
+    let may = after.state.is_terminal() && after.visibility == taskwright_registry::Visibility::Hidden;
+    hold(after.reported_at.is_none() || may, "note was taken of a task that is live or listed")?;
+    let asked = step.command.update().is_some_and(|update| update.reported) && step.outcome.is_ok();
+    hold(!asked || after.reported_at.is_some(), "note was not taken")
 }

@@ -8,8 +8,8 @@ use serde_json::json;
 use taskwright_registry::{
     Applied, Artifact, Budget, CancelPolicy, Direction, DispatchChange, EventBody, Failure, Fence, HostId, HostRef,
     InputRequestId, Links, Message, MessageId, NewInputRequest, NewMessage, NewTask, Part, Phase, Progress, Recovery,
-    Rejection, Retry, Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, acknowledge,
-    apply, create, record_message, request_cancel, settle_failure, settle_loss, take_on,
+    Rejection, Retry, Schema, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, Visibility, WakeCause,
+    acknowledge, apply, create, record_message, request_cancel, settle_failure, settle_loss, take_on,
 };
 
 use crate::wish::{Ask, Birth, Leave, Reply, Wish, Writer};
@@ -105,6 +105,7 @@ impl Life {
             deadline: birth.deadline_ms.map(|ms| now + TimeDelta::milliseconds(ms)),
             attempt_timeout_ms: birth.attempt_timeout_ms,
             recovery: birth.recovery,
+            visibility: if birth.hidden { Visibility::Hidden } else { Visibility::Listed },
             ..NewTask::new(TaskId::new(now, [0; 10]), session, "kind", json!({"spec": true}))
         };
         let task = create(new, now).expect("an acceptable task");
@@ -317,6 +318,7 @@ impl Life {
             dispatch,
             cancel_delivered: ask.cancel_delivered,
             heartbeat: ask.heartbeat,
+            reported: ask.reported,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Birth {
     pub(crate) deadline_ms: Option<i64>,
     pub(crate) attempt_timeout_ms: Option<u64>,
     pub(crate) recovery: Recovery,
+    pub(crate) hidden: bool,
 }
 
 /// Whose fence a write carries.
@@ -62,6 +63,7 @@ pub(crate) struct Ask {
     pub(crate) heartbeat: bool,
     /// What the instance has used, of a flow and of a sum.
     pub(crate) used: u16,
+    pub(crate) reported: bool,
     pub(crate) too_large: bool,
 }
 
@@ -91,9 +93,10 @@ pub(crate) fn birth() -> impl Strategy<Value = Birth> {
     let attempt_timeout_ms = prop::option::weighted(0.3, 1..5_000_u64);
     let recovery =
         prop_oneof![1 => Just(Recovery::HostBound), 2 => Just(Recovery::Reattach), 1 => Just(Recovery::External)];
-    (wake, mode, 1..4_u32, deadline_ms, attempt_timeout_ms, recovery).prop_map(
-        |(wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery)| {
-            let birth = Birth { wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery };
+    (wake, mode, 1..4_u32, deadline_ms, attempt_timeout_ms, recovery, any::<bool>()).prop_map(
+        |(wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery, hidden)| {
+            let birth =
+                Birth { wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery, hidden };
             if recovery != Recovery::External {
                 return birth;
             }
@@ -150,10 +153,12 @@ fn ask() -> impl Strategy<Value = Ask> {
         prop::bool::weighted(0.2),
         prop_oneof![2 => Just(0_u16), 1 => 0..500_u16],
         prop::bool::weighted(0.03),
+        prop::bool::weighted(0.05),
     );
     (report, rest).prop_map(|(report, rest)| {
         let (state, detail, progress, question, summary, result, artifacts, links) = report;
-        let (error, checkpoint, retry_in, reattach, leave, cancel_delivered, heartbeat, used, too_large) = rest;
+        let (error, checkpoint, retry_in, reattach, leave, cancel_delivered, heartbeat, used, too_large, reported) =
+            rest;
         Ask {
             state,
             detail,
@@ -171,6 +176,7 @@ fn ask() -> impl Strategy<Value = Ask> {
             cancel_delivered,
             heartbeat,
             used,
+            reported,
             too_large,
         }
     })

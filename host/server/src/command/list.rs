@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::clean_line;
-use taskwright_store::{Order, Store, TaskFilter, TaskQuery};
+use taskwright_store::{Hidden, Order, Store, TaskFilter, TaskQuery};
 
 use super::Context;
 use crate::cli::ListArgs;
@@ -18,7 +18,7 @@ use crate::{kind_source, render};
 pub(super) async fn check_kinds(context: &Context, store: &Arc<dyn Store>, kinds: &[String]) -> Result<()> {
     let known = kind_source::names(&context.home)?;
     for kind in kinds.iter().filter(|kind| !known.contains(kind)) {
-        let filter = TaskFilter { kinds: vec![kind.clone()], include_hidden: true, ..TaskFilter::default() };
+        let filter = TaskFilter { kinds: vec![kind.clone()], ..TaskFilter::all() };
         let of_it = store.list(&context.session, &TaskQuery { filter, limit: 1, ..TaskQuery::default() }).await?;
         if of_it.tasks.is_empty() {
             return Err(kind_source::unknown(kind, known));
@@ -46,7 +46,7 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
         states: args.states,
         parent_task_id,
         run_id: args.run,
-        include_hidden: args.all,
+        hidden: if args.all { Hidden::Included } else { Hidden::LeftOut },
         ..TaskFilter::default()
     };
     let order = if args.newest { Order::NewestFirst } else { Order::OldestFirst };

@@ -15,7 +15,7 @@ use super::text::{decode, decode_column, encode, millis, time};
 use crate::committed::Committed;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
-use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
+use crate::{Backlog, CodeInUse, FinishedPlace, Hidden, KindOffer, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
@@ -182,7 +182,12 @@ fn list_sql(filter: &TaskFilter, order: Order, after: bool) -> String {
     and(filter.id_prefix.is_some(), "id >= :prefix AND id < :prefix || '~'");
     and(filter.parent_task_id.is_some(), "parent_task_id = :parent");
     and(filter.run_id.is_some(), "run_id = :run");
-    and(!filter.include_hidden, "hidden = 0");
+    match filter.hidden {
+        Hidden::LeftOut => and(true, "hidden = 0"),
+        Hidden::Included => {}
+        Hidden::Only => and(true, "hidden > 0"),
+        Hidden::Unreported => and(true, "hidden = 1"),
+    }
     let (beyond, direction) = match order {
         Order::OldestFirst => ("no > (SELECT no FROM tasks WHERE id = :after)", "ASC"),
         Order::NewestFirst => ("no < (SELECT no FROM tasks WHERE id = :after)", "DESC"),

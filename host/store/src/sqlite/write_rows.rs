@@ -38,6 +38,15 @@ impl SqliteRows<'_> {
     }
 }
 
+/// How a task is hidden: not, so that its session has yet to take note of it, or after it has.
+fn hidden(task: &Task) -> u8 {
+    match (task.visibility, task.reported_at) {
+        (Visibility::Listed, _) => 0,
+        (Visibility::Hidden, None) => 1,
+        (Visibility::Hidden, Some(_)) => 2,
+    }
+}
+
 /// Whether everything that has a column of its own is as it was.
 fn same_columns(before: &Task, after: &Task) -> bool {
     before.state == after.state
@@ -45,6 +54,7 @@ fn same_columns(before: &Task, after: &Task) -> bool {
         && before.dispatch.due_at == after.dispatch.due_at
         && before.dispatch.host == after.dispatch.host
         && before.dispatch.code == after.dispatch.code
+        && before.reported_at == after.reported_at
         && before.external_ends_at() == after.external_ends_at()
         && before.external_cancel_waits() == after.external_cancel_waits()
 }
@@ -134,7 +144,7 @@ impl Transaction for SqliteRows<'_> {
                 task.idempotency_key,
                 task.parent.task_id,
                 task.parent.run_id,
-                task.visibility == Visibility::Hidden,
+                hidden(task),
                 record,
                 task.external_ends_at().map(millis),
             ])?;
@@ -156,7 +166,7 @@ impl Transaction for SqliteRows<'_> {
         }
         let host = after.dispatch.host.as_ref();
         let sql = "UPDATE tasks SET version = ?3, record = ?4, state = ?5, phase = ?6, due_at = ?7, host_id = ?8,
-                       host_epoch = ?9, finished_at = ?10, code = ?11, external_ends_at = ?12, external_cancel = ?13
+                       host_epoch = ?9, finished_at = ?10, code = ?11, external_ends_at = ?12, external_cancel = ?13, hidden = ?14
                    WHERE id = ?1 AND version = ?2";
         let params = params![
             id,
@@ -172,6 +182,7 @@ impl Transaction for SqliteRows<'_> {
             after.dispatch.code,
             after.external_ends_at().map(millis),
             after.external_cancel_waits(),
+            hidden(after),
         ];
         self.one_row("a task", sql, params)
     }

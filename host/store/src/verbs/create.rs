@@ -54,8 +54,7 @@ pub(crate) async fn create_child<T: Transaction>(
     if rows.find_task(&wanted.id).await?.is_some() {
         return Err(StoreError::Conflict { key: wanted.id.to_string() });
     }
-    let children =
-        TaskFilter { parent_task_id: Some(parent.id.to_string()), include_hidden: true, ..TaskFilter::default() };
+    let children = TaskFilter { parent_task_id: Some(parent.id.to_string()), ..TaskFilter::all() };
     let counted = |limit: u32| limit.min(ChildLimits::COUNTED) as usize;
     let live = TaskFilter { states: vec![State::Queued, State::Running, State::AwaitingInput], ..children.clone() };
     let live = rows.tasks_of(session, &live, Order::OldestFirst, None, counted(limits.max_live)).await?.len();

@@ -79,7 +79,7 @@ pub(crate) async fn cancel_many<T: Transaction>(
         }
         CancelScope::Run(run) => {
             rows.put_canceled_lineage(session, &of_run(&run), now).await?;
-            let filter = TaskFilter { run_id: Some(run), include_hidden: true, ..TaskFilter::default() };
+            let filter = TaskFilter { run_id: Some(run), ..TaskFilter::all() };
             for task in all_of(rows, session, &filter).await? {
                 below.add(task);
             }
@@ -160,11 +160,7 @@ impl Below {
                     // The record of a live one says so itself.
                     rows.put_canceled_lineage(&task.session_id, &of_task(task.id.as_str()), now).await?;
                 }
-                let children = TaskFilter {
-                    parent_task_id: Some(task.id.to_string()),
-                    include_hidden: true,
-                    ..TaskFilter::default()
-                };
+                let children = TaskFilter { parent_task_id: Some(task.id.to_string()), ..TaskFilter::all() };
                 for child in all_of(rows, &task.session_id, &children).await? {
                     self.add(child);
                 }
@@ -178,7 +174,7 @@ impl Below {
             }
             let Some(session) = self.sessions.pop_front() else { return Ok(()) };
             // All of it was opened for what is canceled, and so what its own tasks have opened.
-            let all = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+            let all = TaskFilter { ..TaskFilter::all() };
             for task in all_of(rows, &session, &all).await? {
                 self.add(task);
             }

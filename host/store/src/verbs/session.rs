@@ -236,7 +236,7 @@ async fn erasable<R: Rows>(rows: &mut R, id: &SessionId) -> Result<bool, StoreEr
 }
 
 async fn tasks<R: Rows>(rows: &mut R, id: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
-    let all = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+    let all = TaskFilter { ..TaskFilter::all() };
     let tasks = rows.tasks_of(id, &all, Order::OldestFirst, None, limit).await?;
     Ok(tasks.into_iter().map(|task| task.id).collect())
 }

@@ -103,7 +103,7 @@ pub(super) async fn move_tree<T: Transaction>(
 
 /// The tasks that instances of a task have begun, live or over: its next instance looks at them.
 async fn begun_by<R: Rows>(rows: &mut R, session: &SessionId, parent: &TaskId) -> Result<Vec<Task>, StoreError> {
-    let filter = TaskFilter { parent_task_id: Some(parent.to_string()), include_hidden: true, ..TaskFilter::default() };
+    let filter = TaskFilter { parent_task_id: Some(parent.to_string()), ..TaskFilter::all() };
     let mut children = rows.tasks_of(session, &filter, Order::OldestFirst, None, MOST + 1).await?;
     children.retain(|child| child.depth > 0);
     Ok(children)

@@ -32,7 +32,7 @@ async fn begin(world: &World, parent: &Task, call: &str) -> Task {
 }
 
 async fn count(world: &World) -> usize {
-    let filter = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+    let filter = TaskFilter { ..TaskFilter::all() };
     world
         .store
         .list(&world.session, &TaskQuery { filter, limit: 500, ..TaskQuery::default() })

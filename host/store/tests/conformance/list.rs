@@ -1,8 +1,8 @@
 //! Listing tasks.
 //! Does not test how words of a filter are read: whoever reads them refuses unknown ones (L24).
 
-use taskwright_registry::{Lineage, NewTask, State, Task, TaskId, Visibility};
-use taskwright_store::{Order, TaskFilter, TaskQuery};
+use taskwright_registry::{Lineage, NewTask, Rejection, State, Task, TaskId, TaskUpdate, Visibility};
+use taskwright_store::{Hidden, Order, StoreError, TaskFilter, TaskQuery};
 
 use crate::world::World;
 
@@ -89,7 +89,7 @@ async fn filters_narrow_together(world: World) {
     let kinds = |kind: &str| vec![kind.to_owned()];
     let cases = [
         (TaskFilter::default(), vec![&child, &other]),
-        (TaskFilter { include_hidden: true, ..TaskFilter::default() }, vec![&child, &other, &hidden]),
+        (TaskFilter { ..TaskFilter::all() }, vec![&child, &other, &hidden]),
         (TaskFilter { kinds: kinds("other"), ..TaskFilter::default() }, vec![&other]),
         (TaskFilter { kinds: kinds("unknown"), ..TaskFilter::default() }, vec![]),
         (TaskFilter { name: Some("kid".to_owned()), ..TaskFilter::default() }, vec![&child]),
@@ -106,7 +106,7 @@ async fn filters_narrow_together(world: World) {
                 id_prefix: Some(child.id.as_str()[..20].to_owned()),
                 parent_task_id: Some("task_p".to_owned()),
                 run_id: Some("run-1".to_owned()),
-                include_hidden: true,
+                hidden: Hidden::Included,
             },
             vec![&child],
         ),
@@ -159,7 +159,38 @@ async fn a_run_of_another_session_is_not_seen(world: World) {
     }
 }
 
+// L54
+async fn the_end_of_a_hidden_task_is_found_until_it_was_taken_note_of(world: World) {
+    let hidden = NewTask { visibility: Visibility::Hidden, ..world.new_task() };
+    let (listed, task) = (world.created().await, world.store.create(hidden).await.unwrap().task);
+    let noted = TaskUpdate { reported: true, ..TaskUpdate::default() };
+    for one in [&listed, &task] {
+        let refused = world.try_update(one, noted.clone()).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Rejected(Rejection::Invalid { field, .. }) if field == "reported"));
+    }
+    let failed = TaskUpdate { state: Some(State::Failed), ..TaskUpdate::default() };
+    for one in [&listed, &task] {
+        world.update(one, failed.clone()).await;
+    }
+    let found = async |hidden| {
+        let filter = TaskFilter { hidden, states: vec![State::Failed], ..TaskFilter::default() };
+        let page = world.store.list(&world.session, &TaskQuery { filter, ..TaskQuery::default() }).await.unwrap();
+        page.tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Hidden::LeftOut).await, [listed.id.clone()]);
+    assert_eq!(found(Hidden::Unreported).await, [task.id.clone()]);
+    let events = world.log().await.len();
+    world.update(&task, noted.clone()).await;
+    let once = world.get(&task).await;
+    assert_eq!(world.update(&task, noted).await, once);
+    assert_eq!(world.log().await.len(), events, "nobody else is told");
+    assert_eq!(found(Hidden::Unreported).await, []);
+    assert_eq!(found(Hidden::Only).await, [task.id.clone()]);
+    assert_eq!(found(Hidden::Included).await, [listed.id, task.id]);
+}
+
 for_every_store!(
+    the_end_of_a_hidden_task_is_found_until_it_was_taken_note_of,
     tasks_are_listed_by_creation_in_pages,
     a_full_last_page_has_no_next,
     filters_narrow_together,

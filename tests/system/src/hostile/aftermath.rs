@@ -55,7 +55,7 @@ pub(crate) async fn look(stage: &Stage, row: Option<&Row>) -> Vec<String> {
 async fn tasks(session: &Session, wrong: &mut Vec<String>) -> Vec<Task> {
     let (mut tasks, mut after) = (Vec::new(), None);
     loop {
-        let filter = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+        let filter = TaskFilter { ..TaskFilter::all() };
         let query = TaskQuery { filter, after, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
         match session.list(&query).await {
             Ok(page) => {

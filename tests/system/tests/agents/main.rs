@@ -4,6 +4,7 @@
 mod events;
 mod external;
 mod find;
+mod hidden;
 mod live;
 mod many_subscribers;
 mod send;

@@ -38,7 +38,7 @@ async fn go_on(bench: &Bench, task: &Task) {
 }
 
 async fn all(bench: &Bench) -> Vec<Task> {
-    let filter = TaskFilter { include_hidden: true, ..TaskFilter::default() };
+    let filter = TaskFilter { ..TaskFilter::all() };
     bench.session.list(&TaskQuery { filter, limit: 500, ..TaskQuery::default() }).await.unwrap().tasks
 }
 
