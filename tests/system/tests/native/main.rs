@@ -2,6 +2,7 @@
 //! Does not repeat the life of tasks: `lifecycle` runs it with native code too.
 
 mod engine;
+mod moved;
 mod odd_kind;
 mod panics;
 mod refusal;
