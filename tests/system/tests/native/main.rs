@@ -7,7 +7,9 @@ mod odd_kind;
 mod panics;
 mod refusal;
 mod repeatable;
+mod restarted;
 mod stop;
+mod together;
 
 use std::future::Future;
 use std::path::Path;
