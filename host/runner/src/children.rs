@@ -9,10 +9,10 @@ use futures::future::select_all;
 use serde_json::Value;
 use taskwright_registry::{
     Budget, CancelEffect, ChildLimits, Direction, GrantedWithin, MessageId, NewChild as NewChildTask, NewMessage,
-    NewTask, Part, Rejection, Task, TaskId, clean_line,
+    NewTask, Part, Rejection, SessionId, Task, TaskId, clean_line,
 };
 use taskwright_sandbox::{CHILDREN_AT_ONCE, Child, NewChild, Refusal, SpawnGrant, Spawned};
-use taskwright_store::{StoreError, TaskFilter, TaskQuery};
+use taskwright_store::{StoreError, TaskFilter, TaskPage, TaskQuery};
 
 use crate::admission::Slot;
 use crate::fenced_writer::FencedWriter;
@@ -119,7 +119,7 @@ impl Children {
         let mut children = Vec::new();
         loop {
             let query = TaskQuery { filter: filter.clone(), after, limit: CHILDREN_AT_ONCE, ..TaskQuery::default() };
-            let page = self.writer.store.list(&self.writer.session(), &query).await.map_err(Reporter::refuse)?;
+            let page = self.writer.at_home(|session| self.page(session, &query)).await.map_err(Reporter::refuse)?;
             children.extend(page.tasks.into_iter().filter(|task| self.began(task)).map(snapshot));
             after = page.next;
             if children.len() >= CHILDREN_AT_ONCE || after.is_none() {
@@ -127,6 +127,14 @@ impl Children {
                 return Ok(children);
             }
         }
+    }
+
+    /// A page of what lies below the task in a session. Looks afterwards whether the task is still there: where it has moved
+    /// away with its children there would be none, and that is no error of a list (L48).
+    async fn page(&self, session: SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        let page = self.writer.store.list(&session, query).await?;
+        self.writer.store.get(&session, &self.writer.id).await?;
+        Ok(page)
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<Child, Refusal> {

@@ -131,7 +131,18 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
                 return (found.dispatch.claim == task.dispatch.claim).then_some(found);
             }
         }
-        match store.update(&session, &task.id, update.clone()).await {
+        let written = match store.update(&session, &task.id, update.clone()).await {
+            Err(not_found @ StoreError::NotFound { .. }) => match moved_to(store, task, &session).await {
+                Ok(Some(there)) => {
+                    session = there;
+                    continue;
+                }
+                Ok(None) => Err(not_found),
+                Err(trouble) => Err(trouble),
+            },
+            other => other,
+        };
+        match written {
             Ok(task) => return Some(task),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
                 uncertain |= matches!(error, StoreError::Unknown { .. });
@@ -139,7 +150,6 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(1));
             }
-            Err(StoreError::NotFound { .. }) if let Some(now) = moved_to(store, task, &session).await => session = now,
             Err(error) => {
                 tracing::warn!(task = %task.id, %error, "an outcome was refused");
                 metrics::counter!("taskwright_writes_refused_total", "write" => "outcome").increment(1);
@@ -149,8 +159,12 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
     }
 }
 
-/// Where a task is that has moved while its instance came to its end (L48).
-async fn moved_to(store: &dyn Store, task: &Task, from: &SessionId) -> Option<SessionId> {
-    let found = store.held_task(task.dispatch.host.as_ref()?, &task.id).await.ok()?;
-    (found.fence() == task.fence() && found.session_id != *from).then_some(found.session_id)
+/// Where a task is that has moved while its instance came to its end (L48); nothing if it has not, or is no longer held.
+async fn moved_to(store: &dyn Store, task: &Task, from: &SessionId) -> Result<Option<SessionId>, StoreError> {
+    let Some(host) = &task.dispatch.host else { return Ok(None) };
+    match store.held_task(host, &task.id).await {
+        Ok(found) => Ok((found.fence() == task.fence() && found.session_id != *from).then_some(found.session_id)),
+        Err(StoreError::NotHeld { .. }) => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
 }

@@ -2,8 +2,8 @@
 //! Does not decide what a step means: the core does, for the session and for each of its tasks.
 
 use taskwright_registry::{
-    CloseFate, CloseOrder, SessionId, SessionOwner, SessionRecord, SessionRejection, SessionState, TaskId, Timestamp,
-    check_reason, close_fate, open_session as decide_open, request_cancel,
+    CloseFate, CloseOrder, SessionId, SessionOwner, SessionRecord, SessionRejection, SessionState, Task, TaskId,
+    Timestamp, check_reason, close_fate, open_session as decide_open, request_cancel,
 };
 
 use super::transfer::{check_free, move_tree};
@@ -196,15 +196,13 @@ async fn step<T: Transaction>(
         let Some(task) = rows.find_task(&listed.id).await?.filter(|task| task.session_id == session.id) else {
             continue;
         };
-        let moves = match close_fate(&task) {
+        let to = match close_fate(&task) {
             CloseFate::Stays => continue,
-            CloseFate::Canceled => false,
-            CloseFate::Moves => true,
+            CloseFate::Canceled => None,
+            CloseFate::Moves => session.successor.as_ref(),
         };
-        if moves
-            && let Some(to) = &session.successor
-            && let Ok(successor) = admit(rows, to, now).await
-            && move_tree(rows, &[task.clone()], &session.id, &successor, now).await.is_ok()
+        if let Some(to) = to
+            && follow(rows, &task, to, now).await?
         {
             continue;
         }
@@ -213,6 +211,22 @@ async fn step<T: Transaction>(
     }
     let next = session.closed_up_to(up_to, now);
     put(rows, &session, next).await
+}
+
+/// Moves a task to the successor of its session, and says whether it still could. Trouble of the store is no word about that:
+/// whoever comes next tries again.
+async fn follow<T: Transaction>(rows: &mut T, task: &Task, to: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    let moved = match admit(rows, to, now).await {
+        Ok(successor) => move_tree(rows, std::slice::from_ref(task), &task.session_id, &successor, now).await,
+        Err(refused) => Err(refused),
+    };
+    match moved {
+        Ok(_) => Ok(true),
+        Err(StoreError::SessionRejected { .. } | StoreError::NameTaken { .. } | StoreError::KeyTaken { .. }) => {
+            Ok(false)
+        }
+        Err(trouble) => Err(trouble),
+    }
 }
 
 pub(crate) async fn delete_session<T: Transaction>(

@@ -8,7 +8,7 @@ use taskwright_registry::{EventBody, HostRef, SessionId, SessionRejection, Task,
 use super::session::{Admitting, admit, refuse};
 use super::{announcement, find_own};
 use crate::rows::{Rows, Transaction};
-use crate::{Order, StoreError, TaskFilter};
+use crate::{Change, Order, StoreError, TaskFilter};
 
 /// Tasks that may move in one transaction, children included.
 const MOST: usize = 1_000;
@@ -97,6 +97,10 @@ pub(super) async fn move_tree<T: Transaction>(
         rows.announce(announcement(&task));
         rows.announce(announcement(&after));
         there.push(after);
+    }
+    // Their wakes have moved along, and whoever delivers those of the other session has not heard of them.
+    if !rows.pending_wakes(to, 1).await?.is_empty() {
+        rows.announce(Change::Woken { session_id: to.clone() });
     }
     Ok(there)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use taskwright_registry::{CancelEffect, Links, NewTask, State, TaskUpdate};
+use taskwright_registry::{CancelEffect, Links, NewTask, SessionId, State, TaskUpdate};
 use taskwright_store::{ClaimRequest, StoreError, TaskQuery};
 
 use crate::world::{World, artifact, to};
@@ -109,6 +109,35 @@ async fn one_creation_by_many_is_one_task(world: World) {
     assert_eq!(world.store.list(&world.session, &TaskQuery::default()).await.unwrap().tasks.len(), 1);
 }
 
+// L21, L23: one id was given to two sessions that asked at the same time.
+async fn one_id_goes_to_one_of_many_sessions(world: World) {
+    let new = world.new_task();
+    let sessions: Vec<SessionId> =
+        (0..40).map(|number| format!("session-of-{number}").parse().expect("a session id")).collect();
+    let outcomes = at_once(40, |number| {
+        let (store, session_id) = (Arc::clone(&world.store), sessions[number].clone());
+        let new = NewTask { session_id, ..new.clone() };
+        async move { store.create(new).await }
+    })
+    .await;
+    let mut owners = 0;
+    for (session, outcome) in sessions.iter().zip(outcomes) {
+        match outcome {
+            Ok(created) => {
+                owners += 1;
+                assert_eq!((created.fresh, &created.task.session_id), (true, session));
+                assert_eq!(world.store.get(session, &new.id).await.unwrap(), created.task);
+            }
+            Err(error) => {
+                assert_eq!(error, StoreError::Conflict { key: new.id.to_string() });
+                assert!(matches!(world.store.get(session, &new.id).await, Err(StoreError::NotFound { .. })));
+                assert!(matches!(world.store.session(session).await, Err(StoreError::NoSession { .. })));
+            }
+        }
+    }
+    assert_eq!(owners, 1);
+}
+
 // L30
 async fn many_hosts_never_get_the_same_claim(world: World) {
     for _ in 0..60 {
@@ -168,6 +197,7 @@ for_every_store!(
     fifty_threads_on_one_task_lose_nothing,
     one_name_goes_to_one_of_many,
     one_creation_by_many_is_one_task,
+    one_id_goes_to_one_of_many_sessions,
     many_hosts_never_get_the_same_claim,
     of_many_ends_one_counts,
     a_cancel_survives_a_storm_of_other_writes,

@@ -1,7 +1,7 @@
 //! The fence: writers of earlier attempts and claims.
 //! Does not test who gets a claim: that has a module of its own.
 
-use taskwright_registry::{DispatchChange, Fence, Rejection, State, Supersede, TaskUpdate};
+use taskwright_registry::{DispatchChange, Fence, NewTask, Rejection, State, Supersede, TaskUpdate};
 use taskwright_store::StoreError;
 
 use crate::world::{World, artifact, detail, to};
@@ -62,6 +62,24 @@ async fn an_instance_has_no_say_after_its_hibernation_or_drain(world: World) {
     }
 }
 
+// L1, L3, L21: the old body of a task ended the new one that had been given its name.
+async fn an_instance_has_no_say_about_the_task_that_has_its_name_now(world: World) {
+    let named = || NewTask { name: Some("watch".to_owned()), ..world.new_task() };
+    let first = world.store.create(named()).await.unwrap().task;
+    let first = world.claim(&first).await.task;
+    world.update(&first, TaskUpdate { state: Some(State::Failed), ..TaskUpdate::default() }).await;
+    let second = world.store.create(named()).await.unwrap().task;
+    let second = world.claim(&second).await.task;
+    assert_eq!((first.fence(), &first.name), (second.fence(), &second.name), "the task's id alone tells them apart");
+    for late in [to(&first, State::Succeeded), to(&first, State::Canceled), detail(&first, "late")] {
+        let refused = world.try_update(&first, late).await;
+        assert_eq!(refused, Err(StoreError::Rejected(Rejection::Terminal { state: State::Failed })));
+    }
+    let message = world.outbound(first.fence(), "late");
+    world.store.record_message(&world.session, &first.id, message).await.unwrap_err();
+    assert_eq!(world.get(&second).await, second);
+}
+
 // L7
 async fn a_dropped_update_never_bumps_the_attempt(world: World, state: State) {
     let task = world.in_state(state).await;
@@ -73,7 +91,11 @@ async fn a_dropped_update_never_bumps_the_attempt(world: World, state: State) {
     assert_eq!(world.get(&task).await, task);
 }
 
-for_every_store!(a_straggler_cannot_write_into_the_next_attempt, an_instance_has_no_say_after_its_hibernation_or_drain);
+for_every_store!(
+    a_straggler_cannot_write_into_the_next_attempt,
+    an_instance_has_no_say_after_its_hibernation_or_drain,
+    an_instance_has_no_say_about_the_task_that_has_its_name_now,
+);
 
 mod in_every_state {
     use super::{a_dropped_update_never_bumps_the_attempt, a_write_with_another_fence_changes_nothing};

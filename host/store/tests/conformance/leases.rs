@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use taskwright_registry::{HostRef, LeaseLength, NewTask, Recovery, State, Task, TaskUpdate, WakePolicy};
+use taskwright_registry::{
+    DispatchChange, HostRef, LeaseLength, NewTask, Recovery, State, Task, TaskUpdate, WakePolicy,
+};
 use taskwright_store::{ClaimRequest, Reaped, StoreError};
 
 use crate::world::{World, detail, to};
@@ -135,6 +137,34 @@ async fn a_task_that_has_cost_too_many_hosts_is_not_started_again(world: World) 
         assert_eq!(matches!(reaped, Reaped::Reattached(_)), number < 2, "loss {number}");
     }
     assert_eq!((task.state, task.crashes, task.retries), (State::Failed, 2, 0));
+}
+
+// L36, L16, L5: a one-shot timer was lost between the moment at which it fired and what it was set for.
+async fn a_timer_that_fired_right_before_its_host_was_lost_fires_again(world: World) {
+    let host = lively(&world, 50, 2).await;
+    let task = claimed_by(&world, &host, reattachable(&world)).await;
+    let set = TaskUpdate {
+        fence: Some(task.fence()),
+        checkpoint: Some(b"look at noon".to_vec()),
+        dispatch: Some(DispatchChange::Hibernate {
+            until: Some(world.store.now() + TimeDelta::seconds(1)),
+            ignored: 0,
+        }),
+        ..TaskUpdate::default()
+    };
+    world.update(&task, set).await;
+    world.clock.advance(1_000);
+    let request = ClaimRequest { host, ..world.request(1) };
+    let fired = world.store.claim(&request).await.unwrap().pop().expect("the timer is due");
+    assert!(fired.resumed);
+    world.lease_clock.advance(Duration::from_secs(2));
+    let Reaped::Reattached(after) = reap(&world, &fired.task).await else { panic!("it was not taken over") };
+    assert_eq!((after.state, after.dispatch.due_at), (State::Running, Some(world.store.now())));
+    let again = world.claim(&after).await;
+    assert_eq!((again.task.attempt, again.checkpoint.as_deref()), (2, Some(&b"look at noon"[..])));
+    let late = world.try_update(&fired.task, to(&fired.task, State::Succeeded)).await;
+    assert!(matches!(late, Err(StoreError::Rejected(taskwright_registry::Rejection::Superseded { .. }))), "{late:?}");
+    world.update(&again.task, to(&again.task, State::Succeeded)).await;
 }
 
 // L37
@@ -310,6 +340,7 @@ for_every_store!(
     a_task_that_is_bound_to_its_host_ends_with_it,
     a_task_that_the_session_no_longer_wanted_is_canceled_by_the_loss,
     a_task_that_has_cost_too_many_hosts_is_not_started_again,
+    a_timer_that_fired_right_before_its_host_was_lost_fires_again,
     a_lease_that_is_over_can_be_renewed_until_it_is_taken,
     an_epoch_that_is_over_never_comes_back,
     a_closed_lease_frees_what_is_left_at_once,

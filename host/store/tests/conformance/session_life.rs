@@ -92,6 +92,23 @@ async fn closing_cancels_moves_or_keeps_each_live_task_as_its_policy_says(world:
     assert!(!world.store.create(repeated).await.unwrap().fresh, "what was created is still found");
 }
 
+// L46, L18, L32: what a task told was gone with the run of its owner.
+async fn what_is_kept_is_logged_and_wakes_after_its_session_has_closed(world: World) {
+    let task = world.running_with(WakePolicy::OnActivity).await;
+    let closed = world.store.close_session(&world.session, CloseOrder::default()).await.unwrap();
+    assert_eq!(closed.state, SessionState::Closed);
+    let (before, woken) = (world.log().await.len(), world.store.wakes(&world.session, 10).await.unwrap().len());
+    let posted = world.outbound(task.fence(), "still at it");
+    world.store.record_message(&world.session, &task.id, posted).await.unwrap();
+    world.update(&task, to(&task, State::Succeeded)).await;
+    let log = world.log().await;
+    let told: Vec<_> = log[before..].iter().map(|event| event.body.type_name()).collect();
+    assert_eq!(told, ["task.message.received", "task.updated"]);
+    assert_eq!(world.store.wakes(&world.session, 10).await.unwrap().len(), woken + 2);
+    let sessions = world.store.sessions_with_wakes(None, 10).await.unwrap().sessions;
+    assert_eq!(sessions, std::slice::from_ref(&world.session));
+}
+
 // L46, L3
 async fn a_close_that_cannot_be_carried_out_closes_nothing(world: World) {
     with_policy(&world, ClosePolicy::Cancel).await;
@@ -176,6 +193,7 @@ for_every_store!(
     opening_is_idempotent_and_another_owner_is_refused,
     the_tasks_of_a_suspended_session_go_on_and_its_wakes_wait,
     closing_cancels_moves_or_keeps_each_live_task_as_its_policy_says,
+    what_is_kept_is_logged_and_wakes_after_its_session_has_closed,
     a_close_that_cannot_be_carried_out_closes_nothing,
     a_close_of_many_tasks_is_carried_out_in_steps_by_whoever_comes,
     a_session_is_deleted_when_nothing_in_it_is_live_with_everything_in_it,

@@ -5,7 +5,7 @@ use taskwright_registry::{
     ChildLimits, CloseOrder, EventBody, GrantedWithin, NewChild, NewTask, SessionId, SessionRejection, State, Task,
     TaskUpdate, WakePolicy,
 };
-use taskwright_store::{MessagePage, StoreError};
+use taskwright_store::{Change, MessagePage, StoreError};
 
 use crate::world::{World, stranger, to};
 
@@ -25,6 +25,7 @@ async fn a_task_moves_with_its_messages_its_wakes_and_the_say_of_its_instance(wo
     let task = world.running_with(WakePolicy::OnActivity).await;
     let posted = world.outbound(task.fence(), "hello");
     world.store.record_message(&world.session, &task.id, posted).await.unwrap();
+    let mut changes = world.store.changes();
     let there = world.store.transfer(&world.session, std::slice::from_ref(&task.id), &stranger()).await.unwrap();
     assert_eq!((there.len(), &there[0].session_id, there[0].fence()), (1, &stranger(), task.fence()));
     assert_eq!(there[0].spec, task.spec);
@@ -35,6 +36,8 @@ async fn a_task_moves_with_its_messages_its_wakes_and_the_say_of_its_instance(wo
     assert_eq!(world.store.wakes(&world.session, 10).await.unwrap(), []);
     let wakes = world.store.wakes(&stranger(), 10).await.unwrap();
     assert_eq!((wakes.len(), &wakes[0].session_id), (1, &stranger()));
+    let announced: Vec<Change> = std::iter::from_fn(|| changes.try_recv().ok()).collect();
+    assert!(announced.contains(&Change::Woken { session_id: stranger() }), "{announced:?}");
     let host = task.dispatch.host.clone().unwrap();
     assert_eq!(world.store.held_task(&host, &task.id).await.unwrap(), there[0]);
     let late = world.store.update(&world.session, &task.id, to(&task, State::Succeeded)).await.unwrap_err();

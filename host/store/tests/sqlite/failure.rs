@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskwright_registry::{Task, TaskUpdate};
-use taskwright_store::{SqliteOptions, SqliteStore, Store, StoreError};
+use serde_json::json;
+use taskwright_registry::{CloseOrder, ClosePolicy, NewTask, SessionId, SessionState, State, Task, TaskId, TaskUpdate};
+use taskwright_store::{Sessions, SqliteOptions, SqliteStore, Store, StoreError};
 
 use crate::room::{Room, append, check, session};
 
@@ -77,6 +78,27 @@ async fn a_transaction_that_is_lost_is_reported_to_all_whose_writes_it_held() {
         assert_eq!(store.get(&session(), &task.id).await.as_ref(), Ok(task));
     }
     check(&room, &store, &tasks).await;
+}
+
+// L46, L3: a task that should have moved was canceled because the store had a hiccup.
+#[tokio::test]
+async fn a_close_that_meets_trouble_closes_nothing_and_cancels_nothing() {
+    let room = Room::new();
+    let store = room.open();
+    let new = NewTask::new(TaskId::new(store.now(), [7; 10]), session(), "probe", json!({}));
+    let task = store.create(NewTask { close_policy: ClosePolicy::Transfer, ..new }).await.unwrap().task;
+    let fault = "CREATE TRIGGER fault BEFORE UPDATE OF session ON tasks BEGIN SELECT RAISE(ABORT, 'fault'); END";
+    room.bare().execute_batch(fault).unwrap();
+    let successor: SessionId = "successor".parse().unwrap();
+    let order = CloseOrder { successor: Some(successor.clone()), ..CloseOrder::default() };
+    let refused = store.close_session(&session(), order.clone()).await;
+    assert!(matches!(&refused, Err(StoreError::Unavailable { reason }) if reason.contains("fault")), "{refused:?}");
+    assert_eq!(store.session(&session()).await.unwrap().state, SessionState::Open);
+    assert_eq!(store.get(&session(), &task.id).await.unwrap(), task);
+    room.bare().execute_batch("DROP TRIGGER fault").unwrap();
+    assert_eq!(store.close_session(&session(), order).await.unwrap().state, SessionState::Closed);
+    let there = store.get(&successor, &task.id).await.unwrap();
+    assert_eq!((there.state, there.cancel), (State::Queued, None));
 }
 
 // L3

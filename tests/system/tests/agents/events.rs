@@ -141,6 +141,19 @@ async fn no_filter_shows_an_event_of_another_session(stage: Stage) {
     assert_eq!(there(stage.session.events(0).only(theirs)).await, []);
 }
 
+// L25: a subscriber that was slow lost the oldest events without a word.
+async fn a_subscriber_that_reads_after_thousands_of_events_gets_each_of_them(stage: Stage) {
+    let ids = stage.tasks(42).await;
+    let mut stream = stage.session.events(0);
+    assert_eq!(stream.next().await.unwrap().seq, 1);
+    for round in 0..100 {
+        let text = round.to_string();
+        futures::future::join_all(ids.iter().map(|id| stage.detail(id, &text))).await;
+    }
+    let rest: Vec<u64> = there(stream).await.iter().map(|event| event.seq).collect();
+    assert!(rest.iter().copied().eq(2..=4_242), "{} of 4241", rest.len());
+}
+
 async fn a_wait_that_is_dropped_again_and_again_loses_nothing(stage: Stage) {
     let id = stage.task().await.id;
     for number in 0..40 {
@@ -180,5 +193,6 @@ crate::in_each_store!(
     kind_parent_run_and_task_narrow_together_for_messages_too,
     a_message_of_a_task_that_is_forgotten_is_not_shown_as_anybody_elses,
     no_filter_shows_an_event_of_another_session,
+    a_subscriber_that_reads_after_thousands_of_events_gets_each_of_them,
     a_wait_that_is_dropped_again_and_again_loses_nothing,
 );

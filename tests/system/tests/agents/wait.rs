@@ -55,6 +55,21 @@ async fn all_of_them_are_waited_for_and_given_in_the_order_of_the_list(stage: St
     assert_eq!(waited.tasks.into_iter().map(|task| task.id).collect::<Vec<_>>(), ids);
 }
 
+async fn the_failure_of_one_ends_no_wait_for_the_others(stage: Stage) {
+    let ids = stage.tasks(3).await;
+    stage.to(&ids[0], State::Failed).await;
+    let waiting = tokio::spawn({
+        let (session, ids) = (stage.session.clone(), ids.clone());
+        async move { session.wait_all(&ids, Until::Over, LONG).await }
+    });
+    assert!(stage.session.wait_all(&ids, Until::Over, SOON).await.unwrap().timed_out);
+    stage.to(&ids[2], State::Failed).await;
+    stage.to(&ids[1], State::Succeeded).await;
+    let waited = waiting.await.unwrap().unwrap();
+    let states: Vec<State> = waited.tasks.iter().map(|task| task.state).collect();
+    assert_eq!((states, waited.timed_out), (vec![State::Failed, State::Succeeded, State::Failed], false));
+}
+
 async fn when_the_time_is_over_the_snapshots_are_given_and_it_is_said(stage: Stage) {
     let ids = stage.tasks(2).await;
     stage.to(&ids[0], State::Succeeded).await;
@@ -132,6 +147,7 @@ crate::in_each_store!(
     any_of_them_is_the_first_of_the_list_that_is_ready,
     any_of_them_is_waited_for_until_one_is_over,
     all_of_them_are_waited_for_and_given_in_the_order_of_the_list,
+    the_failure_of_one_ends_no_wait_for_the_others,
     when_the_time_is_over_the_snapshots_are_given_and_it_is_said,
     a_time_that_cannot_be_counted_is_for_ever,
     the_first_unknown_task_is_named_before_anything_is_waited_for,

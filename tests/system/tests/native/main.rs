@@ -1,12 +1,16 @@
 //! What is particular to native kinds, and to runners that have no others.
 //! Does not repeat the life of tasks: `lifecycle` runs it with native code too.
 
+mod closing;
 mod engine;
+mod moved;
 mod odd_kind;
 mod panics;
 mod refusal;
 mod repeatable;
+mod restarted;
 mod stop;
+mod together;
 
 use std::future::Future;
 use std::path::Path;

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
-}
+use crate::{page, root};
 
 /// The numbers of the rules: each begins a line as `- **L7** `.
 fn rules() -> BTreeSet<u32> {
-    let page = fs::read_to_string(root().join("docs/lifecycle.md")).expect("docs/lifecycle.md");
+    let page = page("lifecycle.md");
     let number = |line: &str| line.strip_prefix("- **L")?.split_once("** ")?.0.parse().ok();
     let all: Vec<u32> = page.lines().filter_map(number).collect();
     let set: BTreeSet<u32> = all.iter().copied().collect();
