@@ -16,7 +16,7 @@ use crate::step::{Completion, Outcome, Step};
 use crate::task::{Lineage, TaskInfo};
 
 pub(super) fn description(description: Description, spec_schema: String) -> wit::Description {
-    let Description { kind, version, summary, reattach, takes_messages: _, wants, budget } = description;
+    let Description { kind, version, summary, reattach, takes_messages, wants, budget } = description;
     let wants = wants.into_iter().map(|want| {
         let Want { capability, name, reason, required } = want;
         types::Want { capability, name, reason, required }
@@ -27,7 +27,16 @@ pub(super) fn description(description: Description, spec_schema: String) -> wit:
         Reattach::Always => types::Reattach::Always,
         Reattach::AsSpec(pointer) => types::Reattach::AsSpec(pointer),
     };
-    wit::Description { kind, version, summary, spec_schema, can_reattach, wants, budget: self::budget(budget) }
+    wit::Description {
+        kind,
+        version,
+        summary,
+        spec_schema,
+        can_reattach,
+        takes_messages,
+        wants,
+        budget: self::budget(budget),
+    }
 }
 
 pub(crate) fn budget(budget: Budget) -> types::Budget {

@@ -56,6 +56,9 @@ pub struct NewTask {
     pub deadline: Option<Timestamp>,
     /// Not to be started before.
     pub not_before: Option<Timestamp>,
+    /// Whether it takes messages that answer no question; what its kind says of itself. A creation that is repeated may say
+    /// something else: the first stands.
+    pub takes_messages: bool,
     /// Where in a trace its creator is.
     pub traceparent: Option<TraceParent>,
 }
@@ -85,6 +88,7 @@ impl NewTask {
             idempotency_key: None,
             deadline: None,
             not_before: None,
+            takes_messages: true,
             traceparent: None,
         }
     }
@@ -172,6 +176,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         reported_at: None,
         idempotency_key: new.idempotency_key,
         deadline: new.deadline,
+        takes_messages: new.takes_messages,
         traceparent: new.traceparent,
         checkpoint: None,
         budget: new.budget,

@@ -32,6 +32,8 @@ pub struct Description {
     pub spec_schema: Value,
     /// Which of its tasks can be taken up again after their host was lost.
     pub reattach: Reattach,
+    /// Whether its tasks take messages that answer no question.
+    pub takes_messages: bool,
     /// What it would like to be allowed.
     pub wants: Vec<Want>,
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::size::check_len;
 use crate::transition::{Payloads, enter, finish};
 use crate::{
-    Applied, EventBody, Fence, MessageId, Phase, Rejection, State, Task, TaskId, Timestamp, WakeCause, WakePolicy,
-    check_fence, clean_line, clean_text, limit,
+    Applied, EventBody, Fence, InputRequestId, MessageId, Phase, Rejection, State, Task, TaskId, Timestamp, WakeCause,
+    WakePolicy, check_fence, clean_line, clean_text, limit,
 };
 
 /// Which way a message goes.
@@ -97,7 +97,7 @@ fn answer_value(parts: &[Part]) -> Value {
 /// task (L11); one that answers an older question is kept and resumes nothing.
 ///
 /// # Errors
-/// `Superseded`, `Terminal`, `TooLarge`, or `Invalid` for an empty message and for an answer that is not as expected.
+/// `Superseded`, `Terminal`, `NotAccepting`, `TooLarge`, or `Invalid` for an empty message and for an answer that is not as expected.
 pub fn record_message(task: &Task, new: NewMessage, now: Timestamp) -> Result<Recorded, Rejection> {
     check_fence(task, new.fence)?;
     if task.state.is_terminal() {
@@ -121,6 +121,11 @@ pub fn record_message(task: &Task, new: NewMessage, now: Timestamp) -> Result<Re
     let mut changes = Vec::new();
     let mut answered = false;
     if new.direction == Direction::Inbound {
+        // An answer that comes too late is none of its sender's fault, and is kept (L11).
+        let answers = new.in_reply_to.as_ref().is_some_and(|id| id.parse::<InputRequestId>().is_ok());
+        if !task.takes_messages && !answers {
+            return Err(Rejection::NotAccepting { kind: task.kind.clone() });
+        }
         check_len("inbox", task.dispatch.unread as usize + 1, limit::INBOX_MESSAGES)?;
         next.dispatch.unread += 1;
         if next.dispatch.phase == Phase::Hibernating {

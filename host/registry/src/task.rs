@@ -303,6 +303,9 @@ pub struct Task {
     /// When it must be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// Whether it takes messages that answer no question (L56).
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub takes_messages: bool,
     /// Where in a trace its creator was; what an instance begins has its parent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<TraceParent>,
@@ -337,6 +340,16 @@ pub struct Task {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// What a record of a task says that was created before this could be said.
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_yes(said: &bool) -> bool {
+    *said
 }
 
 impl Task {

@@ -61,6 +61,12 @@ pub enum Rejection {
         /// The run or the task.
         lineage: String,
     },
+    /// The task's kind takes answers to its questions alone.
+    #[error("tasks of the kind `{kind}` take no messages, only answers to their questions")]
+    NotAccepting {
+        /// The kind.
+        kind: String,
+    },
     /// There are, or would be, too many children.
     #[error("{limit}: {wanted} wanted, {allowed} allowed")]
     TooManyChildren {

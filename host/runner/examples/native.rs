@@ -24,6 +24,7 @@ impl NativeKind for Greet {
                 "required": ["name"],
             }),
             reattach: Reattach::Never,
+            takes_messages: false,
             wants: Vec::new(),
         }
     }

@@ -77,6 +77,7 @@ impl Children {
             deadline: deadline.and_then(|time| now.checked_add_signed(time)),
             attempt_timeout_ms: child.attempt_timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             recovery: kind.recovery(&new.spec),
+            takes_messages: kind.takes_messages(),
             ..new
         };
         let new = NewChildTask { fence: self.writer.fence, call: child.call, limits, within, task };

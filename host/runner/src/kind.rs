@@ -114,6 +114,11 @@ impl Kind {
         if self.description.reattach.allows(spec) { Recovery::Reattach } else { Recovery::HostBound }
     }
 
+    /// Whether its tasks take messages that answer no question.
+    pub(crate) fn takes_messages(&self) -> bool {
+        self.description.takes_messages
+    }
+
     /// Checks a specification against the kind's schema.
     pub(crate) fn check_spec(&self, spec: &Value) -> Result<(), SchemaViolation> {
         match &self.code {
@@ -197,6 +202,7 @@ mod tests {
             summary: String::new(),
             spec_schema: Value::Null,
             reattach: Reattach::Never,
+            takes_messages: true,
             wants: wants.iter().map(want).collect(),
         }
     }

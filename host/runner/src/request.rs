@@ -184,6 +184,7 @@ impl<'a> TaskRequest<'a> {
             Ok(kind) => {
                 kind.check_spec(&self.new.spec)
                     .map_err(|violation| RunnerError::Spec { kind: self.new.kind.clone(), violation })?;
+                self.new.takes_messages = kind.takes_messages();
                 let allows = kind.recovery(&self.new.spec);
                 self.new.recovery = self.recovery.unwrap_or(allows);
                 if self.new.recovery == Recovery::Reattach && allows == Recovery::HostBound {

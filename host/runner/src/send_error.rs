@@ -5,9 +5,6 @@ use taskwright_registry::{Rejection, SessionId, State, TaskId};
 use taskwright_store::StoreError;
 
 /// Why a message was not sent. But for `Store(Unknown)` nothing has been written.
-///
-/// That a kind takes no messages at all is not among them: a component says so when it is given one, long after the
-/// sender has gone on, and it is then noted in the task's output.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// There is no such task in this session. A task of another session looks exactly the same (L23).
@@ -25,6 +22,14 @@ pub enum SendError {
         id: TaskId,
         /// How it ended.
         state: State,
+    },
+    /// The task's kind takes answers to its questions alone, as it says of itself.
+    #[error("task {id} takes no messages: its kind `{kind}` takes answers to its questions alone")]
+    NotAccepting {
+        /// The task.
+        id: TaskId,
+        /// Its kind.
+        kind: String,
     },
     /// The task has as many messages as it may have that no instance has taken.
     #[error("the inbox of task {id} is full: {allowed} messages wait to be taken; send again when it has read some")]
@@ -54,6 +59,7 @@ impl SendError {
         match error {
             StoreError::NotFound { session, id } => Self::NotFound { session, id },
             StoreError::Rejected(Rejection::Terminal { state }) => Self::Terminated { id: id.clone(), state },
+            StoreError::Rejected(Rejection::NotAccepting { kind }) => Self::NotAccepting { id: id.clone(), kind },
             StoreError::Rejected(Rejection::TooLarge { field: "inbox", allowed, .. }) => {
                 Self::Full { id: id.clone(), allowed }
             }

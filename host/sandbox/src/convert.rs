@@ -246,6 +246,7 @@ pub(crate) fn description(given: types::Description, spec_schema: Value) -> Desc
         summary: clean_line(&given.summary, 256),
         spec_schema,
         reattach: reattach(&given.can_reattach),
+        takes_messages: given.takes_messages,
         wants: given.wants.into_iter().take(64).map(want).collect(),
     }
 }

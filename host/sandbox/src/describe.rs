@@ -195,6 +195,7 @@ mod tests {
             summary: String::new(),
             spec_schema: "{}".to_owned(),
             can_reattach: types::Reattach::AsSpec(pointer.to_owned()),
+            takes_messages: false,
             wants: Vec::new(),
             budget: types::Budget {
                 memory_bytes: None,

@@ -54,6 +54,7 @@ fn of_runner(error: &RunnerError) -> &'static str {
         RunnerError::Send(SendError::NotFound { .. }) => "unknown_task",
         RunnerError::Send(SendError::Terminated { .. }) => "task_over",
         RunnerError::Send(SendError::Full { .. }) => "inbox_full",
+        RunnerError::Send(SendError::NotAccepting { .. }) => "takes_no_messages",
         RunnerError::Send(SendError::Refused { .. }) => "refused",
         RunnerError::Send(SendError::Store(error)) => of_store(error),
         RunnerError::UnknownKind { .. } => "unknown_kind",

@@ -43,6 +43,7 @@ impl NativeKind for Waits {
             summary: "Waits.".to_owned(),
             spec_schema: json!({}),
             reattach: Reattach::Always,
+            takes_messages: true,
             wants: Vec::new(),
         }
     }

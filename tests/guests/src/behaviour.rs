@@ -38,6 +38,7 @@ pub fn plain() -> Description {
         summary: "A guest for the tests.".to_owned(),
         spec_schema: "{}".to_owned(),
         can_reattach: Reattach::Never,
+        takes_messages: true,
         wants: Vec::new(),
         budget: no_wishes(),
     }

@@ -36,6 +36,7 @@ impl Edition {
             summary: "Keeps books.".to_owned(),
             spec_schema: format!(r#"{{"type":"object","properties":{properties},"required":{}}}"#, self.required),
             can_reattach: self.can_reattach,
+            takes_messages: true,
             wants: self.wants.iter().map(want).collect(),
             budget: Budget { memory_bytes: Some(self.memory_bytes), ..no_wishes() },
         }

@@ -28,6 +28,7 @@ impl NativeKind for NativeWalkthrough {
             summary: said.summary,
             spec_schema: taskwright_guest::mock::spec_schema::<Walkthrough>(),
             reattach: Reattach::Always,
+            takes_messages: said.takes_messages,
             wants: Vec::new(),
         }
     }

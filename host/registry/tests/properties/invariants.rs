@@ -55,6 +55,7 @@ all![
     invariant_52_who_takes_work_elsewhere_on_supersedes_whoever_had_it,
     invariant_53_a_cancel_of_work_elsewhere_waits_until_it_was_heard,
     invariant_54_the_end_of_a_hidden_task_is_taken_note_of_once,
+    invariant_56_a_kind_that_takes_no_messages_is_sent_none,
 ];
 
 fn hold(condition: bool, broken: &str) -> Result<(), String> {
@@ -512,4 +513,15 @@ fn invariant_54_the_end_of_a_hidden_task_is_taken_note_of_once(step: &Step, _: &
     hold(after.reported_at.is_none() || may, "note was taken of a task that is live or listed")?;
     let asked = step.command.update().is_some_and(|update| update.reported) && step.outcome.is_ok();
     hold(!asked || after.reported_at.is_some(), "note was not taken")
+}
+
+// L56
+fn invariant_56_a_kind_that_takes_no_messages_is_sent_none(step: &Step, life: &Life) -> Result<(), String> {
+    let refused = matches!(step.outcome, Err(Rejection::NotAccepting { .. }));
+    let Command::Message(message) = &step.command else { return hold(!refused, "something else was not accepted") };
+    let answers = message.in_reply_to.as_ref().is_some_and(|id| life.asked.iter().any(|asked| asked.as_str() == id));
+    let unasked = message.direction == Direction::Inbound && !answers;
+    hold(!refused || (unasked && !step.before.takes_messages), "an answer or a report was not accepted")?;
+    let taken = step.outcome.is_ok() && unasked && !step.before.takes_messages;
+    hold(!taken, "a kind that takes no messages was sent one")
 }

@@ -105,6 +105,7 @@ impl Life {
             deadline: birth.deadline_ms.map(|ms| now + TimeDelta::milliseconds(ms)),
             attempt_timeout_ms: birth.attempt_timeout_ms,
             recovery: birth.recovery,
+            takes_messages: birth.takes_messages,
             visibility: if birth.hidden { Visibility::Hidden } else { Visibility::Listed },
             ..NewTask::new(TaskId::new(now, [0; 10]), session, "kind", json!({"spec": true}))
         };

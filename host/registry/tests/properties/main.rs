@@ -57,6 +57,7 @@ fn the_lives_reach_every_state_and_every_refusal() {
         "canceled",
         "answered",
         "Superseded",
+        "NotAccepting",
         "Terminal",
         "Illegal",
         "OutOfPhase",

@@ -14,6 +14,7 @@ pub(crate) struct Birth {
     pub(crate) attempt_timeout_ms: Option<u64>,
     pub(crate) recovery: Recovery,
     pub(crate) hidden: bool,
+    pub(crate) takes_messages: bool,
 }
 
 /// Whose fence a write carries.
@@ -93,18 +94,36 @@ pub(crate) fn birth() -> impl Strategy<Value = Birth> {
     let attempt_timeout_ms = prop::option::weighted(0.3, 1..5_000_u64);
     let recovery =
         prop_oneof![1 => Just(Recovery::HostBound), 2 => Just(Recovery::Reattach), 1 => Just(Recovery::External)];
-    (wake, mode, 1..4_u32, deadline_ms, attempt_timeout_ms, recovery, any::<bool>()).prop_map(
-        |(wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery, hidden)| {
-            let birth =
-                Birth { wake_policy, cancel_mode, max_attempts, deadline_ms, attempt_timeout_ms, recovery, hidden };
-            if recovery != Recovery::External {
-                return birth;
-            }
-            // What no host could keep is refused.
-            let deadline_ms = deadline_ms.filter(|_| cancel_mode != CancelMode::External);
-            Birth { max_attempts: 1, attempt_timeout_ms: None, deadline_ms, ..birth }
-        },
-    )
+    (wake, mode, 1..4_u32, deadline_ms, attempt_timeout_ms, recovery, any::<bool>(), prop::bool::weighted(0.8))
+        .prop_map(
+            |(
+                wake_policy,
+                cancel_mode,
+                max_attempts,
+                deadline_ms,
+                attempt_timeout_ms,
+                recovery,
+                hidden,
+                takes_messages,
+            )| {
+                let birth = Birth {
+                    wake_policy,
+                    cancel_mode,
+                    max_attempts,
+                    deadline_ms,
+                    attempt_timeout_ms,
+                    recovery,
+                    hidden,
+                    takes_messages,
+                };
+                if recovery != Recovery::External {
+                    return birth;
+                }
+                // What no host could keep is refused.
+                let deadline_ms = deadline_ms.filter(|_| cancel_mode != CancelMode::External);
+                Birth { max_attempts: 1, attempt_timeout_ms: None, deadline_ms, ..birth }
+            },
+        )
 }
 
 fn writer() -> impl Strategy<Value = Writer> {

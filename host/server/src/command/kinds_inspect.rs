@@ -85,6 +85,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Result<Exit> {
         ("signature", component.standing.to_string()),
         ("contract", clean_line(kind.contract_version(), 64)),
         ("re-attaches", reattach(&about.reattach)),
+        ("messages", if about.takes_messages { "taken" } else { "only answers to its questions" }.to_owned()),
         ("wants", if wants.is_empty() { "nothing".to_owned() } else { wants.join("\n") }),
         ("budget", budget.trim_end().to_owned()),
         ("imports", lines(kind.imports())),

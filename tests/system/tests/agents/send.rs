@@ -11,6 +11,18 @@ fn word() -> Vec<Part> {
     vec![Part::Text("hello".to_owned())]
 }
 
+// L56
+async fn a_kind_that_takes_no_messages_says_so_to_the_sender_and_is_still_answered(stage: Stage) {
+    let new = stage.new_task("probe");
+    let id = stage.create(taskwright_runner::registry::NewTask { takes_messages: false, ..new }).await.id;
+    let error = stage.session.send(&id, word(), None).await.unwrap_err();
+    assert_eq!(error, SendError::NotAccepting { id: id.clone(), kind: "probe".to_owned() });
+    let page = taskwright_runner::store::MessagePage::default();
+    assert_eq!(stage.session.messages(&id, &page).await.unwrap(), [], "nothing is recorded");
+    stage.ask(&id).await;
+    assert!(stage.session.answer(&id, Part::Text("this one".to_owned())).await.unwrap().answered);
+}
+
 // L23
 async fn a_message_to_nobody_and_one_to_a_stranger_are_not_told_apart(stage: Stage) {
     let (foreign, nobody) = (stage.foreign().await.id, TaskId::new(stage.store.now(), [9; 10]));
@@ -62,6 +74,7 @@ async fn an_answer_that_is_not_as_expected_is_refused_with_the_place(stage: Stag
 }
 
 crate::in_each_store!(
+    a_kind_that_takes_no_messages_says_so_to_the_sender_and_is_still_answered,
     a_message_to_nobody_and_one_to_a_stranger_are_not_told_apart,
     a_message_to_a_task_that_is_over_says_how_it_ended,
     a_full_inbox_is_told_apart_from_a_message_that_is_too_large,

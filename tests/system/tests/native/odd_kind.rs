@@ -19,6 +19,7 @@ pub(crate) fn description(name: &str) -> Description {
         summary: "A kind of a test.".to_owned(),
         spec_schema: json!({}),
         reattach: Reattach::Always,
+        takes_messages: true,
         wants: Vec::new(),
     }
 }
