@@ -18,6 +18,7 @@ mod store;
 pub mod through;
 mod turns;
 mod verbs;
+mod walk;
 mod woken;
 
 pub use backlog::Backlog;

@@ -2,7 +2,9 @@
 //! Does not survive its process, and is not shared with another.
 
 mod index;
+mod listing;
 mod rows;
+mod session_index;
 mod sessions;
 mod tables;
 

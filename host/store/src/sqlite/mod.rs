@@ -6,7 +6,10 @@ mod connect;
 mod cost;
 mod failure;
 mod file;
+mod lists;
 mod options;
+#[cfg(test)]
+mod plans;
 mod readers;
 mod rows;
 mod schema;

@@ -9,7 +9,7 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: u32 = 0x546b_5772;
 
 /// Each step, in order. A released step never changes.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("schema/0001_begin.sql"),
     include_str!("schema/0002_leases.sql"),
     include_str!("schema/0003_turns.sql"),
@@ -17,6 +17,7 @@ const STEPS: [&str; 7] = [
     include_str!("schema/0005_wake_claims.sql"),
     include_str!("schema/0006_lineage.sql"),
     include_str!("schema/0007_sessions.sql"),
+    include_str!("schema/0008_lists.sql"),
 ];
 
 /// The version that this program writes.
