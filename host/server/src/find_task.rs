@@ -34,7 +34,8 @@ pub(crate) async fn find_task(store: &Arc<dyn Store>, session: &SessionId, text:
     }
     let filter = TaskFilter { include_hidden: true, name: Some(text.to_owned()), ..TaskFilter::default() };
     let query = TaskQuery { filter, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
-    let mut named = store.list(session, &query).await?.tasks;
+    let page = store.list(session, &query).await?;
+    let (mut named, mut several) = (page.tasks, page.next.is_some());
     // The one that lives is meant rather than those that had the name before.
     if let Some(live) = named.iter().position(|task| task.state.is_live()) {
         return Ok(named.swap_remove(live));
@@ -43,8 +44,10 @@ pub(crate) async fn find_task(store: &Arc<dyn Store>, session: &SessionId, text:
         let hex = text.strip_prefix("task_").unwrap_or(text);
         if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
             let prefix = format!("task_{hex}");
-            named = every_task(store, session).await?;
-            named.retain(|task| task.id.as_str().starts_with(&prefix));
+            let filter = TaskFilter { include_hidden: true, id_prefix: Some(prefix), ..TaskFilter::default() };
+            let query = TaskQuery { filter, limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
+            let page = store.list(session, &query).await?;
+            (named, several) = (page.tasks, page.next.is_some());
         }
     }
     let shown = clean_line(text, 80);
@@ -53,8 +56,9 @@ pub(crate) async fn find_task(store: &Arc<dyn Store>, session: &SessionId, text:
         let mut ids: Vec<String> = named.iter().take(NAMED).map(|task| task.id.to_string()).collect();
         ids.extend((more > 0).then(|| format!("and {more} more")));
         return Err(refused(format!(
-            "`{shown}` may be any of {} tasks: {}; give more of the id",
+            "`{shown}` may be any of {}{} tasks: {}; give more of the id",
             named.len(),
+            if several { " or more" } else { "" },
             ids.join(", ")
         )));
     }

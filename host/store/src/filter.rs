@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use taskwright_registry::{Event, MessageId, State, Task, TaskId};
 
+use crate::PageLimit;
+
 /// Which tasks of a session. The default is all that are listed, in any state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskFilter {
@@ -79,6 +81,8 @@ pub struct TaskPage {
     pub tasks: Vec<Task>,
     /// What to pass as `after` for the next page, if there is one.
     pub next: Option<TaskId>,
+    /// The limit that held.
+    pub limit: PageLimit,
 }
 
 /// A request for messages: the latest `limit` without a cursor, those after it with one; oldest first either way. An
@@ -89,6 +93,11 @@ pub struct MessagePage {
     pub after: Option<MessageId>,
     /// How many; clamped to 1..=500.
     pub limit: usize,
+}
+
+impl MessagePage {
+    /// The largest page.
+    pub const MAX_LIMIT: usize = 500;
 }
 
 impl Default for MessagePage {
@@ -107,4 +116,6 @@ pub struct EventPage {
     pub first: u64,
     /// The log's last sequence number at the time of reading.
     pub last: u64,
+    /// The limit that held.
+    pub limit: PageLimit,
 }

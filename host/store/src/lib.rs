@@ -9,6 +9,7 @@ mod filter;
 mod host_status;
 mod memory;
 mod offer;
+mod page;
 mod retention;
 mod rows;
 mod sessions;
@@ -28,6 +29,7 @@ pub use filter::{EventPage, MessagePage, Order, TaskFilter, TaskPage, TaskQuery}
 pub use host_status::{HostStatus, LapsedPage, Reaped};
 pub use memory::MemoryStore;
 pub use offer::{CodeInUse, KindOffer};
+pub use page::{Page, PageLimit};
 pub use retention::{FinishedPage, FinishedPlace};
 pub use sessions::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions};
 pub use sqlite::{SqliteOptions, SqliteStore};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::clean_line;
-use taskwright_store::{Order, Store, TaskFilter, TaskQuery};
+use taskwright_store::{Order, PageLimit, Store, TaskFilter, TaskQuery};
 
 use super::Context;
 use crate::cli::ListArgs;
@@ -17,10 +17,22 @@ use crate::{kind_source, render};
 /// Refuses a filter with a kind that nobody knows: it is a mistake, and an empty list would hide it (L24).
 pub(super) async fn check_kinds(context: &Context, store: &Arc<dyn Store>, kinds: &[String]) -> Result<()> {
     let mut known: Vec<String> = kind_source::shipped().iter().map(|(name, _)| (*name).to_owned()).collect();
-    known.extend(every_task(store, &context.session).await?.into_iter().map(|task| task.kind));
-    match kinds.iter().find(|kind| !known.contains(kind)) {
-        Some(unknown) => Err(kind_source::unknown(unknown, known)),
-        None => Ok(()),
+    for kind in kinds.iter().filter(|kind| !known.contains(kind)) {
+        let filter = TaskFilter { kinds: vec![kind.clone()], include_hidden: true, ..TaskFilter::default() };
+        let of_kind = TaskQuery { filter, limit: 1, ..TaskQuery::default() };
+        if store.list(&context.session, &of_kind).await?.tasks.is_empty() {
+            // The error names what the session has tasks of; nothing else has to read them all.
+            known.extend(every_task(store, &context.session).await?.into_iter().map(|task| task.kind));
+            return Err(kind_source::unknown(kind, known));
+        }
+    }
+    Ok(())
+}
+
+/// Says that fewer were shown than were asked for because a page holds no more.
+pub(super) fn tell_limit(context: &Context, limit: PageLimit) {
+    if limit.was_clamped() {
+        context.out.notice(&limit.to_string());
     }
 }
 
@@ -47,9 +59,9 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
         ..TaskFilter::default()
     };
     let order = if args.newest { Order::NewestFirst } else { Order::OldestFirst };
-    let page = store.list(&context.session, &TaskQuery { filter, order, after, limit: args.limit.into() }).await?;
+    let page = store.list(&context.session, &TaskQuery { filter, order, after, limit: args.limit }).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"tasks": page.tasks, "next": page.next}))?;
+        context.out.json(&json!({"tasks": page.tasks, "next": page.next, "limit": page.limit}))?;
         return Ok(Exit::Succeeded);
     }
     let now = store.now();
@@ -74,6 +86,7 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
     } else {
         context.out.text(&render::table(&["TASK", "STATE", "KIND", "NAME", "AGE", "PROGRESS", "SAYS"], &rows))?;
     }
+    tell_limit(context, page.limit);
     if let Some(next) = page.next {
         context.out.notice(&format!("there are more: --after {next}"));
     }

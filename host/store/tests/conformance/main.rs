@@ -48,6 +48,7 @@ mod create;
 mod events;
 mod fence;
 mod leases;
+mod limits;
 mod lineage;
 mod list;
 mod messages;
