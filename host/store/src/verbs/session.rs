@@ -204,7 +204,7 @@ async fn step<T: Transaction>(
         if moves
             && let Some(to) = &session.successor
             && let Ok(successor) = admit(rows, to, now).await
-            && move_tree(rows, &[task.clone()], &session.id, &successor, now).await.is_ok()
+            && move_tree(rows, std::slice::from_ref(&task), &session.id, &successor, now).await.is_ok()
         {
             continue;
         }
