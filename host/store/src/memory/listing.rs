@@ -15,6 +15,19 @@ type Places = BTreeSet<u64>;
 /// Tasks of the same visibility, kind and state.
 type Group = (bool, String, State);
 
+/// The text of an id, or its beginning with zeros behind it. Kept in place, because a look along texts that lie elsewhere takes
+/// longer the more of them there are.
+type Digits = [u8; ID_BYTES];
+
+/// How long a task's id is.
+const ID_BYTES: usize = "task_".len() + 32;
+
+fn digits(text: &str) -> Option<Digits> {
+    let mut digits = [0; ID_BYTES];
+    digits.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+    Some(digits)
+}
+
 /// The orders of all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
@@ -33,7 +46,7 @@ struct OfSession {
     children: HashMap<String, Places>,
     live_children: HashMap<String, Places>,
     runs: HashMap<String, Places>,
-    ids: BTreeMap<Box<str>, u64>,
+    ids: BTreeMap<Digits, u64>,
 }
 
 fn hidden(task: &Task) -> bool {
@@ -92,17 +105,23 @@ impl OfSession {
         set_named(&mut self.runs, task.parent.run_id.as_ref(), place, there);
         let all = &mut self.all[usize::from(hidden(task))];
         if there {
-            all.insert(place);
-            self.ids.insert(task.id.as_str().into(), place);
+            all.insert(place)
         } else {
-            all.remove(&place);
-            self.ids.remove(task.id.as_str());
+            all.remove(&place)
+        };
+        if let Some(digits) = digits(task.id.as_str()) {
+            if there {
+                self.ids.insert(digits, place)
+            } else {
+                self.ids.remove(&digits)
+            };
         }
     }
 
-    fn beginning(&self, digits: &str) -> impl Iterator<Item = u64> {
-        let from: (Bound<&str>, Bound<&str>) = (Bound::Included(digits), Bound::Unbounded);
-        self.ids.range::<str, _>(from).take_while(move |(id, _)| id.starts_with(digits)).map(|(_, place)| *place)
+    fn beginning(&self, text: &str) -> impl Iterator<Item = u64> {
+        // Longer than any id: nothing begins so.
+        let from = digits(text).into_iter().flat_map(|from| self.ids.range(from..));
+        from.take_while(move |(id, _)| id.starts_with(text.as_bytes())).map(|(_, place)| *place)
     }
 
     /// The groups that a filter admits; there are as many as the session has kinds, times the states.
