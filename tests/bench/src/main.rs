@@ -42,7 +42,7 @@ enum What {
     /// An event on its way to 10, to 1,000 and to 10,000 subscribers of one session.
     Subscribers,
     /// What is asked often, in stores of 1,000 to 1,000,000 tasks and with 10 to 10,000 live ones. Not part of `all`: it takes
-    /// ten minutes and 8 GB of the disk.
+    /// ten to twenty minutes and 8 GB of the disk.
     Scale,
     /// Every guest of the hostile suite, a mix of them at random, stops and crowds. Not part of `all`: it takes a while.
     Hostile,
