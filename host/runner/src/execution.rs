@@ -294,7 +294,7 @@ impl Execution {
         let unread = self.task.dispatch.unread as usize;
         if unread > self.in_flight {
             match self.inner.store.unread(&self.task.session_id, &self.task.id, unread).await {
-                Ok(unread) => self.deliver_all(unread),
+                Ok(unread) => self.deliver_all(unread.items),
                 Err(error) => {
                     tracing::warn!(task = %self.task.id, %error, "messages cannot be read now");
                     self.look_again = Some(Instant::now() + LOOK_AGAIN);

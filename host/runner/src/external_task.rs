@@ -11,7 +11,7 @@ use taskwright_registry::{
     clean_text, limit,
 };
 use taskwright_sandbox::AttemptHost;
-use taskwright_store::{Claimed, ExternalCancelPage, StoreError};
+use taskwright_store::{Claimed, ExternalCancelPage, Page, StoreError};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
@@ -165,7 +165,7 @@ impl ExternalTask {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn messages(&self, limit: usize) -> Result<Vec<Message>, RunnerError> {
+    pub async fn messages(&self, limit: usize) -> Result<Page<Message>, RunnerError> {
         let (store, id) = (&self.inner.store, &self.token.task_id);
         let unread = self.reporter.writer.at_home(|session| async move { store.unread(&session, id, limit).await });
         Ok(unread.await?)

@@ -9,7 +9,7 @@ use serde_json::Value;
 use taskwright_registry::{
     CancelEffect, Direction, Message, MessageId, NewMessage, Part, SessionId, State, Task, TaskId, Wake,
 };
-use taskwright_store::{MessagePage, TaskPage, TaskQuery};
+use taskwright_store::{MessagePage, Page, TaskPage, TaskQuery};
 
 use crate::metric;
 use crate::runner::Inner;
@@ -180,7 +180,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn messages(&self, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, RunnerError> {
+    pub async fn messages(&self, id: &TaskId, page: &MessagePage) -> Result<Page<Message>, RunnerError> {
         Ok(self.inner.store.messages(&self.id, id, page).await?)
     }
 
@@ -217,7 +217,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn wakes(&self, limit: usize) -> Result<Vec<Wake>, RunnerError> {
+    pub async fn wakes(&self, limit: usize) -> Result<Page<Wake>, RunnerError> {
         Ok(self.inner.store.wakes(&self.id, limit).await?)
     }
 

@@ -258,9 +258,9 @@ impl Call {
             return Called { session, at: None, outcome: Outcome::Nothing };
         }
         let at = Some(Instant::now());
-        let more = wakes.len() >= self.config.batch;
+        let more = wakes.more;
         let taken = {
-            let giving = self.give(wakes.clone());
+            let giving = self.give(wakes.items.clone());
             tokio::pin!(giving);
             tokio::select! {
                 biased;

@@ -197,9 +197,9 @@ pub(crate) struct ListArgs {
     /// Only tasks that were created in this run.
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// How many at most.
-    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
-    pub(crate) limit: u16,
+    /// How many at most: 1 to 500.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) limit: usize,
     /// Only those that come after this task in the list.
     #[arg(long, value_name = "TASK")]
     pub(crate) after: Option<String>,
@@ -248,9 +248,9 @@ pub(crate) struct MessagesArgs {
     /// Only those after this message.
     #[arg(long, value_name = "MESSAGE")]
     pub(crate) after: Option<taskwright_registry::MessageId>,
-    /// How many at most; the latest unless --after is given.
-    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
-    pub(crate) limit: u16,
+    /// How many at most, 1 to 500; the latest unless --after is given.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) limit: usize,
 }
 
 /// `send`.

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use taskwright_registry::{AttemptToken, Cancel, HostRef, SessionId, TaskId};
 
-use crate::{Claimed, StoreError};
+use crate::{Claimed, PageLimit, StoreError};
 
 /// A wish to end a task that whoever does its work elsewhere has not been told of yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct ExternalCancelPage {
     pub cancels: Vec<ExternalCancel>,
     /// What to pass as `after` for the next page, if there is one.
     pub next: Option<u64>,
+    /// The limit that held.
+    pub limit: PageLimit,
 }
 
 /// The verbs of a store that are about work done elsewhere. What `Store` says of durability, errors and order holds here too.

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use taskwright_registry::{Event, MessageId, State, Task, TaskId, Visibility};
 
+use crate::PageLimit;
+
 /// Which tasks of a session. The default is all that are listed, in any state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskFilter {
@@ -38,13 +40,22 @@ pub enum Hidden {
 }
 
 impl Hidden {
-    fn admits(self, task: &Task) -> bool {
-        let hidden = task.visibility == Visibility::Hidden;
+    /// How a task is hidden, as stores keep it: 0 if it is listed, 1 if it is hidden, 2 once its session has taken note of its end.
+    pub(crate) fn rank(task: &Task) -> u8 {
+        match (task.visibility, task.reported_at) {
+            (Visibility::Listed, _) => 0,
+            (Visibility::Hidden, None) => 1,
+            (Visibility::Hidden, Some(_)) => 2,
+        }
+    }
+
+    /// What it admits.
+    pub(crate) fn ranks(self) -> &'static [u8] {
         match self {
-            Hidden::LeftOut => !hidden,
-            Hidden::Included => true,
-            Hidden::Only => hidden,
-            Hidden::Unreported => hidden && task.reported_at.is_none(),
+            Hidden::LeftOut => &[0],
+            Hidden::Included => &[0, 1, 2],
+            Hidden::Only => &[1, 2],
+            Hidden::Unreported => &[1],
         }
     }
 }
@@ -65,7 +76,7 @@ impl TaskFilter {
             && self.id_prefix.as_ref().is_none_or(|prefix| task.id.as_str().starts_with(prefix.as_str()))
             && (self.parent_task_id.is_none() || self.parent_task_id == task.parent.task_id)
             && (self.run_id.is_none() || self.run_id == task.parent.run_id)
-            && self.hidden.admits(task)
+            && self.hidden.ranks().contains(&Hidden::rank(task))
     }
 }
 
@@ -111,6 +122,8 @@ pub struct TaskPage {
     pub tasks: Vec<Task>,
     /// What to pass as `after` for the next page, if there is one.
     pub next: Option<TaskId>,
+    /// The limit that held.
+    pub limit: PageLimit,
 }
 
 /// A request for messages: the latest `limit` without a cursor, those after it with one; oldest first either way. An
@@ -121,6 +134,11 @@ pub struct MessagePage {
     pub after: Option<MessageId>,
     /// How many; clamped to 1..=500.
     pub limit: usize,
+}
+
+impl MessagePage {
+    /// The largest page.
+    pub const MAX_LIMIT: usize = 500;
 }
 
 impl Default for MessagePage {
@@ -139,4 +157,6 @@ pub struct EventPage {
     pub first: u64,
     /// The log's last sequence number at the time of reading.
     pub last: u64,
+    /// The limit that held.
+    pub limit: PageLimit,
 }

@@ -1,6 +1,7 @@
 //! What a store says of hosts and of what dead ones have left behind.
 //! Does not judge liveness: a store does, by its own clock.
 
+use crate::PageLimit;
 use taskwright_registry::{HostRef, LeaseLength, SessionId, Task, TaskId, Timestamp};
 
 /// A host as its lease shows it.
@@ -27,6 +28,8 @@ pub struct LapsedPage {
     pub tasks: Vec<(SessionId, TaskId)>,
     /// What to pass as `after` for the next page, if there is one.
     pub next: Option<u64>,
+    /// The limit that held.
+    pub limit: PageLimit,
 }
 
 /// What an attempt to take over a task gave.

@@ -10,6 +10,7 @@ mod filter;
 mod host_status;
 mod memory;
 mod offer;
+mod page;
 mod retention;
 mod rows;
 mod sessions;
@@ -19,6 +20,7 @@ mod store;
 pub mod through;
 mod turns;
 mod verbs;
+mod walk;
 mod woken;
 
 pub use backlog::Backlog;
@@ -29,6 +31,7 @@ pub use filter::{EventPage, Hidden, MessagePage, Order, TaskFilter, TaskPage, Ta
 pub use host_status::{HostStatus, LapsedPage, Reaped};
 pub use memory::MemoryStore;
 pub use offer::{CodeInUse, KindOffer};
+pub use page::{Page, PageLimit};
 pub use retention::{FinishedPage, FinishedPlace};
 pub use sessions::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions};
 pub use sqlite::{SqliteOptions, SqliteStore};

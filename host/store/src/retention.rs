@@ -3,6 +3,8 @@
 
 use taskwright_registry::{SessionId, TaskId, Timestamp};
 
+use crate::PageLimit;
+
 /// A place in the order of the tasks' ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FinishedPlace {
@@ -19,4 +21,6 @@ pub struct FinishedPage {
     pub tasks: Vec<(SessionId, TaskId)>,
     /// What to pass as `after` for the next page, if there is one.
     pub next: Option<FinishedPlace>,
+    /// The limit that held.
+    pub limit: PageLimit,
 }

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, SessionState, Task, TaskId};
 
-use crate::StoreError;
+use crate::{PageLimit, StoreError};
 
 /// A request for one page of sessions, by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct SessionPage {
     pub sessions: Vec<SessionRecord>,
     /// What to pass as `after` for the next page, if there is one.
     pub next: Option<SessionId>,
+    /// The limit that held.
+    pub limit: PageLimit,
 }
 
 /// Which tasks of a session are to end (L49).

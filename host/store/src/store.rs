@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     Backlog, ClaimedWakes, CodeInUse, EventPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer,
-    LapsedPage, MessagePage, Reaped, Sessions, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
+    LapsedPage, MessagePage, Page, Reaped, Sessions, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -166,17 +166,19 @@ pub trait Store: Sessions + ExternalWork {
         message: NewMessage,
     ) -> Result<RecordedMessage, StoreError>;
 
-    /// Reads messages, oldest first. An unknown task has none.
+    /// Reads messages, oldest first. An unknown task has none. Without a cursor `more` are earlier ones.
     ///
     /// # Errors
     /// Only those of the store itself.
-    async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, StoreError>;
+    async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage)
+    -> Result<Page<Message>, StoreError>;
 
-    /// Inbound messages that no instance has taken yet, oldest first, at most `limit`. An unknown task has none.
+    /// Inbound messages that no instance has taken yet, oldest first, at most `limit` (clamped to 1..=1,000). An unknown task has
+    /// none.
     ///
     /// # Errors
     /// Only those of the store itself.
-    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError>;
+    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Page<Message>, StoreError>;
 
     /// Notes that the instance behind `fence` has taken a message. Idempotent.
     ///
@@ -322,7 +324,7 @@ pub trait Store: Sessions + ExternalWork {
     ///
     /// # Errors
     /// Only those of the store itself.
-    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError>;
+    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Page<Wake>, StoreError>;
 
     /// The sessions of this store that have wakes which are not acknowledged, behind a place in an order that stays, at most
     /// `limit` (clamped to 1..=1,000). Costs a look at each of these sessions, however many wakes there were. Suspended ones are

@@ -23,7 +23,8 @@ macro_rules! store_through {
             use $crate::through::names::*;
             use $crate::{
                 Backlog, CancelCount, CancelScope, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created,
-                EventPage, ExternalCancelPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer, LapsedPage, MessagePage, Reaped,
+                EventPage, ExternalCancelPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer,
+                LapsedPage, MessagePage, Page, Reaped,
                 RecordedMessage, SessionPage, SessionQuery, Sessions, Store, StoreError, TaskPage, TaskQuery, WokenPage,
             };
 
@@ -64,8 +65,8 @@ macro_rules! store_through {
                 update(session: &SessionId, id: &TaskId, update: TaskUpdate) -> Task;
                 request_cancel(session: &SessionId, id: &TaskId, reason: Option<String>) -> (Task, CancelEffect);
                 record_message(session: &SessionId, id: &TaskId, message: NewMessage) -> RecordedMessage;
-                messages(session: &SessionId, id: &TaskId, page: &MessagePage) -> Vec<Message>;
-                unread(session: &SessionId, id: &TaskId, limit: usize) -> Vec<Message>;
+                messages(session: &SessionId, id: &TaskId, page: &MessagePage) -> Page<Message>;
+                unread(session: &SessionId, id: &TaskId, limit: usize) -> Page<Message>;
                 mark_delivered(session: &SessionId, id: &TaskId, fence: Fence, message: &MessageId) -> ();
                 checkpoint(session: &SessionId, id: &TaskId) -> Option<Vec<u8>>;
                 result(session: &SessionId, id: &TaskId) -> Option<Value>;
@@ -85,7 +86,7 @@ macro_rules! store_through {
                 next_due(kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp>;
                 events(session: &SessionId, after: u64, limit: usize) -> EventPage;
                 backlog(kinds: &[KindOffer]) -> Vec<Backlog>;
-                wakes(session: &SessionId, limit: usize) -> Vec<Wake>;
+                wakes(session: &SessionId, limit: usize) -> Page<Wake>;
                 sessions_with_wakes(after: Option<u64>, limit: usize) -> WokenPage;
                 claim_wakes(session: &SessionId, host: &HostRef, limit: usize) -> ClaimedWakes;
                 release_wakes(session: &SessionId, host: &HostRef) -> ();

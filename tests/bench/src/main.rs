@@ -9,6 +9,7 @@ mod memory;
 mod nowhere;
 mod pieces;
 mod reliability;
+mod scale;
 mod search;
 mod subscribers;
 mod table;
@@ -40,6 +41,9 @@ enum What {
     Reliability,
     /// An event on its way to 10, to 1,000 and to 10,000 subscribers of one session.
     Subscribers,
+    /// What is asked often, in stores of 1,000 to 1,000,000 tasks and with 10 to 10,000 live ones. Not part of `all`: it takes
+    /// ten to twenty minutes and 8 GB of the disk.
+    Scale,
     /// Every guest of the hostile suite, a mix of them at random, stops and crowds. Not part of `all`: it takes a while.
     Hostile,
 }
@@ -58,9 +62,9 @@ struct Options {
     /// turn: how many turns.
     #[arg(long, default_value_t = 4_000)]
     turns: u32,
-    /// e2e: how many tasks.
-    #[arg(long, default_value_t = 2_000)]
-    tasks: usize,
+    /// e2e: how many tasks, 2,000 unless said. scale: how many at most, 1,000,000 unless said.
+    #[arg(long)]
+    tasks: Option<usize>,
     /// search: the tree. The sources in cargo's registry unless said.
     #[arg(long)]
     tree: Option<PathBuf>,
@@ -118,7 +122,7 @@ fn main() -> Result<()> {
         runtime.block_on(instance::measure_stops())?;
     }
     if wanted(What::E2e) {
-        runtime.block_on(tasks::measure(options.tasks, folder.path()))?;
+        runtime.block_on(tasks::measure(options.tasks.unwrap_or(2_000), folder.path()))?;
     }
     if wanted(What::Search) {
         runtime.block_on(search::measure(&options, folder.path()))?;
@@ -131,6 +135,9 @@ fn main() -> Result<()> {
     }
     if wanted(What::Subscribers) {
         runtime.block_on(subscribers::measure(options.events, folder.path()))?;
+    }
+    if options.what == What::Scale {
+        runtime.block_on(scale::measure(options.tasks.unwrap_or(1_000_000), folder.path()))?;
     }
     if options.what == What::Hostile {
         turn::measure(options.turns)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::clean_line;
-use taskwright_store::{Hidden, Order, Store, TaskFilter, TaskQuery};
+use taskwright_store::{Hidden, Order, PageLimit, Store, TaskFilter, TaskQuery};
 
 use super::Context;
 use crate::cli::ListArgs;
@@ -25,6 +25,13 @@ pub(super) async fn check_kinds(context: &Context, store: &Arc<dyn Store>, kinds
         }
     }
     Ok(())
+}
+
+/// Says that fewer were shown than were asked for because a page holds no more.
+pub(super) fn tell_limit(context: &Context, limit: PageLimit) {
+    if limit.was_clamped() {
+        context.out.notice(&limit.to_string());
+    }
 }
 
 /// `list`.
@@ -50,9 +57,9 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
         ..TaskFilter::default()
     };
     let order = if args.newest { Order::NewestFirst } else { Order::OldestFirst };
-    let page = store.list(&context.session, &TaskQuery { filter, order, after, limit: args.limit.into() }).await?;
+    let page = store.list(&context.session, &TaskQuery { filter, order, after, limit: args.limit }).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"tasks": page.tasks, "next": page.next}))?;
+        context.out.json(&json!({"tasks": page.tasks, "next": page.next, "limit": page.limit}))?;
         return Ok(Exit::Succeeded);
     }
     let now = store.now();
@@ -77,6 +84,7 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
     } else {
         context.out.text(&render::table(&["TASK", "STATE", "KIND", "NAME", "AGE", "PROGRESS", "SAYS"], &rows))?;
     }
+    tell_limit(context, page.limit);
     if let Some(next) = page.next {
         context.out.notice(&format!("there are more: --after {next}"));
     }

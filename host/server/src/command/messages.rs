@@ -6,6 +6,7 @@ use serde_json::json;
 use taskwright_store::MessagePage;
 
 use super::Context;
+use super::list::tell_limit;
 use crate::cli::MessagesArgs;
 use crate::exit_code::Exit;
 use crate::find_task::find_task;
@@ -15,10 +16,10 @@ use crate::render;
 pub(crate) async fn messages(context: &Context, args: &MessagesArgs) -> Result<Exit> {
     let store = context.home.open()?;
     let task = find_task(&store, &context.session, &args.task).await?;
-    let page = MessagePage { after: args.after.clone(), limit: args.limit.into() };
+    let page = MessagePage { after: args.after.clone(), limit: args.limit };
     let messages = store.messages(&context.session, &task.id, &page).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"messages": messages}))?;
+        context.out.json(&json!({"messages": messages.items, "more": messages.more, "limit": messages.limit}))?;
         return Ok(Exit::Succeeded);
     }
     for message in &messages {
@@ -26,6 +27,12 @@ pub(crate) async fn messages(context: &Context, args: &MessagesArgs) -> Result<E
     }
     if messages.is_empty() {
         context.out.notice("no messages");
+    }
+    tell_limit(context, messages.limit);
+    match (&args.after, messages.last()) {
+        (Some(_), Some(last)) if messages.more => context.out.notice(&format!("there are more: --after {}", last.id)),
+        (None, _) if messages.more => context.out.notice("there are earlier ones: a larger --limit shows more of them"),
+        _ => {}
     }
     Ok(Exit::Succeeded)
 }

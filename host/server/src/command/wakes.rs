@@ -104,7 +104,7 @@ impl Reader<'_> {
                 }
                 pending.insert(wake.id);
             }
-            let full = page.len() == PAGE;
+            let full = page.more;
             if !self.args.ack {
                 if full && !std::mem::replace(&mut self.told, true) {
                     self.context.out.notice(&format!(

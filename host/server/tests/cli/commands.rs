@@ -140,6 +140,32 @@ fn a_filter_that_names_nothing_known_is_an_error() {
 }
 
 #[test]
+fn a_limit_that_no_page_holds_is_clamped_and_said() {
+    let place = Place::new();
+    for _ in 0..2 {
+        place.run(&["run", "walkthrough", "--spec", r#"{"steps":[{"post":"one"},{"post":"two"}]}"#]);
+    }
+    let id = place.tasks()[0]["id"].as_str().unwrap().to_owned();
+    for (asked, applied, shown) in [("5000", 500, 2), ("0", 1, 1)] {
+        let said = format!("{asked} were asked for and a limit of {applied} held");
+        for (command, list) in [(vec!["list"], "tasks"), (vec!["messages", &id], "messages")] {
+            let mut command = command;
+            command.extend(["--limit", asked]);
+            let told = place.run(&command);
+            assert_eq!((told.status, told.err.contains(&said)), (0, true), "{told:?}");
+            command.push("--json");
+            let page = place.json(&command);
+            assert_eq!(page["limit"], json!({"asked": asked.parse::<u64>().unwrap(), "applied": applied}), "{page}");
+            assert_eq!(page[list].as_array().map(Vec::len), Some(shown), "{page}");
+        }
+    }
+    let fits = place.run(&["list", "--limit", "2"]);
+    assert!(!fits.err.contains("limit"), "{fits:?}");
+    let earlier = place.run(&["messages", &id, "--limit", "1"]);
+    assert!(earlier.err.contains("there are earlier ones"), "{earlier:?}");
+}
+
+#[test]
 fn unknown_and_ambiguous_tasks_are_different_errors() {
     let place = Place::new();
     for _ in 0..2 {

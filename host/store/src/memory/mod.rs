@@ -3,7 +3,9 @@
 
 mod external;
 mod index;
+mod listing;
 mod rows;
+mod session_index;
 mod sessions;
 mod tables;
 
@@ -22,8 +24,8 @@ use crate::clock::{self, Clock, LeaseClock, LeaseTime};
 use crate::store::CHANGES_KEPT;
 use crate::{
     Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
-    HostStatus, KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
-    WokenPage, verbs,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
+    TaskQuery, WokenPage, verbs,
 };
 use rows::MemoryRows;
 use tables::Tables;
@@ -115,7 +117,8 @@ impl Store for MemoryStore {
     async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         self.transact(async |rows, _| {
             let page = verbs::list(rows, session, query).await?;
-            Ok(TaskPage { tasks: page.tasks.into_iter().map(|task| rows.complete(task)).collect(), next: page.next })
+            let tasks = page.tasks.into_iter().map(|task| rows.complete(task)).collect();
+            Ok(TaskPage { tasks, ..page })
         })
     }
 
@@ -150,11 +153,16 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, StoreError> {
+    async fn messages(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        page: &MessagePage,
+    ) -> Result<Page<Message>, StoreError> {
         self.transact(async |rows, _| verbs::messages(rows, session, id, page).await)
     }
 
-    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
+    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Page<Message>, StoreError> {
         self.transact(async |rows, _| verbs::unread(rows, session, id, limit).await)
     }
 
@@ -258,7 +266,7 @@ impl Store for MemoryStore {
         self.transact(async |rows, _| verbs::events(rows, session, after, limit).await)
     }
 
-    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Page<Wake>, StoreError> {
         self.transact(async |rows, _| verbs::wakes(rows, session, limit).await)
     }
 

@@ -71,6 +71,10 @@ impl<'a> MemoryRows<'a> {
         self.tables.tasks.get(id).map(|row| (row.task.session_id.clone(), id.clone()))
     }
 
+    fn session_records<'b>(&'b self, ids: impl Iterator<Item = &'b SessionId>) -> impl Iterator<Item = SessionRecord> {
+        ids.filter_map(|id| self.tables.sessions.get(id)?.record.clone())
+    }
+
     fn messages_of<'b>(&'b self, task: &TaskId) -> impl DoubleEndedIterator<Item = &'b StoredMessage> + use<'b> {
         let ids = self.tables.tasks.get(task).map_or(&[][..], |row| &row.messages);
         ids.iter().filter_map(|id| self.tables.messages.get(id)).map(|(_, stored)| stored)
@@ -88,15 +92,16 @@ impl Rows for MemoryRows<'_> {
         after: Option<&SessionId>,
         limit: usize,
     ) -> Result<Vec<SessionRecord>, StoreError> {
+        if !states.is_empty() {
+            return Ok(self.session_records(self.tables.session_index.of_states(states, after, limit)).collect());
+        }
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let records = self.tables.sessions.range::<SessionId, _>((from, Bound::Unbounded));
-        let wanted = |record: &&SessionRecord| states.is_empty() || states.contains(&record.state);
-        Ok(records.filter_map(|(_, row)| row.record.as_ref()).filter(wanted).take(limit).cloned().collect())
+        let sessions = self.tables.sessions.range::<SessionId, _>((from, Bound::Unbounded));
+        Ok(sessions.filter_map(|(_, row)| row.record.clone()).take(limit).collect())
     }
 
     async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
-        let records = self.tables.sessions.values().filter_map(|row| row.record.as_ref());
-        Ok(records.filter(|record| record.is_ending()).take(limit).cloned().collect())
+        Ok(self.session_records(self.tables.session_index.ending()).take(limit).collect())
     }
 
     async fn sessions_opened_by(
@@ -104,11 +109,7 @@ impl Rows for MemoryRows<'_> {
         session: &SessionId,
         task: &TaskId,
     ) -> Result<Vec<SessionRecord>, StoreError> {
-        let records = self.tables.sessions.values().filter_map(|row| row.record.as_ref());
-        let opened = |record: &&SessionRecord| {
-            record.owner.as_ref().is_some_and(|of| of.session_id == *session && of.task_id.as_ref() == Some(task))
-        };
-        Ok(records.filter(opened).cloned().collect())
+        Ok(self.session_records(self.tables.session_index.opened_by(session, task)).collect())
     }
 
     async fn live_after(
@@ -118,11 +119,9 @@ impl Rows for MemoryRows<'_> {
         limit: usize,
     ) -> Result<Vec<(u64, Task)>, StoreError> {
         let Some(row) = self.tables.sessions.get(session) else { return Ok(Vec::new()) };
-        let live = |(place, id): (&u64, &TaskId)| {
-            let task = self.tables.tasks.get(id).map(|row| &row.task).filter(|task| task.state.is_live())?;
-            Some((*place, task.clone()))
-        };
-        Ok(row.tasks.range(after.saturating_add(1)..).filter_map(live).take(limit).collect())
+        let live = self.tables.listing.live_after(session, after);
+        let task = |place| self.tables.tasks.get(row.tasks.get(&place)?).map(|row| (place, row.task.clone()));
+        Ok(live.filter_map(task).take(limit).collect())
     }
 
     async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError> {
@@ -169,20 +168,11 @@ impl Rows for MemoryRows<'_> {
             Some(id) => Some(self.row(id)?.place),
             None => None,
         };
-        let Some(row) = self.tables.sessions.get(session) else {
-            return Ok(Vec::new());
-        };
-        let admitted = |(_, id): (&u64, &TaskId)| {
-            self.tables.tasks.get(id).map(|row| &row.task).filter(|task| filter.admits(task)).cloned()
-        };
-        Ok(match order {
-            Order::OldestFirst => {
-                row.tasks.range(after.map_or(0, |place| place + 1)..).filter_map(admitted).take(limit).collect()
-            }
-            Order::NewestFirst => {
-                row.tasks.range(..after.unwrap_or(u64::MAX)).rev().filter_map(admitted).take(limit).collect()
-            }
-        })
+        let Some(row) = self.tables.sessions.get(session) else { return Ok(Vec::new()) };
+        let task = |place: u64| self.tables.tasks.get(row.tasks.get(&place)?).map(|row| &row.task);
+        let admits = |place| task(place).is_some_and(|task| filter.admits(task));
+        let places = self.tables.listing.page(session, filter, order, after, limit, admits);
+        Ok(places.into_iter().filter_map(task).cloned().collect())
     }
 
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
@@ -358,12 +348,18 @@ impl Rows for MemoryRows<'_> {
 
 impl Transaction for MemoryRows<'_> {
     async fn put_session(&mut self, session: &SessionRecord) -> Result<(), StoreError> {
-        self.tables.sessions.entry(session.id.clone()).or_default().record = Some(session.clone());
+        let row = self.tables.sessions.entry(session.id.clone()).or_default();
+        if let Some(before) = row.record.replace(session.clone()) {
+            self.tables.session_index.forget(&before);
+        }
+        self.tables.session_index.learn(session);
         Ok(())
     }
 
     async fn delete_session(&mut self, id: &SessionId) -> Result<(), StoreError> {
-        self.tables.sessions.remove(id);
+        if let Some(before) = self.tables.sessions.remove(id).and_then(|row| row.record) {
+            self.tables.session_index.forget(&before);
+        }
         self.tables.wake_claims.remove(id);
         self.tables.index.forget_session(id);
         self.note_wakes(id);
@@ -397,8 +393,10 @@ impl Transaction for MemoryRows<'_> {
     async fn move_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
         let place = self.row(&before.id)?.place;
         self.tables.index.remove(before, place);
+        self.tables.listing.forget(before, place);
         self.row(&before.id)?.task = after.snapshot();
         self.tables.index.learn(after, place);
+        self.tables.listing.learn(after, place);
         let mut wakes = Vec::new();
         if let Some(left) = self.tables.sessions.get_mut(&before.session_id) {
             left.tasks.remove(&place);
@@ -427,6 +425,7 @@ impl Transaction for MemoryRows<'_> {
             messages: Vec::new(),
         };
         self.tables.index.learn(&row.task, place);
+        self.tables.listing.learn(&row.task, place);
         self.tables.tasks.insert(task.id.clone(), row);
         self.tables.sessions.entry(task.session_id.clone()).or_default().tasks.insert(place, task.id.clone());
         Ok(())
@@ -442,6 +441,7 @@ impl Transaction for MemoryRows<'_> {
         row.task = after.snapshot();
         self.tables.index.forget(before, place);
         self.tables.index.learn(after, place);
+        self.tables.listing.follow(before, after, place);
         Ok(())
     }
 
@@ -539,6 +539,7 @@ impl Transaction for MemoryRows<'_> {
     async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
         let Some(row) = self.tables.tasks.remove(&task.id) else { return Ok(()) };
         self.tables.index.remove(&row.task, row.place);
+        self.tables.listing.forget(&row.task, row.place);
         self.tables.wake_causes.remove(&task.id);
         for message in &row.messages {
             self.tables.messages.remove(message);

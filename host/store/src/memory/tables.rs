@@ -7,6 +7,8 @@ use serde_json::Value;
 use taskwright_registry::{Event, HostRef, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp, Wake};
 
 use super::index::Index;
+use super::listing::Listing;
+use super::session_index::SessionIndex;
 use crate::rows::{LeaseRow, StoredMessage};
 
 /// A task with what lies beside its record.
@@ -66,4 +68,6 @@ pub(super) struct Tables {
     pub(super) woken: BTreeMap<u64, SessionId>,
     pub(super) last_place: u64,
     pub(super) index: Index,
+    pub(super) listing: Listing,
+    pub(super) session_index: SessionIndex,
 }

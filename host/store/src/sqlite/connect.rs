@@ -14,6 +14,9 @@ use crate::StoreError;
 const STATEMENTS: usize = 96;
 /// Pages in the log after which a commit moves them into the file: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4_096;
+/// Pages that a connection keeps in memory, in KiB below zero as SQLite has it: the inner nodes of what a million tasks take,
+/// so that looking one of them up reads leaves alone.
+const CACHE_KIB: i32 = -16_384;
 
 /// The connection that writes; brings the file to the current schema.
 pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
@@ -27,7 +30,6 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection,
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    connection.pragma_update(None, "cache_size", -16_384)?;
     if let Some(bytes) = options.max_bytes {
         let page: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         connection.query_row(&format!("PRAGMA max_page_count = {}", (bytes / page).max(1)), [], |_| Ok(()))?;
@@ -50,6 +52,7 @@ fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connec
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     // What a savepoint needs to go back stays in memory.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)

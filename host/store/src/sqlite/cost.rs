@@ -81,6 +81,16 @@ fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
         "list of the living by an id's beginning",
         listed.is_some_and(|page| page.is_ok_and(|tasks| tasks.len() == 1)),
     );
+    let over = [
+        ("list of the failed", TaskFilter { states: vec![State::Failed], ..TaskFilter::default() }, 0),
+        ("list of another kind", TaskFilter { kinds: vec!["other".to_owned()], ..TaskFilter::default() }, 0),
+        ("list of a name", TaskFilter { name: Some("nobody".to_owned()), ..TaskFilter::default() }, 0),
+        ("list of an id's beginning", TaskFilter { id_prefix: prefix.id_prefix, ..TaskFilter::default() }, 1),
+    ];
+    for (name, filter, found) in over {
+        let listed = rows.tasks_of(session, &filter, Order::NewestFirst, None, 100).now_or_never();
+        measure(name, listed.is_some_and(|page| page.is_ok_and(|tasks| tasks.len() == found)));
+    }
     measure("latest messages", matches!(rows.latest_messages(id, 10).now_or_never(), Some(Ok(_))));
     measure("unread", matches!(rows.unread(id, 10).now_or_never(), Some(Ok(_))));
     measure("pending wakes", matches!(rows.pending_wakes(session, 10).now_or_never(), Some(Ok(_))));

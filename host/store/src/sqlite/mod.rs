@@ -7,7 +7,10 @@ mod cost;
 mod external;
 mod failure;
 mod file;
+mod lists;
 mod options;
+#[cfg(test)]
+mod plans;
 mod readers;
 mod rows;
 mod schema;
@@ -36,8 +39,8 @@ use crate::clock::{self, Clock, LeaseClock};
 use crate::store::CHANGES_KEPT;
 use crate::{
     Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
-    HostStatus, KindOffer, LapsedPage, MessagePage, Reaped, RecordedMessage, Store, StoreError, TaskPage, TaskQuery,
-    WokenPage, verbs,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
+    TaskQuery, WokenPage, verbs,
 };
 use readers::Readers;
 use rows::SqliteRows;
@@ -181,10 +184,10 @@ impl Store for SqliteStore {
             let page = ready(verbs::list(rows, &session, &query))?;
             let tasks =
                 page.tasks.into_iter().map(|task| Undecoded::read(rows, task)).collect::<Result<Vec<_>, _>>()?;
-            Ok((tasks, page.next))
+            Ok((tasks, page.next, page.limit))
         };
-        let (tasks, next) = self.readers.read(read).await?;
-        Ok(TaskPage { tasks: tasks.into_iter().map(Undecoded::decode).collect::<Result<_, _>>()?, next })
+        let (tasks, next, limit) = self.readers.read(read).await?;
+        Ok(TaskPage { tasks: tasks.into_iter().map(Undecoded::decode).collect::<Result<_, _>>()?, next, limit })
     }
 
     async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
@@ -228,12 +231,17 @@ impl Store for SqliteStore {
         Ok(RecordedMessage { task, ..recorded })
     }
 
-    async fn messages(&self, session: &SessionId, id: &TaskId, page: &MessagePage) -> Result<Vec<Message>, StoreError> {
+    async fn messages(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        page: &MessagePage,
+    ) -> Result<Page<Message>, StoreError> {
         let (session, id, page) = (session.clone(), id.clone(), page.clone());
         self.readers.read(move |rows| ready(verbs::messages(rows, &session, &id, &page))).await
     }
 
-    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
+    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Page<Message>, StoreError> {
         let (session, id) = (session.clone(), id.clone());
         self.readers.read(move |rows| ready(verbs::unread(rows, &session, &id, limit))).await
     }
@@ -358,7 +366,7 @@ impl Store for SqliteStore {
         self.readers.read(move |rows| ready(verbs::events(rows, &session, after, limit))).await
     }
 
-    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Page<Wake>, StoreError> {
         let session = session.clone();
         self.readers.read(move |rows| ready(verbs::wakes(rows, &session, limit))).await
     }

@@ -1,21 +1,22 @@
 //! Rows out of a SQLite database.
 //! Does not write: `write_rows` does, over the same type.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, State,
-    Task, TaskId, Timestamp, Wake,
+    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
+    TaskId, Timestamp, Wake,
 };
 
 use super::failure::{of_id, of_row};
-use super::text::{decode, decode_column, encode, millis, time};
+use super::text::{decode, decode_column, millis, time};
 use crate::committed::Committed;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
-use crate::{Backlog, CodeInUse, FinishedPlace, Hidden, KindOffer, Order, StoreError, TaskFilter};
+use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
@@ -164,38 +165,6 @@ fn wake(session: &SessionId, row: &Row<'_>) -> Result<Wake, StoreError> {
     })
 }
 
-/// The statement of a list. Each combination of filters is a text of its own, and so a prepared statement of its own.
-fn list_sql(filter: &TaskFilter, order: Order, after: bool) -> String {
-    let mut sql = "SELECT record FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = :session)".to_owned();
-    let mut and = |wanted: bool, clause: &str| {
-        if wanted {
-            sql.push_str(" AND ");
-            sql.push_str(clause);
-        }
-    };
-    let only_live = !filter.states.is_empty() && filter.states.iter().all(|state| state.is_live());
-    and(only_live, "phase <> 'over'");
-    and(!filter.states.is_empty(), "state IN (SELECT value FROM json_each(:states))");
-    and(!filter.kinds.is_empty(), "kind IN (SELECT value FROM json_each(:kinds))");
-    and(filter.name.is_some(), "name = :name");
-    // An id holds no character behind `~`.
-    and(filter.id_prefix.is_some(), "id >= :prefix AND id < :prefix || '~'");
-    and(filter.parent_task_id.is_some(), "parent_task_id = :parent");
-    and(filter.run_id.is_some(), "run_id = :run");
-    match filter.hidden {
-        Hidden::LeftOut => and(true, "hidden = 0"),
-        Hidden::Included => {}
-        Hidden::Only => and(true, "hidden > 0"),
-        Hidden::Unreported => and(true, "hidden = 1"),
-    }
-    let (beyond, direction) = match order {
-        Order::OldestFirst => ("no > (SELECT no FROM tasks WHERE id = :after)", "ASC"),
-        Order::NewestFirst => ("no < (SELECT no FROM tasks WHERE id = :after)", "DESC"),
-    };
-    and(after, beyond);
-    sql + &format!(" ORDER BY no {direction} LIMIT :limit")
-}
-
 fn session_record(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
     decode_column("a session", row.get_ref(0)?)
 }
@@ -211,10 +180,21 @@ impl Rows for SqliteRows<'_> {
         after: Option<&SessionId>,
         limit: usize,
     ) -> Result<Vec<SessionRecord>, StoreError> {
-        let sql = "SELECT record FROM sessions
-                   WHERE id > ?1 AND (?2 = '[]' OR state IN (SELECT value FROM json_each(?2))) ORDER BY id LIMIT ?3";
-        let states = encode("a filter", &states.iter().map(|state| state.as_str()).collect::<Vec<_>>())?;
-        self.all(sql, params![after.map_or("", SessionId::as_str), states, limit], session_record)
+        let after = after.map_or("", SessionId::as_str);
+        if states.is_empty() {
+            let sql = "SELECT record FROM sessions WHERE id > ?1 ORDER BY id LIMIT ?2";
+            return self.all(sql, params![after, limit], session_record);
+        }
+        // A page of each state, so that a rare one is found without a look at the others.
+        let sql = "SELECT record FROM sessions INDEXED BY sessions_of_state
+                   WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+        let mut sessions = Vec::new();
+        for state in states.iter().collect::<HashSet<_>>() {
+            sessions.extend(self.all(sql, params![state.as_str(), after, limit], session_record)?);
+        }
+        sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        sessions.truncate(limit);
+        Ok(sessions)
     }
 
     async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
@@ -294,24 +274,7 @@ impl Rows for SqliteRows<'_> {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>, StoreError> {
-        let session = session.as_str();
-        let states = encode("a filter", &filter.states.iter().copied().map(State::as_str).collect::<Vec<_>>())?;
-        let kinds = encode("a filter", &filter.kinds)?;
-        let after = after.map(TaskId::as_str);
-        let sql = list_sql(filter, order, after.is_some());
-        let given = named_params! {
-            ":session": session,
-            ":states": states,
-            ":kinds": kinds,
-            ":name": filter.name,
-            ":prefix": filter.id_prefix,
-            ":parent": filter.parent_task_id,
-            ":run": filter.run_id,
-            ":after": after,
-            ":limit": limit,
-        };
-        let given: Vec<_> = given.iter().filter(|(name, _)| sql.contains(name)).copied().collect();
-        self.all(&sql, given.as_slice(), record)
+        self.page_of_tasks(session, filter, order, after, limit)
     }
 
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {

@@ -18,7 +18,7 @@ const STEPS: [&str; 9] = [
     include_str!("schema/0006_lineage.sql"),
     include_str!("schema/0007_sessions.sql"),
     include_str!("schema/0008_external.sql"),
-    include_str!("schema/0009_hidden.sql"),
+    include_str!("schema/0009_lists.sql"),
 ];
 
 /// The version that this program writes.

@@ -4,14 +4,14 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Direction, EventBody, HostRef, Message, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp, Visibility,
+    Direction, EventBody, HostRef, Message, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp,
 };
 
 use super::failure::of_row;
 use super::rows::{SqliteRows, taken_number};
 use super::text::{encode, millis};
 use crate::rows::{LeaseRow, NewWake, Taken, Transaction};
-use crate::{Change, StoreError};
+use crate::{Change, Hidden, StoreError};
 
 impl SqliteRows<'_> {
     /// Runs a statement that must change exactly one row.
@@ -35,15 +35,6 @@ impl SqliteRows<'_> {
             Some((id, version, text)) if id == task.id && version == task.version => Ok(text),
             _ => encode("a record", task),
         }
-    }
-}
-
-/// How a task is hidden: not, so that its session has yet to take note of it, or after it has.
-fn hidden(task: &Task) -> u8 {
-    match (task.visibility, task.reported_at) {
-        (Visibility::Listed, _) => 0,
-        (Visibility::Hidden, None) => 1,
-        (Visibility::Hidden, Some(_)) => 2,
     }
 }
 
@@ -144,7 +135,7 @@ impl Transaction for SqliteRows<'_> {
                 task.idempotency_key,
                 task.parent.task_id,
                 task.parent.run_id,
-                hidden(task),
+                Hidden::rank(task),
                 record,
                 task.external_ends_at().map(millis),
             ])?;
@@ -182,7 +173,7 @@ impl Transaction for SqliteRows<'_> {
             after.dispatch.code,
             after.external_ends_at().map(millis),
             after.external_cancel_waits(),
-            hidden(after),
+            Hidden::rank(after),
         ];
         self.one_row("a task", sql, params)
     }

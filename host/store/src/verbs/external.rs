@@ -6,7 +6,7 @@ use taskwright_registry::{AttemptToken, HostRef, SessionId, Task, TaskId, Timest
 use super::claim::with_inbox;
 use super::{find_own, write};
 use crate::rows::{Rows, Transaction};
-use crate::{Claimed, ExternalCancel, ExternalCancelPage, StoreError};
+use crate::{Claimed, ExternalCancel, ExternalCancelPage, PageLimit, StoreError};
 
 /// The largest page.
 const MAX_PAGE: usize = 1_000;
@@ -30,12 +30,12 @@ pub(crate) async fn external_cancels<R: Rows>(
     after: u64,
     limit: usize,
 ) -> Result<ExternalCancelPage, StoreError> {
-    let limit = limit.clamp(1, MAX_PAGE);
-    let mut found = rows.external_cancels_after(after, limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
+    let limit = PageLimit::clamp(limit, MAX_PAGE);
+    let mut found = rows.external_cancels_after(after, limit.applied + 1).await?;
+    let more = found.len() > limit.applied;
+    found.truncate(limit.applied);
     let next = found.last().filter(|_| more).map(|(place, _)| *place);
-    Ok(ExternalCancelPage { cancels: found.into_iter().filter_map(|(_, task)| wish(task)).collect(), next })
+    Ok(ExternalCancelPage { cancels: found.into_iter().filter_map(|(_, task)| wish(task)).collect(), next, limit })
 }
 
 fn wish(task: Task) -> Option<ExternalCancel> {

@@ -5,7 +5,7 @@ use taskwright_registry::{HostRef, Lease, LeaseLength, SessionId, TaskId, Timest
 
 use super::{find_own, write};
 use crate::rows::{LeaseRow, Rows, Transaction};
-use crate::{HostStatus, LapsedPage, LeaseTime, Reaped, StoreError};
+use crate::{HostStatus, LapsedPage, LeaseTime, PageLimit, Reaped, StoreError};
 
 /// The most tasks in one page of what is to be taken over.
 const MAX_PAGE: usize = 1_000;
@@ -95,16 +95,16 @@ pub(crate) async fn lapsed<R: Rows>(
     limit: usize,
     clock: &LeaseTime,
 ) -> Result<LapsedPage, StoreError> {
-    let limit = limit.clamp(1, MAX_PAGE);
+    let limit = PageLimit::clamp(limit, MAX_PAGE);
     let mut tasks = Vec::new();
     for lease in rows.leases().await?.into_iter().filter(|lease| lease.ended(clock)) {
-        tasks.extend(rows.resident_after(&lease.host, after, limit + 1).await?);
+        tasks.extend(rows.resident_after(&lease.host, after, limit.applied + 1).await?);
     }
     tasks.sort_by_key(|(place, _)| *place);
-    let more = tasks.len() > limit;
-    tasks.truncate(limit);
+    let more = tasks.len() > limit.applied;
+    tasks.truncate(limit.applied);
     let next = tasks.last().filter(|_| more).map(|(place, _)| *place);
-    Ok(LapsedPage { tasks: tasks.into_iter().map(|(_, task)| task).collect(), next })
+    Ok(LapsedPage { tasks: tasks.into_iter().map(|(_, task)| task).collect(), next, limit })
 }
 
 pub(crate) async fn reap<T: Transaction>(

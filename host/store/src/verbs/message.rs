@@ -6,12 +6,11 @@ use taskwright_registry::{
     record_message as decide, same_message,
 };
 
+use taskwright_registry::limit::INBOX_MESSAGES;
+
 use super::{find_own, owns, write};
 use crate::rows::{Rows, Taken, Transaction};
-use crate::{MessagePage, RecordedMessage, StoreError};
-
-/// The largest page of messages.
-const MAX_PAGE: usize = 500;
+use crate::{MessagePage, Page, PageLimit, RecordedMessage, StoreError};
 
 pub(crate) async fn record_message<T: Transaction>(
     rows: &mut T,
@@ -38,17 +37,23 @@ pub(crate) async fn messages<R: Rows>(
     session: &SessionId,
     id: &TaskId,
     page: &MessagePage,
-) -> Result<Vec<Message>, StoreError> {
+) -> Result<Page<Message>, StoreError> {
+    let limit = PageLimit::clamp(page.limit, MessagePage::MAX_LIMIT);
     if !owns(rows, session, id).await? {
-        return Ok(Vec::new());
+        return Ok(Page::empty(limit));
     }
-    let limit = page.limit.clamp(1, MAX_PAGE);
     let Some(after) = &page.after else {
-        return rows.latest_messages(id, limit).await;
+        let mut latest = rows.latest_messages(id, limit.applied + 1).await?;
+        // The one too many is the oldest.
+        let more = latest.len() > limit.applied;
+        latest.drain(..usize::from(more));
+        return Ok(Page { items: latest, more, limit });
     };
     match rows.find_message(after).await? {
-        Some(known) if known.message.task_id == *id => rows.messages_after(id, after, limit).await,
-        _ => Ok(Vec::new()),
+        Some(known) if known.message.task_id == *id => {
+            Ok(Page::cut(rows.messages_after(id, after, limit.applied + 1).await?, limit))
+        }
+        _ => Ok(Page::empty(limit)),
     }
 }
 
@@ -57,8 +62,13 @@ pub(crate) async fn unread<R: Rows>(
     session: &SessionId,
     id: &TaskId,
     limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    if owns(rows, session, id).await? { rows.unread(id, limit).await } else { Ok(Vec::new()) }
+) -> Result<Page<Message>, StoreError> {
+    let limit = PageLimit::clamp(limit, INBOX_MESSAGES);
+    if owns(rows, session, id).await? {
+        Ok(Page::cut(rows.unread(id, limit.applied + 1).await?, limit))
+    } else {
+        Ok(Page::empty(limit))
+    }
 }
 
 pub(crate) async fn mark_delivered<T: Transaction>(

@@ -7,7 +7,7 @@ use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
 use super::session::is_woken;
 use super::{find_own, not_found, owns};
 use crate::rows::Rows;
-use crate::{Backlog, CodeInUse, EventPage, KindOffer, StoreError, TaskPage, TaskQuery, WokenPage};
+use crate::{Backlog, CodeInUse, EventPage, KindOffer, Page, PageLimit, StoreError, TaskPage, TaskQuery, WokenPage};
 
 /// The largest page of events, wakes, or sessions with wakes.
 const MAX_PAGE: usize = 1_000;
@@ -21,17 +21,17 @@ pub(crate) async fn list<R: Rows>(
     session: &SessionId,
     query: &TaskQuery,
 ) -> Result<TaskPage, StoreError> {
-    let limit = query.limit.clamp(1, TaskQuery::MAX_LIMIT);
+    let limit = PageLimit::clamp(query.limit, TaskQuery::MAX_LIMIT);
     if let Some(after) = &query.after
         && !owns(rows, session, after).await?
     {
-        return Ok(TaskPage { tasks: Vec::new(), next: None });
+        return Ok(TaskPage { tasks: Vec::new(), next: None, limit });
     }
-    let mut tasks = rows.tasks_of(session, &query.filter, query.order, query.after.as_ref(), limit + 1).await?;
-    let more = tasks.len() > limit;
-    tasks.truncate(limit);
+    let mut tasks = rows.tasks_of(session, &query.filter, query.order, query.after.as_ref(), limit.applied + 1).await?;
+    let more = tasks.len() > limit.applied;
+    tasks.truncate(limit.applied);
     let next = tasks.last().filter(|_| more).map(|task| task.id.clone());
-    Ok(TaskPage { tasks, next })
+    Ok(TaskPage { tasks, next, limit })
 }
 
 pub(crate) async fn checkpoint<R: Rows>(
@@ -76,16 +76,18 @@ pub(crate) async fn events<R: Rows>(
     after: u64,
     limit: usize,
 ) -> Result<EventPage, StoreError> {
-    let events = rows.events_after(session, after, limit.clamp(1, MAX_PAGE)).await?;
-    Ok(EventPage { events, first: rows.first_seq(session).await?, last: rows.last_seq(session).await? })
+    let limit = PageLimit::clamp(limit, MAX_PAGE);
+    let events = rows.events_after(session, after, limit.applied).await?;
+    Ok(EventPage { events, first: rows.first_seq(session).await?, last: rows.last_seq(session).await?, limit })
 }
 
-pub(crate) async fn wakes<R: Rows>(rows: &mut R, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+pub(crate) async fn wakes<R: Rows>(rows: &mut R, session: &SessionId, limit: usize) -> Result<Page<Wake>, StoreError> {
+    let limit = PageLimit::clamp(limit, MAX_PAGE);
     // L47
     if !is_woken(rows, session).await? {
-        return Ok(Vec::new());
+        return Ok(Page::empty(limit));
     }
-    rows.pending_wakes(session, limit.clamp(1, MAX_PAGE)).await
+    Ok(Page::cut(rows.pending_wakes(session, limit.applied + 1).await?, limit))
 }
 
 pub(crate) async fn sessions_with_wakes<R: Rows>(
@@ -93,10 +95,10 @@ pub(crate) async fn sessions_with_wakes<R: Rows>(
     after: Option<u64>,
     limit: usize,
 ) -> Result<WokenPage, StoreError> {
-    let limit = limit.clamp(1, MAX_PAGE);
-    let mut found = rows.woken_sessions(after, limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
+    let limit = PageLimit::clamp(limit, MAX_PAGE);
+    let mut found = rows.woken_sessions(after, limit.applied + 1).await?;
+    let more = found.len() > limit.applied;
+    found.truncate(limit.applied);
     let next = found.last().filter(|_| more).map(|(place, _)| *place);
     let mut sessions = Vec::with_capacity(found.len());
     for (_, session) in found {
@@ -105,5 +107,5 @@ pub(crate) async fn sessions_with_wakes<R: Rows>(
             sessions.push(session);
         }
     }
-    Ok(WokenPage { sessions, next })
+    Ok(WokenPage { sessions, next, limit })
 }

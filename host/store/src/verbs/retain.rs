@@ -5,7 +5,7 @@ use taskwright_registry::{SessionId, TaskId, Timestamp};
 
 use super::find_own;
 use crate::rows::{Rows, Transaction};
-use crate::{FinishedPage, FinishedPlace, StoreError};
+use crate::{FinishedPage, FinishedPlace, PageLimit, StoreError};
 
 /// The most tasks in one page, and the most events that one call takes away.
 const MAX_PAGE: usize = 1_000;
@@ -16,12 +16,12 @@ pub(crate) async fn finished<R: Rows>(
     after: Option<FinishedPlace>,
     limit: usize,
 ) -> Result<FinishedPage, StoreError> {
-    let limit = limit.clamp(1, MAX_PAGE);
-    let mut found = rows.finished_before(before, after, limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
+    let limit = PageLimit::clamp(limit, MAX_PAGE);
+    let mut found = rows.finished_before(before, after, limit.applied + 1).await?;
+    let more = found.len() > limit.applied;
+    found.truncate(limit.applied);
     let next = found.last().filter(|_| more).map(|(place, _)| *place);
-    Ok(FinishedPage { tasks: found.into_iter().map(|(_, task)| task).collect(), next })
+    Ok(FinishedPage { tasks: found.into_iter().map(|(_, task)| task).collect(), next, limit })
 }
 
 pub(crate) async fn forget<T: Transaction>(

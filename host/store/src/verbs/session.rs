@@ -9,7 +9,7 @@ use taskwright_registry::{
 use super::transfer::{check_free, move_tree};
 use super::write;
 use crate::rows::{Rows, Transaction};
-use crate::{Change, Order, SessionPage, SessionQuery, StoreError, TaskFilter};
+use crate::{Change, Order, PageLimit, SessionPage, SessionQuery, StoreError, TaskFilter};
 
 /// Tasks that are looked at in one transaction.
 const STEP: usize = 500;
@@ -90,12 +90,12 @@ pub(crate) async fn session<R: Rows>(rows: &mut R, id: &SessionId) -> Result<Ses
 }
 
 pub(crate) async fn sessions<R: Rows>(rows: &mut R, query: &SessionQuery) -> Result<SessionPage, StoreError> {
-    let limit = query.limit.clamp(1, SessionQuery::MAX_LIMIT);
-    let mut sessions = rows.sessions_after(&query.states, query.after.as_ref(), limit + 1).await?;
-    let more = sessions.len() > limit;
-    sessions.truncate(limit);
+    let limit = PageLimit::clamp(query.limit, SessionQuery::MAX_LIMIT);
+    let mut sessions = rows.sessions_after(&query.states, query.after.as_ref(), limit.applied + 1).await?;
+    let more = sessions.len() > limit.applied;
+    sessions.truncate(limit.applied);
     let next = sessions.last().filter(|_| more).map(|session| session.id.clone());
-    Ok(SessionPage { sessions, next })
+    Ok(SessionPage { sessions, next, limit })
 }
 
 pub(crate) async fn suspend_session<T: Transaction>(

@@ -6,7 +6,7 @@ use taskwright_registry::{HostRef, SessionId, Timestamp};
 use super::lease::held;
 use super::session::is_woken;
 use crate::rows::Transaction;
-use crate::{ClaimedWakes, LeaseTime, StoreError};
+use crate::{ClaimedWakes, LeaseTime, Page, PageLimit, StoreError};
 
 /// The most wakes in one claim.
 const MAX_CLAIM: usize = 1_000;
@@ -19,6 +19,7 @@ pub(crate) async fn claim_wakes<T: Transaction>(
     clock: &LeaseTime,
 ) -> Result<ClaimedWakes, StoreError> {
     held(rows, host, clock).await?;
+    let limit = PageLimit::clamp(limit, MAX_CLAIM);
     let before = rows.wake_claim(session).await?;
     if let Some(other) = before.as_ref().filter(|other| *other != host)
         && rows.find_lease(other).await?.is_some_and(|lease| !lease.ended(clock))
@@ -27,9 +28,9 @@ pub(crate) async fn claim_wakes<T: Transaction>(
     }
     // L47
     if !is_woken(rows, session).await? {
-        return Ok(ClaimedWakes::Here(Vec::new()));
+        return Ok(ClaimedWakes::Here(Page::empty(limit)));
     }
-    let wakes = rows.pending_wakes(session, limit.clamp(1, MAX_CLAIM)).await?;
+    let wakes = Page::cut(rows.pending_wakes(session, limit.applied + 1).await?, limit);
     if !wakes.is_empty() && before.as_ref() != Some(host) {
         rows.put_wake_claim(session, Some(host)).await?;
     }

@@ -189,8 +189,131 @@ async fn the_end_of_a_hidden_task_is_found_until_it_was_taken_note_of(world: Wor
     assert_eq!(found(Hidden::Included).await, [listed.id, task.id]);
 }
 
+/// Tasks that differ in everything that a filter asks for: in order of creation, as they are now.
+async fn all_sorts(world: &World) -> Vec<Task> {
+    let mut ids = Vec::new();
+    for number in 0..24_usize {
+        let kind = ["probe", "other", "third"][number % 3].to_owned();
+        let parent = Lineage {
+            task_id: (number % 2 == 0).then(|| "task_p".to_owned()),
+            run_id: (number % 5 < 2).then(|| "run-1".to_owned()),
+            ..Lineage::default()
+        };
+        let visibility = if number % 4 == 1 { Visibility::Hidden } else { Visibility::Listed };
+        // Free again once its holder has ended.
+        let name = (number % 6 == 0).then(|| "kid".to_owned());
+        let new = NewTask { kind, parent, visibility, name, ..world.new_task() };
+        let id = world.store.create(new).await.unwrap().task.id;
+        let state = match number % 8 {
+            0 | 6 => Some(State::Succeeded),
+            1 | 2 => Some(State::Failed),
+            3 => Some(State::Canceled),
+            _ => (number % 6 == 0).then_some(State::Succeeded),
+        };
+        let ends = state.is_some() && number != 18;
+        if ends {
+            let end = TaskUpdate { state, ..TaskUpdate::default() };
+            world.store.update(&world.session, &id, end).await.unwrap();
+        }
+        // Some have been elsewhere, and some stay there.
+        let there = crate::world::stranger();
+        if number % 7 == 3 {
+            world.store.transfer(&world.session, std::slice::from_ref(&id), &there).await.unwrap();
+        }
+        if number == 10 {
+            world.store.transfer(&there, std::slice::from_ref(&id), &world.session).await.unwrap();
+        }
+        if ends && number % 11 == 0 {
+            world.clock.advance(1);
+            assert!(world.store.forget(&world.session, &id, world.store.now()).await.unwrap());
+        }
+        ids.push(id);
+    }
+    let mut tasks = Vec::new();
+    for id in &ids {
+        tasks.extend(world.store.get(&world.session, id).await);
+    }
+    assert!(tasks.len() < ids.len(), "some have gone, and some have moved");
+    tasks
+}
+
+/// Each filter as it is, and with each of these values.
+fn vary<T: Clone>(filters: Vec<TaskFilter>, values: &[T], set: impl Fn(&mut TaskFilter, T)) -> Vec<TaskFilter> {
+    let with = |filter: &TaskFilter, value: &T| {
+        let mut filter = filter.clone();
+        set(&mut filter, value.clone());
+        filter
+    };
+    let varied = |filter: TaskFilter| {
+        let others: Vec<_> = values.iter().map(|value| with(&filter, value)).collect();
+        std::iter::once(filter).chain(others)
+    };
+    filters.into_iter().flat_map(varied).collect()
+}
+
+/// All combinations of what a filter can ask for.
+fn all_filters(beginnings: &[String]) -> Vec<TaskFilter> {
+    let states = [vec![State::Queued], vec![State::Failed, State::Queued], vec![State::Succeeded; 2]];
+    let kinds = [vec!["other".to_owned()], ["third", "probe", "third"].map(str::to_owned).to_vec()];
+    let filters = vary(vec![TaskFilter::default()], &states, |filter, states| filter.states = states);
+    let filters = vary(filters, &kinds, |filter, kinds| filter.kinds = kinds);
+    let filters = vary(filters, &["kid"], |filter, name| filter.name = Some(name.to_owned()));
+    let filters = vary(filters, &["task_p"], |filter, parent| filter.parent_task_id = Some(parent.to_owned()));
+    let filters = vary(filters, &["run-1"], |filter, run| filter.run_id = Some(run.to_owned()));
+    let filters = vary(filters, beginnings, |filter, beginning| filter.id_prefix = Some(beginning));
+    let hidden = [Hidden::Included, Hidden::Only, Hidden::Unreported];
+    vary(filters, &hidden, |filter, hidden| filter.hidden = hidden)
+}
+
+// L24: whichever way a list is found, it is what the filter admits, in the order of creation.
+async fn every_page_is_what_its_filter_admits(world: World) {
+    let tasks = all_sorts(&world).await;
+    let prefixes = ["task_".to_owned(), tasks[3].id.as_str()[..30].to_owned()];
+    for filter in all_filters(&prefixes) {
+        let admitted: Vec<&Task> = tasks.iter().filter(|task| filter.admits(task)).collect();
+        for (order, cursor) in [(Order::OldestFirst, None), (Order::NewestFirst, Some(&tasks[tasks.len() / 2]))] {
+            let behind = |task: &&&Task| cursor.is_none_or(|cursor| place(&tasks, task) < place(&tasks, cursor));
+            let mut expected: Vec<&Task> = admitted.iter().filter(|task| behind(task)).copied().collect();
+            if order == Order::NewestFirst {
+                expected.reverse();
+            }
+            for limit in [2, 500] {
+                let (filter, after) = (filter.clone(), cursor.map(|cursor| cursor.id.clone()));
+                let query = TaskQuery { filter, order, after, limit };
+                let page = world.store.list(&world.session, &query).await.unwrap();
+                let expected: Vec<&Task> = expected.iter().take(limit).copied().collect();
+                assert_eq!(page.tasks.iter().collect::<Vec<_>>(), expected, "{query:?}");
+            }
+        }
+    }
+}
+
+fn place(tasks: &[Task], task: &Task) -> Option<usize> {
+    tasks.iter().position(|other| other.id == task.id)
+}
+
+// The beginning of an id that more tasks share than are looked at one by one.
+async fn a_common_beginning_of_ids_finds_all_that_begin_so(world: World) {
+    let mut ids = Vec::new();
+    for _ in 0..1_002 {
+        ids.push(world.created().await.id);
+    }
+    let failed = [&ids[1], &ids[1_001]];
+    for id in failed {
+        let end = TaskUpdate { state: Some(State::Failed), ..TaskUpdate::default() };
+        world.store.update(&world.session, id, end).await.unwrap();
+    }
+    let beginning = TaskFilter { id_prefix: Some("task_".to_owned()), ..TaskFilter::default() };
+    let query = TaskQuery { after: Some(ids[999].clone()), ..filter(beginning.clone()) };
+    assert_eq!(self::ids(&world, query).await, ids[1_000..]);
+    let of_state = TaskFilter { states: vec![State::Failed], ..beginning };
+    assert_eq!(self::ids(&world, filter(of_state)).await.iter().collect::<Vec<_>>(), failed);
+}
+
 for_every_store!(
     the_end_of_a_hidden_task_is_found_until_it_was_taken_note_of,
+    every_page_is_what_its_filter_admits,
+    a_common_beginning_of_ids_finds_all_that_begin_so,
     tasks_are_listed_by_creation_in_pages,
     a_full_last_page_has_no_next,
     filters_narrow_together,

@@ -49,6 +49,7 @@ mod events;
 mod external;
 mod fence;
 mod leases;
+mod limits;
 mod lineage;
 mod list;
 mod messages;

@@ -32,7 +32,7 @@ async fn a_task_that_is_forgotten_is_gone_with_all_that_lay_beside_it(world: Wor
     let (session, id) = (&task.session_id, &task.id);
     assert!(matches!(world.store.get(session, id).await, Err(StoreError::NotFound { .. })));
     assert!(matches!(world.store.result(session, id).await, Err(StoreError::NotFound { .. })));
-    assert_eq!(world.store.messages(session, id, &MessagePage::default()).await, Ok(vec![]));
+    assert_eq!(world.store.messages(session, id, &MessagePage::default()).await.unwrap(), []);
     let wakes = world.store.wakes(session, 10).await.unwrap();
     assert_eq!(wakes.iter().map(|wake| &wake.task_id).collect::<Vec<_>>(), [&other.id]);
     assert_eq!(world.get(&other).await, other);

@@ -25,8 +25,8 @@ async fn a_foreign_task_is_answered_exactly_like_an_unknown_one(world: World, st
         assert_eq!(taken, Err(missing.clone()));
         assert_eq!(store.checkpoint(&stranger, id).await, Err(missing.clone()));
         assert_eq!(store.result(&stranger, id).await, Err(missing));
-        assert_eq!(store.messages(&stranger, id, &MessagePage::default()).await, Ok(Vec::new()));
-        assert_eq!(store.unread(&stranger, id, 10).await, Ok(Vec::new()));
+        assert_eq!(store.messages(&stranger, id, &MessagePage::default()).await.unwrap(), []);
+        assert_eq!(store.unread(&stranger, id, 10).await.unwrap(), []);
         let after = TaskQuery { after: Some(id.clone()), ..TaskQuery::default() };
         assert_eq!(store.list(&stranger, &after).await.unwrap().tasks, []);
     }

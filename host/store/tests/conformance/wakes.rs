@@ -83,9 +83,9 @@ async fn an_acknowledged_wake_does_not_come_back(world: World) {
     assert_eq!(world.store.acknowledge_wakes(&world.session, &[ids[0], 9_999, u64::MAX]).await, Ok(1));
     assert_eq!(world.store.wakes(&world.session, 10).await.unwrap(), wakes[1..]);
     assert_eq!(world.store.acknowledge_wakes(&world.session, &ids).await, Ok(1), "the first was acknowledged before");
-    assert_eq!(world.store.wakes(&world.session, 10).await, Ok(Vec::new()));
+    assert_eq!(world.store.wakes(&world.session, 10).await.unwrap(), []);
     world.update(&task, TaskUpdate { state: Some(State::Succeeded), ..TaskUpdate::default() }).await;
-    assert_eq!(world.store.wakes(&world.session, 10).await, Ok(Vec::new()));
+    assert_eq!(world.store.wakes(&world.session, 10).await.unwrap(), []);
 }
 
 // L19

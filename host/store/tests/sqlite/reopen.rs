@@ -69,7 +69,9 @@ async fn a_write_is_done_before_it_is_reported_and_even_if_nobody_waits() {
 }
 
 /// Takes the ninth version of a file back to the eighth.
-const BEFORE_HIDDEN: &str = "DROP INDEX tasks_hidden; PRAGMA user_version = 8;";
+const BEFORE_LISTS: &str = "DROP INDEX tasks_listed; DROP INDEX tasks_of_group; DROP INDEX tasks_of_name;
+    DROP INDEX tasks_live_children; DROP INDEX sessions_of_state;
+    CREATE INDEX tasks_of_session ON tasks (session); PRAGMA user_version = 8;";
 /// Takes the eighth version of a file back to the seventh.
 const BEFORE_EXTERNAL: &str = "DROP INDEX tasks_external_ends; DROP INDEX tasks_external_cancel;
     ALTER TABLE tasks DROP COLUMN external_ends_at; ALTER TABLE tasks DROP COLUMN external_cancel; PRAGMA user_version = 7;";
@@ -87,7 +89,7 @@ async fn a_session_of_an_older_file_has_been_open_since_its_first_task() {
     let store = room.open();
     let task = room.running(&store).await;
     drop(store);
-    room.bare().execute_batch(BEFORE_HIDDEN).expect("a file of the eighth version");
+    room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
     room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
     let store = room.open();
@@ -109,7 +111,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     let end = TaskUpdate { fence: Some(over.fence()), state: Some(State::Succeeded), ..TaskUpdate::default() };
     let over = store.update(&session(), &over.id, end).await.unwrap();
     drop(store);
-    room.bare().execute_batch(BEFORE_HIDDEN).expect("a file of the eighth version");
+    room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
     room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
     room.bare().execute_batch(BEFORE_RUNS).expect("a file of the fifth version");
@@ -138,7 +140,7 @@ async fn what_belongs_to_a_run_is_found_in_a_file_from_before_runs_could_be_look
     let new = NewTask { parent, ..NewTask::new(id, session(), "probe", serde_json::json!({})) };
     let of_run = store.create(new).await.unwrap().task;
     drop(store);
-    room.bare().execute_batch(BEFORE_HIDDEN).expect("a file of the eighth version");
+    room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
     room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
     room.bare().execute_batch(BEFORE_RUNS).expect("a file of the fifth version");

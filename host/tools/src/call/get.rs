@@ -41,20 +41,8 @@ pub(crate) async fn call(session: &Session, arguments: &Value) -> Result<Value, 
     let task = meant(session, arguments).await?;
     let limit = number(arguments, "messages_limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MESSAGES);
     let after: Option<MessageId> = text(arguments, "messages_after").and_then(|after| after.parse().ok());
-    // One more than is shown says whether there are others.
-    let page = MessagePage { after: after.clone(), limit: limit + 1 };
-    let mut messages = session.messages(&task.id, &page).await?;
-    let more = messages.len() > limit;
-    let which = match after {
-        Some(_) => {
-            messages.truncate(limit);
-            "more_messages"
-        }
-        None => {
-            messages.drain(..messages.len().saturating_sub(limit));
-            "earlier_messages"
-        }
-    };
+    let messages = session.messages(&task.id, &MessagePage { after: after.clone(), limit }).await?;
+    let which = if after.is_some() { "more_messages" } else { "earlier_messages" };
     let cursor = messages.last().map(|message| message.id.clone()).or(after);
     let mut shown = json!({
         "task": snapshot::with_result(session, &task).await?,
@@ -62,6 +50,6 @@ pub(crate) async fn call(session: &Session, arguments: &Value) -> Result<Value, 
         "messages_cursor": cursor,
         "note": NOTE,
     });
-    shown[which] = json!(more);
+    shown[which] = json!(messages.more);
     Ok(shown)
 }

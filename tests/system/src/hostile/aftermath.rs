@@ -156,7 +156,7 @@ async fn texts(stage: &Stage, session: &Session, wrong: &mut Vec<String>) {
             }
         }
     }
-    let wakes = session.wakes(1_000).await.unwrap_or_default();
+    let wakes = session.wakes(1_000).await.map(|page| page.items).unwrap_or_default();
     all.extend(wakes.into_iter().map(|wake| ("wake", wake.text)));
     let mut found: Vec<String> = all
         .iter()

@@ -130,7 +130,7 @@ async fn the_largest_of_everything_is_cut_to_the_bound_and_says_so(stage: Stage)
     assert_eq!(task["untrusted"]["result"]["last"], 7, "what is short stays whole");
     let messages = told["messages"].as_array().unwrap();
     assert_eq!(messages.len(), 20);
-    let last = stage.session.messages(&id, &Default::default()).await.unwrap().pop().unwrap().id;
+    let last = stage.session.messages(&id, &Default::default()).await.unwrap().items.pop().unwrap().id;
     assert_eq!((&messages[19]["id"], &told["messages_cursor"]), (&json!(last), &json!(last)));
     let one = stage.told("get_task", json!({"task_id": id, "messages_limit": 1})).await;
     let text = one["messages"][0]["untrusted"]["parts"][0]["text"].as_str().unwrap();
