@@ -150,12 +150,13 @@ impl ExternalTask {
     }
 
     /// Says that the work goes on. It makes no event and does not move `updated_at`; nothing ends a task that says nothing, but
-    /// whoever looks at it sees since when.
+    /// whoever looks at it sees since when. Progress that was reported and is not stored yet goes along, and is a change.
     ///
     /// # Errors
     /// `Store(Rejected)` with `Superseded` or `Terminal`; `Store(NotFound)`.
     pub async fn heartbeat(&self) -> Result<Heard, RunnerError> {
-        let update = TaskUpdate { heartbeat: true, ..self.reporter.writer.blank() };
+        let progress = self.reporter.take_progress().await;
+        let update = TaskUpdate { heartbeat: true, progress, ..self.reporter.writer.blank() };
         let task = self.reporter.writer.update("heartbeat", update, |_| false).await?;
         self.reporter.set_cancel(task.cancel.clone());
         Ok(Heard { state: task.state, cancel: task.cancel, unread: task.dispatch.unread })

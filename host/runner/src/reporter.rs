@@ -92,6 +92,11 @@ impl Reporter {
         let config = &inner.config;
         let lease = kind.map(|_| inner.lease.clone());
         let writer = Arc::new(FencedWriter::new(inner.store.clone(), lease, host, task));
+        // Whoever goes on with a token may have written some before, in another process.
+        let ours = |artifact: &&Artifact| {
+            artifact.path.as_ref() == Some(&artifact_path(&task.folder(), writer.fence, &artifact.name))
+        };
+        let finished = task.artifacts.iter().filter(ours).map(|artifact| artifact.name.clone()).collect();
         Arc::new(Self {
             children: Children::new(inner, kind, task, writer.clone()),
             writer,
@@ -104,7 +109,7 @@ impl Reporter {
             folder: task.folder(),
             cancel: Mutex::new(task.cancel.clone()),
             checkpoint: Signal::new(checkpoint),
-            drafts: Arc::default(),
+            drafts: Arc::new(tokio::sync::Mutex::new(Drafts { open: BTreeMap::new(), finished })),
             unrecorded: Mutex::default(),
             asked: tokio::sync::Mutex::new(task.dispatch.last_input_request.clone()),
         })
@@ -205,10 +210,13 @@ impl Reporter {
     }
 
     fn artifact_path(&self, name: &str) -> String {
-        // Attempt and claim keep a straggler's files apart from those of its successor.
-        let Fence { attempt, claim } = self.writer.fence;
-        format!("{}/artifacts/{attempt}.{claim}/{name}", self.folder)
+        artifact_path(&self.folder, self.writer.fence, name)
     }
+}
+
+/// Attempt and claim keep a straggler's files apart from those of its successor.
+fn artifact_path(folder: &str, Fence { attempt, claim }: Fence, name: &str) -> String {
+    format!("{folder}/artifacts/{attempt}.{claim}/{name}")
 }
 
 #[async_trait]

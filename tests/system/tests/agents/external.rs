@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use taskwright_runner::registry::{
-    CancelMode, CancelPolicy, Direction, EventBody, Part, Rejection, State, Task, TaskError, TaskId,
+    CancelMode, CancelPolicy, Direction, EventBody, Part, Progress, Rejection, State, Task, TaskError, TaskId,
 };
 use taskwright_runner::sandbox::{ArtifactContent, NewArtifact, OutputStream, Refusal};
 use taskwright_runner::store::{MessagePage, StoreError};
@@ -115,6 +115,33 @@ async fn a_sign_of_life_is_seen_and_makes_no_event(stage: Stage) {
     assert!(after.heartbeat_at.is_some());
     assert_eq!(after.updated_at, before.updated_at);
     assert_eq!(stage.store.events(&before.session_id, 0, 100).await.unwrap().last, last);
+}
+
+// L26
+async fn a_sign_of_life_takes_the_latest_progress_along(stage: Stage) {
+    let work = begin(&stage, "busy").await;
+    for current in 1..=3 {
+        work.sink().progress(Progress { current, total: Some(3), unit: None, label: None }).await.unwrap();
+    }
+    work.heartbeat().await.unwrap();
+    let stored = stage.session.get(&id(&work)).await.unwrap().progress.unwrap();
+    assert_eq!(stored.current, 3, "whoever reports may end here");
+}
+
+async fn an_artifact_is_written_once_however_many_processes_have_the_token(stage: Stage) {
+    let work = begin(&stage, "written").await;
+    let patch = |bytes: &[u8]| NewArtifact {
+        name: "patch.diff".to_owned(),
+        media_type: "text/plain".to_owned(),
+        content: ArtifactContent::Bytes(bytes.to_vec()),
+    };
+    work.sink().artifact(patch(b"first")).await.unwrap();
+    let again = stage.runner.external(work.token()).await.unwrap();
+    let refused = again.sink().artifact(patch(b"second")).await;
+    assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
+    assert_eq!(stage.session.artifact(&id(&work), "patch.diff").await.unwrap().unwrap().as_ref(), b"first");
+    let later = stage.session.take_on(&id(&work), None).await.unwrap();
+    later.sink().artifact(patch(b"third")).await.unwrap();
 }
 
 // L53
@@ -232,6 +259,8 @@ crate::in_each_store!(
     whoever_comes_later_supersedes_and_the_earlier_one_is_told,
     a_token_is_enough_to_go_on,
     a_sign_of_life_is_seen_and_makes_no_event,
+    a_sign_of_life_takes_the_latest_progress_along,
+    an_artifact_is_written_once_however_many_processes_have_the_token,
     a_cancel_is_passed_on_once_and_leaves_the_outbox,
     a_call_that_hangs_is_bounded_made_again_and_keeps_no_other_waiting,
     a_cancel_policy_of_work_elsewhere_acts,
