@@ -4,9 +4,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use taskwright_registry::State;
+use taskwright_registry::{Rejection, SessionRejection, State};
 use taskwright_runner::{RunnerError, SendError};
-use taskwright_sandbox::LoadError;
+use taskwright_sandbox::{LoadError, Refusal};
 use taskwright_store::StoreError;
 
 /// The part of `--help` about exit statuses.
@@ -16,10 +16,12 @@ Exit status:
   1  something broke on this side, such as the disk
   2  bad input: arguments, a specification, a file that is no kind, a store that is none
   3  the task failed
-  4  the task was canceled
+  4  the task was canceled; for reports on work done elsewhere: its end is wanted
   5  the time to wait was over before the task was
   6  the task awaits input
-  7  there is no such task, result, artifact or store";
+  7  there is no such task, result, artifact, session or store
+  8  superseded: somebody else has the task that is done elsewhere
+  9  the task, or the session, is over already";
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,10 @@ pub(crate) enum Exit {
     AwaitingInput = 6,
     /// There is no such thing.
     NotFound = 7,
+    /// Somebody else has the task.
+    Superseded = 8,
+    /// The task, or the session, is over already.
+    Over = 9,
 }
 
 impl Exit {
@@ -118,6 +124,9 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return of_load(error);
         }
+        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+            return of_refusal(refusal);
+        }
     }
     Exit::Broken
 }
@@ -134,6 +143,7 @@ fn of_load(error: &LoadError) -> Exit {
 fn of_send(error: &SendError) -> Exit {
     match error {
         SendError::NotFound { .. } => Exit::NotFound,
+        SendError::Terminated { .. } => Exit::Over,
         SendError::Store(error) => of_store(error),
         _ => Exit::Refused,
     }
@@ -141,8 +151,20 @@ fn of_send(error: &SendError) -> Exit {
 
 fn of_store(error: &StoreError) -> Exit {
     match error {
-        StoreError::NotFound { .. } => Exit::NotFound,
+        StoreError::NotFound { .. } | StoreError::NoSession { .. } => Exit::NotFound,
+        StoreError::Rejected(Rejection::Superseded { .. }) | StoreError::NotHeld { .. } => Exit::Superseded,
+        StoreError::Rejected(Rejection::Terminal { .. })
+        | StoreError::SessionRejected { reason: SessionRejection::Over { .. }, .. } => Exit::Over,
         StoreError::Unavailable { .. } | StoreError::Unknown { .. } => Exit::Broken,
+        _ => Exit::Refused,
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Exit {
+    match refusal {
+        Refusal::Superseded => Exit::Superseded,
+        Refusal::Terminal => Exit::Over,
+        Refusal::Unavailable => Exit::Broken,
         _ => Exit::Refused,
     }
 }

@@ -10,6 +10,7 @@ mod find_task;
 mod grant;
 mod home;
 mod interrupt;
+mod json_argument;
 mod kind_changes;
 mod kind_source;
 mod kinds_folder;

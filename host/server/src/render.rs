@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Counted, Dimension, Direction, Event, EventBody, Message, Part, Recovery, State, Task, Timestamp, Unit, Usage,
-    clean_line, clean_text,
+    CancelMode, ClosePolicy, Counted, Dimension, Direction, Event, EventBody, Message, Part, Recovery, State, Task,
+    Timestamp, Unit, Usage, Visibility, clean_line, clean_text,
 };
 
 use crate::home::Home;
@@ -213,7 +213,8 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
     });
     let cancel = task.cancel.as_ref().map(|cancel| {
         let reason = cancel.reason.as_deref().map(|reason| format!(": {}", line(reason))).unwrap_or_default();
-        format!("asked for {}{reason}", time(cancel.requested_at))
+        let waits = if task.external_cancel_waits() { "\nwhoever does the work has not heard of it yet" } else { "" };
+        format!("asked for {}{reason}{waits}", time(cancel.requested_at))
     });
     let links = [("child session", &task.links.child_session_id), ("remote task", &task.links.remote_task_id)];
     let mut links: Vec<String> =
@@ -228,11 +229,19 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
     let checkpoint = task.checkpoint.as_ref().map(|checkpoint| {
         format!("{}, attempt {}, {}", bytes(checkpoint.bytes), checkpoint.attempt, time(checkpoint.at))
     });
+    let elsewhere = task.recovery == Recovery::External;
     let phase = match (&task.dispatch.phase, task.dispatch.due_at) {
+        _ if elsewhere => String::new(),
         (phase, Some(due)) => format!("{}, due {}", phase.as_str(), time(due)),
         (phase, None) => phase.as_str().to_owned(),
     };
-    let host = task.dispatch.host.as_ref().map(|host| format!("{}, epoch {}", host.id, host.epoch)).unwrap_or_default();
+    let host = task
+        .dispatch
+        .host
+        .as_ref()
+        .filter(|_| !elsewhere)
+        .map(|host| format!("{}, epoch {}", host.id, host.epoch))
+        .unwrap_or_default();
     let unread = if task.dispatch.unread == 0 { String::new() } else { task.dispatch.unread.to_string() };
     fields(&[
         ("task", task.id.to_string()),
@@ -258,6 +267,7 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ),
         ("artifacts", artifacts(task, home)),
         ("spec", line(&task.spec.to_string())),
+        ("done elsewhere", done_elsewhere(task, now)),
         ("attempt", tries),
         ("retry at", at(task.retry_at)),
         ("if its host is lost", recovery(task)),
@@ -267,6 +277,9 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ("links", links.join("\n")),
         ("parent", parent.join(", ")),
         ("wake", serde_word(&task.wake_policy)),
+        ("hidden", if task.visibility == Visibility::Hidden { hidden(task) } else { String::new() }),
+        ("if it is canceled", if_canceled(task)),
+        ("if its session closes", if_closed(task)),
         ("deadline", at(task.deadline)),
         ("attempt ends", at(task.attempt_ends_at().filter(|_| task.state.is_live()))),
         ("checkpoint", checkpoint.unwrap_or_default()),
@@ -301,9 +314,56 @@ fn recovery(task: &Task) -> String {
         _ if task.state.is_terminal() => "",
         Recovery::HostBound => "it ends as orphaned",
         Recovery::Reattach => "it starts again from its checkpoint",
-        Recovery::External => "its work is done elsewhere, and goes on",
+        Recovery::External => "",
     };
     text.to_owned()
+}
+
+/// Who does the work of a task that no host runs, since when nothing was heard, and when a host ends it all the same.
+fn done_elsewhere(task: &Task, now: Timestamp) -> String {
+    if task.recovery != Recovery::External || task.state.is_terminal() {
+        return String::new();
+    }
+    let mut text = match (&task.dispatch.host, task.heartbeat_at) {
+        (Some(holder), Some(at)) => {
+            format!("by {}; last sign of life {} ago ({})", holder.id, age(at, now), time(at))
+        }
+        (Some(holder), None) => format!("by {}; no sign of life yet", holder.id),
+        (None, _) => format!("nobody has it: `taskwright external take-on {}` takes it on", task.id),
+    };
+    if let Some(at) = task.external_ends_at() {
+        let _ = write!(text, "\n`taskwright serve` ends it at {}", time(at));
+    }
+    text
+}
+
+/// What a cancel does, where that is not what it usually does.
+fn if_canceled(task: &Task) -> String {
+    let policy = task.cancel_policy;
+    match policy.mode {
+        _ if task.state.is_terminal() || policy == taskwright_registry::CancelPolicy::default() => String::new(),
+        CancelMode::Cooperative => format!("it is asked, and stopped {} later", milliseconds(policy.grace_ms)),
+        CancelMode::Abort => "it is stopped at once".to_owned(),
+        CancelMode::External => "it is asked, and only whoever does its work ends it".to_owned(),
+    }
+}
+
+/// What the end of its session does to it, where that is anything.
+fn if_closed(task: &Task) -> String {
+    match task.close_policy {
+        _ if task.state.is_terminal() => String::new(),
+        ClosePolicy::Keep => String::new(),
+        ClosePolicy::Cancel => "it is canceled".to_owned(),
+        ClosePolicy::Transfer => "it moves to the successor".to_owned(),
+    }
+}
+
+/// Whether the session knows how a hidden task has ended.
+fn hidden(task: &Task) -> String {
+    match task.reported_at {
+        Some(at) => format!("yes; its session took note of its end at {}", time(at)),
+        None => "yes".to_owned(),
+    }
 }
 
 /// The word that a policy is stored as.

@@ -2,28 +2,32 @@
 //! Does not claim it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use taskwright_registry::{Budget, Description, Dimension, Recovery, Task, TraceParent};
+use taskwright_registry::{Budget, CancelMode, Description, Dimension, Recovery, Task};
 use taskwright_runner::{KindSettings, Runner, Session};
+use taskwright_store::Store;
 
 use super::Context;
+use super::terms::on_terms;
 use crate::cli::CreateArgs;
 use crate::config::budget;
-use crate::duration::Deadline;
 use crate::exit_code::Exit;
+use crate::json_argument::json_argument;
 use crate::{kind_source, render};
 
 /// `create`.
 pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit> {
-    let spec = args.spec()?;
+    let spec = json_argument("--spec", &args.spec)?;
     kind_source::check_name(&context.home, args.kind.as_deref(), args.kind_file.as_deref())?;
     let config = context.config()?;
-    let runner = context.home.runner(context.home.open_or_create()?, config.runner())?;
+    let store = context.home.open_or_create()?;
+    let runner = context.home.runner(store.clone(), config.runner())?;
     let added = add_kind(context, &runner, args.kind.as_deref(), args.kind_file.as_deref()).await?;
     let session = runner.session(context.session.clone());
-    let task = create_task(context, &runner, &session, args, added.kind, spec).await?;
+    let task = create_task(context, &store, &runner, &session, args, added.kind, spec).await?;
     if context.out.is_json() {
         context.out.json(&json!(task))?;
     } else {
@@ -51,6 +55,7 @@ pub(crate) async fn add_kind(
 /// Makes the task that the arguments describe.
 pub(crate) async fn create_task(
     context: &Context,
+    store: &Arc<dyn Store>,
     runner: &Runner,
     session: &Session,
     args: &CreateArgs,
@@ -63,44 +68,18 @@ pub(crate) async fn create_task(
             context.out.notice(&line);
         }
     }
-    let mut request = session.task(kind, spec).budget(budget).producer("taskwright command line");
-    if let Some(name) = &args.name {
-        request = request.name(name);
-    }
-    if let Some(text) = &args.display_name {
-        request = request.display_name(text);
-    }
+    let request = session.task(kind, spec).budget(budget).producer("taskwright command line");
+    let mut request = on_terms(context, store, request, &args.terms, CancelMode::default()).await?;
     if let Some(attempts) = args.max_attempts {
         request = request.max_attempts(attempts);
-    }
-    if let Some(wake) = args.wake {
-        request = request.wake(wake.into());
     }
     if let Some(time) = args.attempt_timeout {
         request = request.attempt_timeout(time);
     }
-    if let Some(traceparent) = traceparent(context, args) {
-        request = request.traceparent(traceparent.as_str())?;
-    }
     if args.host_bound {
         request = request.recovery(Recovery::HostBound);
     }
-    request = match args.deadline {
-        Some(Deadline::In(time)) => request.deadline_in(time),
-        Some(Deadline::At(at)) => request.deadline(at),
-        None => request,
-    };
     Ok(request.create().await?)
-}
-
-/// Where in a trace the task is created: as the arguments say, or the environment. Whoever set a wrong variable may not know of
-/// this command, so that one is passed over.
-fn traceparent(context: &Context, args: &CreateArgs) -> Option<TraceParent> {
-    if let Some(given) = &args.traceparent {
-        return Some(given.clone());
-    }
-    let variable = std::env::var("TRACEPARENT").ok().filter(|text| !text.is_empty())?;
-    variable.parse().inspect_err(|error| context.out.notice(&format!("TRACEPARENT is passed over: {error}"))).ok()
 }
 
 /// Where more was asked for than there is: the smaller limit holds, and whoever asked is told.

@@ -21,6 +21,7 @@ mod run;
 mod send;
 mod serve;
 mod show;
+mod terms;
 mod tools;
 mod wait;
 mod wait_several;

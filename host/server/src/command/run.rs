@@ -11,6 +11,7 @@ use super::create::create_task;
 use crate::cli::RunArgs;
 use crate::exit_code::{Exit, is_broken_pipe, refused};
 use crate::interrupt::Interrupts;
+use crate::json_argument::json_argument;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::question::Questions;
@@ -20,7 +21,7 @@ use crate::{grant, kind_source, render};
 /// `run`.
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     let (name, file) = (args.create.kind.as_deref(), args.create.kind_file.as_deref());
-    let spec = args.create.spec()?;
+    let spec = json_argument("--spec", &args.create.spec)?;
     let grants = grant::resolve(&args.grants)?;
     kind_source::check_name(&context.home, name, file)?;
     let config = context.config()?;
@@ -41,7 +42,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     // Heard from here on, so that the first of them does not end the process between creation and listening.
     let interrupts = Interrupts::listen()?;
     let cursor = store.events(&context.session, i64::MAX.unsigned_abs(), 1).await?.last;
-    let task = create_task(context, &runner, &session, &args.create, added.kind, spec).await?;
+    let task = create_task(context, &store, &runner, &session, &args.create, added.kind, spec).await?;
     let live = Live {
         out: context.out,
         events: session.task_events(&task.id, cursor),

@@ -8,6 +8,7 @@ mod drain;
 mod kills;
 mod kinds;
 mod place;
+mod sessions;
 mod several;
 mod tools;
 mod user;

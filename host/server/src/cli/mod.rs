@@ -1,18 +1,22 @@
 //! The arguments of every command.
 //! Does not act on them.
 
+mod cancel;
+mod kinds;
+mod new_task;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde_json::Value;
-use taskwright_registry::{LeaseLength, SessionId, State, TraceParent, WakePolicy};
+use clap::{Args, Parser, Subcommand};
+use taskwright_registry::{LeaseLength, SessionId, State};
 
-use crate::config::budget::OneLimit;
-use crate::duration::{Deadline, Keep, deadline, keep, lease, span};
-use crate::exit_code::{self, refused};
+pub(crate) use self::cancel::CancelArgs;
+pub(crate) use self::kinds::{InstallArgs, KindsCommand, UpgradeArgs};
+pub(crate) use self::new_task::{CreateArgs, RunArgs, Terms};
+use crate::duration::{Keep, keep, lease, span};
+use crate::exit_code;
 use crate::grant::Grant;
 
 /// Runs background tasks of untrusted kinds in a sandbox, and keeps a durable record of each.
@@ -88,98 +92,6 @@ pub(crate) enum Command {
     /// Compile one component from standard input, for a process of this program that has started this one.
     #[command(hide = true)]
     CompileComponent,
-}
-
-/// What a new task is.
-#[derive(Debug, Args)]
-pub(crate) struct CreateArgs {
-    /// The kind's name; `taskwright kinds list` shows the known ones.
-    #[arg(value_name = "KIND", required_unless_present = "kind_file")]
-    pub(crate) kind: Option<String>,
-    /// The component of a kind of your own.
-    #[arg(long = "kind", value_name = "FILE")]
-    pub(crate) kind_file: Option<PathBuf>,
-    /// What the task is to do: JSON, or @FILE with JSON in it.
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    pub(crate) spec: String,
-    /// A name that is unique among the session's live tasks.
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// What a person reads.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) display_name: Option<String>,
-    /// Attempts that failures may use up.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_attempts: Option<u32>,
-    /// When the session is woken.
-    #[arg(long, value_enum, value_name = "WHEN")]
-    pub(crate) wake: Option<Wake>,
-    /// When the task must be over: a span such as 10m, or a time such as 2026-01-31T12:00:00Z.
-    #[arg(long, value_name = "WHEN", value_parser = deadline)]
-    pub(crate) deadline: Option<Deadline>,
-    /// How long one attempt may take, such as 10m, hibernation included; one that takes longer has failed.
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(crate) attempt_timeout: Option<Duration>,
-    /// What one attempt may use at most, such as cpu_ms=10s or memory_bytes=64MiB; can be repeated. It narrows what the
-    /// operator allows and never widens it.
-    #[arg(long = "budget", value_name = "NAME=LIMIT")]
-    pub(crate) budget: Vec<OneLimit>,
-    /// Where in a trace this is, as a traceparent of W3C Trace Context; what TRACEPARENT says unless given.
-    #[arg(long, value_name = "TRACEPARENT")]
-    pub(crate) traceparent: Option<TraceParent>,
-    /// Never start the task again after the loss of its process, even if its kind allows that.
-    #[arg(long)]
-    pub(crate) host_bound: bool,
-}
-
-impl CreateArgs {
-    /// Reads the specification.
-    pub(crate) fn spec(&self) -> Result<Value> {
-        let (what, text) = match self.spec.strip_prefix('@') {
-            Some(path) => match std::fs::read_to_string(path) {
-                Ok(text) => (format!("the file {path}"), text),
-                Err(error) => return Err(refused(format!("--spec @{path}: {error}"))),
-            },
-            None => ("--spec".to_owned(), self.spec.clone()),
-        };
-        serde_json::from_str(&text).map_err(|error| {
-            refused(format!("{what} is not JSON: {error}. Quote it as a whole, as in --spec '{{\"key\":\"value\"}}'"))
-        })
-    }
-}
-
-/// The words of `--wake`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Wake {
-    /// Never.
-    Silent,
-    /// When the task is over.
-    #[value(alias = "on_terminal")]
-    OnTerminal,
-    /// On each message and question, and when the task is over.
-    #[value(alias = "on_activity")]
-    OnActivity,
-}
-
-impl From<Wake> for WakePolicy {
-    fn from(wake: Wake) -> Self {
-        match wake {
-            Wake::Silent => WakePolicy::Silent,
-            Wake::OnTerminal => WakePolicy::OnTerminal,
-            Wake::OnActivity => WakePolicy::OnActivity,
-        }
-    }
-}
-
-/// `run`.
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    /// What the task is.
-    #[command(flatten)]
-    pub(crate) create: CreateArgs,
-    /// A folder that the kind may read, which it sees as /NAME.
-    #[arg(long = "grant", value_name = "NAME=DIR")]
-    pub(crate) grants: Vec<Grant>,
 }
 
 /// `list`.
@@ -282,16 +194,6 @@ pub(crate) struct AnswerArgs {
     pub(crate) data: Option<String>,
 }
 
-/// `cancel`.
-#[derive(Debug, Args)]
-pub(crate) struct CancelArgs {
-    /// The task: its id, the beginning of its id, or its name.
-    pub(crate) task: String,
-    /// Why.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-}
-
 /// `wait`.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
@@ -355,82 +257,6 @@ pub(crate) enum ToolsCommand {
         #[arg(long, value_name = "JSON", default_value = "{}")]
         arguments: String,
     },
-}
-
-/// `kinds`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KindsCommand {
-    /// List the known kinds.
-    List,
-    /// Show what a kind takes, wants and may use.
-    Inspect {
-        /// The kind's name, or a file.
-        kind: String,
-    },
-    /// Check files or known kinds without installing or running anything: one line each.
-    Verify {
-        /// Files, or names of known kinds.
-        #[arg(required = true, value_name = "FILE|NAME")]
-        files: Vec<PathBuf>,
-    },
-    /// Check components and install them, all or none.
-    Install(InstallArgs),
-    /// Replace an installed kind by another version; tasks that have begun go on with theirs.
-    Upgrade(UpgradeArgs),
-    /// Remove an installed kind.
-    Remove {
-        /// The kind's name.
-        kind: String,
-        /// Also if live tasks need it; they wait until it is installed again.
-        #[arg(long)]
-        force: bool,
-    },
-}
-
-/// `kinds install`.
-#[derive(Debug, Args)]
-pub(crate) struct InstallArgs {
-    /// A component, or a folder: then all of its *.wasm.
-    #[arg(value_name = "FILE|DIR")]
-    pub(crate) path: PathBuf,
-    /// The name that the kind must have.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// The digest that the file must have: sha256: and 64 hexadecimal digits.
-    #[arg(long, value_name = "DIGEST", value_parser = digest)]
-    pub(crate) digest: Option<String>,
-    /// The file's signature by minisign; FILE.minisig unless given.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) signature: Option<PathBuf>,
-}
-
-/// `kinds upgrade`.
-#[derive(Debug, Args)]
-pub(crate) struct UpgradeArgs {
-    /// The component.
-    pub(crate) file: PathBuf,
-    /// The digest that the file must have: sha256: and 64 hexadecimal digits.
-    #[arg(long, value_name = "DIGEST", value_parser = digest)]
-    pub(crate) digest: Option<String>,
-    /// The file's signature by minisign; FILE.minisig unless given.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) signature: Option<PathBuf>,
-    /// Accept that it wants more than the installed one, or is older.
-    #[arg(long)]
-    pub(crate) accept: bool,
-    /// Show what would change, and change nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-/// Reads a digest.
-fn digest(text: &str) -> Result<String, String> {
-    let text = text.to_ascii_lowercase();
-    let digits = text.strip_prefix("sha256:").unwrap_or(&text);
-    if digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(format!("sha256:{digits}"));
-    }
-    Err("expected sha256: and 64 hexadecimal digits, as `kinds verify FILE` shows them".to_owned())
 }
 
 /// `config`.
