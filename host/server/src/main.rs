@@ -14,6 +14,7 @@ mod json_argument;
 mod kind_changes;
 mod kind_source;
 mod kinds_folder;
+mod live_tasks;
 mod metrics_page;
 mod output;
 mod part;

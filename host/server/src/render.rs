@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use taskwright_registry::{
-    CancelMode, ClosePolicy, Counted, Dimension, Direction, Event, EventBody, Message, Part, Recovery, State, Task,
-    Timestamp, Unit, Usage, Visibility, clean_line, clean_text,
+    CancelMode, ClosePolicy, Counted, Dimension, Direction, Event, EventBody, Message, Part, Recovery, SessionOwner,
+    State, Task, Timestamp, Unit, Usage, Visibility, clean_line, clean_text,
 };
 
 use crate::home::Home;
@@ -78,6 +78,14 @@ pub(crate) fn age(at: Timestamp, now: Timestamp) -> String {
 /// A time as it is shown.
 pub(crate) fn time(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Whose a session is.
+pub(crate) fn owner(owner: &SessionOwner) -> String {
+    match &owner.task_id {
+        Some(task) => format!("{task} of {}", owner.session_id),
+        None => owner.session_id.to_string(),
+    }
 }
 
 /// A figure of a dimension as a person reads it.
@@ -179,7 +187,8 @@ fn artifacts(task: &Task, home: &Home) -> String {
     task.artifacts.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-fn error(task: &Task) -> String {
+/// What went wrong with a task, on one line.
+pub(crate) fn error(task: &Task) -> String {
     let Some(error) = &task.error else { return String::new() };
     let detail = error.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
     line(&format!("{}{detail}: {}", error.kind, error.message))

@@ -4,6 +4,7 @@
 mod cancel;
 mod kinds;
 mod new_task;
+mod sessions;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,9 @@ use taskwright_registry::{LeaseLength, SessionId, State};
 pub(crate) use self::cancel::CancelArgs;
 pub(crate) use self::kinds::{InstallArgs, KindsCommand, UpgradeArgs};
 pub(crate) use self::new_task::{CreateArgs, RunArgs, Terms};
+pub(crate) use self::sessions::{
+    CloseArgs, HiddenArgs, OneSession, OpenArgs, SessionsCommand, SessionsListArgs, TransferArgs,
+};
 use crate::duration::{Keep, keep, lease, span};
 use crate::exit_code;
 use crate::grant::Grant;
@@ -67,16 +71,23 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Answer a task's open question.
     Answer(AnswerArgs),
-    /// Ask for a task's end.
+    /// Ask for the end of a task, or of many at once.
     Cancel(CancelArgs),
+    /// Move tasks to another session with all that they have begun, all of them or none.
+    Transfer(TransferArgs),
     /// Wait until a task, any of several, or all of them are over or ask something.
     Wait(WaitArgs),
+    /// Wait until no hidden task is live, and show those that failed and that nobody has taken note of.
+    Hidden(HiddenArgs),
     /// Show what sessions are to be woken for, and acknowledge it.
     Wakes(WakesArgs),
     /// Show a task's result, or write out an artifact.
     Result(ResultArgs),
     /// Show the tools that an agent's model is given, or call one.
     Tools(ToolsArgs),
+    /// Look at sessions, open, suspend and close them.
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
     /// Look at kinds, install, upgrade and remove them.
     #[command(subcommand)]
     Kinds(KindsCommand),

@@ -6,6 +6,7 @@ mod cancel;
 mod config_check;
 mod config_show;
 mod create;
+mod hidden;
 mod hosts;
 mod kinds_inspect;
 mod kinds_install;
@@ -20,9 +21,11 @@ mod result;
 mod run;
 mod send;
 mod serve;
+mod sessions;
 mod show;
 mod terms;
 mod tools;
+mod transfer;
 mod wait;
 mod wait_several;
 mod wakes;
@@ -96,6 +99,9 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Send(args) => send::send(context, args).await,
         Command::Answer(args) => answer::answer(context, &args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
+        Command::Transfer(args) => transfer::transfer(context, &args).await,
+        Command::Hidden(args) => hidden::hidden(context, &args).await,
+        Command::Sessions(command) => sessions::run(context, command).await,
         Command::Wait(args) => wait::wait(context, &args).await,
         Command::Wakes(args) => wakes::wakes(context, &args).await,
         Command::Result(args) => result::result(context, &args).await,

@@ -43,8 +43,13 @@ impl Place {
     }
 
     pub(crate) fn json(&self, args: &[&str]) -> Value {
+        self.json_of(args, 0)
+    }
+
+    /// What a command that ends with this status says.
+    pub(crate) fn json_of(&self, args: &[&str], status: i32) -> Value {
         let ended = self.run(args);
-        assert_eq!(ended.status, 0, "{args:?}: {}", ended.err);
+        assert_eq!(ended.status, status, "{args:?}: {}", ended.err);
         serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{args:?}: {error}: {}", ended.out))
     }
 
