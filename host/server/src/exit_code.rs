@@ -94,6 +94,16 @@ pub(crate) fn not_found(message: impl Into<String>) -> anyhow::Error {
     Problem { exit: Exit::NotFound, message: message.into() }.into()
 }
 
+/// Somebody else has the task.
+pub(crate) fn superseded(message: impl Into<String>) -> anyhow::Error {
+    Problem { exit: Exit::Superseded, message: message.into() }.into()
+}
+
+/// The task is over already.
+pub(crate) fn over(message: impl Into<String>) -> anyhow::Error {
+    Problem { exit: Exit::Over, message: message.into() }.into()
+}
+
 /// The exit status for an error.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {

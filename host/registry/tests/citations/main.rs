@@ -1,6 +1,7 @@
 //! What the documentation says about the tests, held against the tests.
 //! Does not run them.
 
+mod guides;
 mod parity;
 mod rules;
 

@@ -2,6 +2,7 @@
 //! Does not act on them.
 
 mod cancel;
+mod external;
 mod kinds;
 mod new_task;
 mod sessions;
@@ -14,6 +15,10 @@ use clap::{Args, Parser, Subcommand};
 use taskwright_registry::{LeaseLength, SessionId, State};
 
 pub(crate) use self::cancel::CancelArgs;
+pub(crate) use self::external::{
+    AskArgs, CancelsArgs, CheckpointArgs, ExternalCommand, FailArgs, OneToken, RegisterArgs, ReportArgs, SucceedArgs,
+    SummaryArgs, TakeOnArgs, UnreadArgs,
+};
 pub(crate) use self::kinds::{InstallArgs, KindsCommand, UpgradeArgs};
 pub(crate) use self::new_task::{CreateArgs, RunArgs, Terms};
 pub(crate) use self::sessions::{
@@ -88,6 +93,9 @@ pub(crate) enum Command {
     /// Look at sessions, open, suspend and close them.
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Do the work of a task elsewhere: take it on, report, hear what it is told, end it.
+    #[command(subcommand)]
+    External(ExternalCommand),
     /// Look at kinds, install, upgrade and remove them.
     #[command(subcommand)]
     Kinds(KindsCommand),

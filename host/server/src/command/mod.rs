@@ -6,6 +6,7 @@ mod cancel;
 mod config_check;
 mod config_show;
 mod create;
+mod external;
 mod hidden;
 mod hosts;
 mod kinds_inspect;
@@ -102,6 +103,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Transfer(args) => transfer::transfer(context, &args).await,
         Command::Hidden(args) => hidden::hidden(context, &args).await,
         Command::Sessions(command) => sessions::run(context, command).await,
+        Command::External(command) => external::run(context, command).await,
         Command::Wait(args) => wait::wait(context, &args).await,
         Command::Wakes(args) => wakes::wakes(context, &args).await,
         Command::Result(args) => result::result(context, &args).await,

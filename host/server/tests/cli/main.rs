@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod dirty_texts;
 mod drain;
+mod external;
 mod kills;
 mod kinds;
 mod place;

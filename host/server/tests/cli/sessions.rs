@@ -130,7 +130,10 @@ fn a_run_all_and_all_but_some_are_canceled_and_counted() {
     assert_eq!(place.run(&["cancel", "--all", "--keep", "kept", "--reason", "tidying"]).out, "1 asked to end\n");
     assert_eq!(task(&place, "default", &rest)["cancel"]["reason"], "tidying");
     assert_eq!(task(&place, "default", &kept)["state"], "queued");
-    assert_eq!(place.run(&["cancel", "--all"]).out, "1 asked to end\n");
+    let token = place.json(&["external", "register", "agent", "--json"]);
+    assert!(token["token"].is_string());
+    assert_eq!(place.run(&["cancel", "--all"]).out, "2 asked to end\n");
+    assert_eq!(place.run(&["cancel", "--all"]).out, "0 asked to end, 1 had been asked before\n");
     for wrong in [
         &["cancel"][..],
         &["cancel", "kept", "--all"],
