@@ -14,6 +14,7 @@ use taskwright_registry::{
 };
 use taskwright_sandbox::{
     ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, Refusal, SpawnGrant, Spawned,
+    check_artifact_name,
 };
 use taskwright_store::StoreError;
 
@@ -280,6 +281,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {
+        check_artifact_name(&name)?;
         self.writer.check("artifact").map_err(Self::refuse)?;
         let mut drafts = self.drafts.clone().lock_owned().await;
         if drafts.finished.contains(&name) {
@@ -296,6 +298,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn artifact(&self, new: NewArtifact) -> Result<(), Refusal> {
+        new.check()?;
         let NewArtifact { name, media_type, content } = new;
         let mut artifact = Artifact { name: name.clone(), media_type, path: None, url: None, bytes: None };
         self.writer.check("artifact").map_err(Self::refuse)?;

@@ -19,12 +19,19 @@ pub struct TaskRequest<'a> {
     new: NewTask,
     deadline_in: Option<Duration>,
     recovery: Option<Recovery>,
+    cancel_policy_said: bool,
 }
 
 impl<'a> TaskRequest<'a> {
     pub(crate) fn new(session: &'a Session, kind: String, spec: Value) -> Self {
         let id = TaskId::new(session.inner.store.now(), session.inner.chance.bits());
-        Self { session, new: NewTask::new(id, session.id.clone(), kind, spec), deadline_in: None, recovery: None }
+        Self {
+            session,
+            new: NewTask::new(id, session.id.clone(), kind, spec),
+            deadline_in: None,
+            recovery: None,
+            cancel_policy_said: false,
+        }
     }
 
     /// The id, for a caller that wants to be able to repeat the creation. A new one otherwise.
@@ -77,6 +84,7 @@ impl<'a> TaskRequest<'a> {
 
     /// How the task is ended before its time.
     pub fn cancel_policy(mut self, policy: CancelPolicy) -> Self {
+        self.cancel_policy_said = true;
         self.new.cancel_policy = policy;
         self
     }
@@ -166,7 +174,7 @@ impl<'a> TaskRequest<'a> {
     /// As `create`, without `UnknownKind`; `Store(Rejected(Terminal))` if the task exists and is over.
     pub async fn register_external(mut self, remote: Option<String>) -> Result<ExternalTask, RunnerError> {
         self.recovery = Some(Recovery::External);
-        if self.new.cancel_policy == CancelPolicy::default() {
+        if !self.cancel_policy_said {
             self.new.cancel_policy.mode = CancelMode::External;
         }
         let session = self.session;

@@ -39,7 +39,9 @@ async fn what_is_reported_from_elsewhere_is_a_task_like_any_other(stage: Stage) 
     sink.post(vec![Part::Text("half way".to_owned())], None).await.unwrap();
     let content = ArtifactContent::Bytes(b"diff".to_vec());
     let artifact = NewArtifact { name: "patch.diff".to_owned(), media_type: "text/plain".to_owned(), content };
-    sink.artifact(artifact).await.unwrap();
+    sink.artifact(artifact.clone()).await.unwrap();
+    let outside = NewArtifact { name: "../patch.diff".to_owned(), ..artifact };
+    assert!(matches!(sink.artifact(outside).await, Err(Refusal::Invalid(_))), "a name is no path");
     sink.checkpoint(b"so far".to_vec()).await.unwrap();
     let running = session.get(&id(&work)).await.unwrap();
     assert_eq!((running.state, running.state_detail.as_deref()), (State::Running, Some("reading")));
