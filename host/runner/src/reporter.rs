@@ -97,7 +97,7 @@ impl Reporter {
             writer,
             files: inner.files.clone(),
             slot,
-            output: OutputLog::new(inner.files.output_logs(&task.id), task.attempt, config.output_log_bytes),
+            output: OutputLog::new(inner.files.output_logs(task), task.attempt, config.output_log_bytes),
             progress: Arc::default(),
             progress_interval: config.progress_interval,
             chance: inner.chance.clone(),
@@ -205,9 +205,12 @@ impl Reporter {
     }
 
     fn artifact_path(&self, name: &str) -> String {
-        // Attempt and claim keep a straggler's files apart from those of its successor.
-        let Fence { attempt, claim } = self.writer.fence;
-        format!("{}/artifacts/{attempt}.{claim}/{name}", self.folder)
+        // They keep a straggler's files apart from those of its successor, also under an id that is used again (L55).
+        let writer = match self.writer.fence {
+            Fence { attempt, claim, birth: 0 } => format!("{attempt}.{claim}"),
+            Fence { attempt, claim, birth } => format!("{attempt}.{claim}.{birth}"),
+        };
+        format!("{}/artifacts/{writer}/{name}", self.folder)
     }
 }
 
