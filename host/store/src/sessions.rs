@@ -2,7 +2,9 @@
 //! Does not say how: the conformance suite checks that all stores do it alike.
 
 use async_trait::async_trait;
-use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, SessionState, Task, TaskId};
+use taskwright_registry::{
+    CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, SessionState, Task, TaskId,
+};
 
 use crate::StoreError;
 
@@ -100,7 +102,8 @@ pub trait Sessions: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NoSession`; `SessionRejected` with `OwnSuccessor`, `OtherSuccessor`, `NeedsSuccessor`, or `Over` and `Canceled` of the
-    /// successor; `NameTaken`, `KeyTaken` for a task that could not move. Nothing is closed then.
+    /// successor; what `transfer` would say of a task that could not move: `NameTaken`, `KeyTaken`, `SessionRejected` with
+    /// `TooMany` or `ParentStays`. Nothing is closed then.
     async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<SessionRecord, StoreError>;
 
     /// Wishes a closed session to be deleted with everything in it, once nothing in it is live. Idempotent.
@@ -163,4 +166,12 @@ pub trait Sessions: Send + Sync + 'static {
     /// # Errors
     /// `NotHeld` if the host has no instance of it.
     async fn held_task(&self, host: &HostRef, id: &TaskId) -> Result<Task, StoreError>;
+
+    /// The record of a task as the instance of a claim sees it, whichever session it is in by now, and also when it is over.
+    /// `None` if there is none, if another claim is newer, or if its id is another task's by now. The attempt does not count: it
+    /// may have ended.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError>;
 }

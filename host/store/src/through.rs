@@ -42,6 +42,7 @@ macro_rules! store_through {
                 transfer(from: &SessionId, tasks: &[TaskId], to: &SessionId) -> Vec<Task>;
                 cancel_many(session: &SessionId, scope: CancelScope, reason: Option<String>) -> CancelCount;
                 held_task(host: &HostRef, id: &TaskId) -> Task;
+                claimed_task(id: &TaskId, claim: Fence) -> Option<Task>;
             );
             $crate::store_through!(@verbs $type, ExternalWork, {},
                 take_on(session: &SessionId, id: &TaskId, holder: &HostRef, remote: Option<String>) -> Claimed;

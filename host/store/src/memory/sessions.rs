@@ -2,7 +2,7 @@
 //! Does not decide anything: the verbs do.
 
 use async_trait::async_trait;
-use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
+use taskwright_registry::{CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
 
 use super::MemoryStore;
 use crate::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions, StoreError, verbs};
@@ -73,6 +73,12 @@ impl Sessions for MemoryStore {
         self.transact(async |rows, _| {
             let task = verbs::held_task(rows, host, id).await?;
             Ok(rows.complete(task))
+        })
+    }
+    async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
+        self.transact(async |rows, _| {
+            let task = verbs::claimed_task(rows, id, claim).await?;
+            Ok(task.map(|task| rows.complete(task)))
         })
     }
 }

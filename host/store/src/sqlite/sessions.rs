@@ -2,7 +2,7 @@
 //! Does not decide anything: the verbs do.
 
 use async_trait::async_trait;
-use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
+use taskwright_registry::{CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
 
 use super::{SqliteStore, Undecoded, ready};
 use crate::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions, StoreError, verbs};
@@ -90,5 +90,13 @@ impl Sessions for SqliteStore {
             Undecoded::read(rows, task)
         };
         self.readers.read(read).await?.decode()
+    }
+    async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
+        let id = id.clone();
+        let read = move |rows: &mut super::SqliteRows<'_>| {
+            let task = ready(verbs::claimed_task(rows, &id, claim))?;
+            task.map(|task| Undecoded::read(rows, task)).transpose()
+        };
+        self.readers.read(read).await?.map(Undecoded::decode).transpose()
     }
 }

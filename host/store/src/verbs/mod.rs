@@ -31,7 +31,7 @@ pub(crate) use session::{
     carry_out_close, close_session, delete_session, ending_sessions, erase, open_session, resume_session, session,
     sessions, suspend_session, to_erase,
 };
-pub(crate) use transfer::{held_task, transfer};
+pub(crate) use transfer::{claimed_task, held_task, transfer};
 pub(crate) use wake::{acknowledge_wakes, claim_wakes, release_wakes};
 
 use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, child_ended, wake_text};

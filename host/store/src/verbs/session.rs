@@ -6,7 +6,7 @@ use taskwright_registry::{
     Timestamp, check_reason, close_fate, open_session as decide_open, request_cancel,
 };
 
-use super::transfer::{check_free, move_tree};
+use super::transfer::{live_parent, move_tree, plan_move};
 use super::write;
 use crate::rows::{Rows, Transaction};
 use crate::{Change, Order, SessionPage, SessionQuery, StoreError, TaskFilter};
@@ -160,7 +160,11 @@ async fn check_plan<R: Rows>(
             let Some(successor) = successor else {
                 return Err(refuse(id, SessionRejection::NeedsSuccessor { task: task.id.clone() }));
             };
-            check_free(rows, task, successor).await?;
+            // What goes along with its parent is looked at with that.
+            let follows = live_parent(rows, task).await?.is_some_and(|parent| close_fate(&parent) == CloseFate::Moves);
+            if !follows {
+                plan_move(rows, std::slice::from_ref(task), id, successor).await?;
+            }
         }
         if live.len() < STEP {
             return Ok(());

@@ -2,7 +2,8 @@
 //! Does not test moving tasks for its own sake: `transfer` does.
 
 use taskwright_registry::{
-    CloseOrder, ClosePolicy, NewTask, SessionId, SessionOwner, SessionRejection, SessionState, State, Task, WakePolicy,
+    ChildLimits, CloseOrder, ClosePolicy, GrantedWithin, NewChild, NewTask, SessionId, SessionOwner, SessionRejection,
+    SessionState, State, Task, WakePolicy,
 };
 use taskwright_store::{Change, SessionQuery, StoreError};
 
@@ -147,6 +148,22 @@ async fn a_close_of_many_tasks_is_carried_out_in_steps_by_whoever_comes(world: W
     assert_eq!(world.log().await.iter().filter(|event| event.body.type_name() == "task.updated").count(), 1_200);
 }
 
+// L46, L48: a task that had begun too much to move was canceled by the close.
+async fn a_close_says_beforehand_that_a_task_has_too_many_children_to_move(world: World) {
+    let parent = with_policy(&world, ClosePolicy::Transfer).await;
+    let parent = world.claim(&parent).await.task;
+    for number in 0..1_000 {
+        let (fence, call, limits) = (parent.fence(), number.to_string(), ChildLimits::NONE);
+        let new = NewChild { fence, call, limits, within: GrantedWithin::Parent, task: world.new_task() };
+        world.store.create_child(&world.session, &parent.id, new).await.unwrap();
+    }
+    let refused = world.store.close_session(&world.session, to_successor()).await.unwrap_err();
+    assert_eq!(rejection(refused), SessionRejection::TooMany { allowed: 1_000, wanted: 1_001 });
+    assert_eq!(world.store.session(&world.session).await.unwrap().state, SessionState::Open);
+    assert_eq!(world.get(&parent).await, parent);
+    assert!(matches!(world.store.session(&successor()).await, Err(StoreError::NoSession { .. })));
+}
+
 // L50
 async fn a_session_is_deleted_when_nothing_in_it_is_live_with_everything_in_it(world: World) {
     let task = world.running_with(WakePolicy::OnTerminal).await;
@@ -196,6 +213,7 @@ for_every_store!(
     what_is_kept_is_logged_and_wakes_after_its_session_has_closed,
     a_close_that_cannot_be_carried_out_closes_nothing,
     a_close_of_many_tasks_is_carried_out_in_steps_by_whoever_comes,
+    a_close_says_beforehand_that_a_task_has_too_many_children_to_move,
     a_session_is_deleted_when_nothing_in_it_is_live_with_everything_in_it,
     sessions_are_listed_by_id_and_state_in_pages,
 );
