@@ -6,7 +6,7 @@ use taskwright_registry::{
     CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, SessionState, Task, TaskId,
 };
 
-use crate::StoreError;
+use crate::{CancelStep, CancelWalk, StoreError};
 
 /// A request for one page of sessions, by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,26 +39,13 @@ pub struct SessionPage {
     pub next: Option<SessionId>,
 }
 
-/// Which tasks of a session are to end (L49).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CancelScope {
-    /// A task and everything below it.
-    Tree(TaskId),
-    /// Everything that was created in a run, and everything below that.
-    Run(String),
-    /// Everything that is live in the session now, hidden tasks too.
-    All,
-    /// The same but for these tasks. Ids that the session does not have are passed over.
-    AllBut(Vec<TaskId>),
-}
-
-/// How many live tasks a cancel has reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CancelCount {
-    /// Whose end nobody had wanted before.
-    pub signalled: usize,
-    /// Whose end was wanted already; their first stamp and reason stand (L17).
-    pub again: usize,
+/// A step of closing a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CloseStep {
+    /// The session as it is now.
+    pub session: SessionRecord,
+    /// The tasks that were never started and are over with this step (L20), without their specifications.
+    pub ended: Vec<Task>,
 }
 
 /// The verbs of a store that are about sessions as a whole. What `Store` says of durability, errors and order holds here too.
@@ -104,7 +91,7 @@ pub trait Sessions: Send + Sync + 'static {
     /// `NoSession`; `SessionRejected` with `OwnSuccessor`, `OtherSuccessor`, `NeedsSuccessor`, or `Over` and `Canceled` of the
     /// successor; what `transfer` would say of a task that could not move: `NameTaken`, `KeyTaken`, `SessionRejected` with
     /// `TooMany` or `ParentStays`. Nothing is closed then.
-    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<SessionRecord, StoreError>;
+    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<CloseStep, StoreError>;
 
     /// Wishes a closed session to be deleted with everything in it, once nothing in it is live. Idempotent.
     ///
@@ -124,7 +111,7 @@ pub trait Sessions: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NoSession`.
-    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<SessionRecord, StoreError>;
+    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<CloseStep, StoreError>;
 
     /// The next tasks of a session that is to be deleted and in which nothing is live, at most `limit` (clamped to 1..=500).
     /// None for any other session. Their files can be removed before `erase`.
@@ -149,17 +136,20 @@ pub trait Sessions: Send + Sync + 'static {
     /// (1,000 with children), or `Over` and `Canceled` of `to`. Nothing has moved then.
     async fn transfer(&self, from: &SessionId, tasks: &[TaskId], to: &SessionId) -> Result<Vec<Task>, StoreError>;
 
-    /// Wants the end of many tasks at once (L49), through tasks that are over, and into sessions that were opened on behalf of
-    /// what is canceled. Under a tree or a run nothing begins any more.
+    /// Takes the next step of wanting the end of many tasks at once (L49), through tasks that are over, and into sessions that were
+    /// opened on behalf of what is canceled: about 500 tasks in one transaction, so that nobody waits for long. Under a tree or a
+    /// run nothing begins any more, from the first step on below its root, and below each task once that is asked. Goes on with the
+    /// walk that it returns until there is none.
     ///
     /// # Errors
-    /// `NotFound` for the root of a tree; `Rejected(TooLarge)` for the reason. A run that nobody knows has no tasks.
-    async fn cancel_many(
+    /// `NotFound` for the root of a tree; `Rejected(TooLarge)` for the reason. A run that nobody knows has no tasks. The steps before
+    /// stand, and a walk that begins anew goes on behind them.
+    async fn cancel_step(
         &self,
         session: &SessionId,
-        scope: CancelScope,
+        walk: CancelWalk,
         reason: Option<String>,
-    ) -> Result<CancelCount, StoreError>;
+    ) -> Result<CancelStep, StoreError>;
 
     /// The record of a task as the host sees it that has an instance of it, whichever session it is in by now.
     ///

@@ -21,7 +21,7 @@ pub(crate) use claim::{claim, held_by};
 pub(crate) use create::{create, create_child};
 pub(crate) use external::{external_cancels, external_overdue, take_on};
 pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
-pub(crate) use lineage::cancel_many;
+pub(crate) use lineage::cancel_step;
 pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{
     backlog, checkpoint, code_in_use, events, get, list, next_due, result, sessions_with_wakes, wakes,

@@ -96,7 +96,7 @@ async fn a_session_of_an_older_file_has_been_open_since_its_first_task() {
     let store = room.open();
     let record = store.session(&session()).await.unwrap();
     assert_eq!((record.state, record.opened_at, record.owner), (SessionState::Open, task.created_at, None));
-    let closed = store.close_session(&session(), CloseOrder::default()).await.unwrap();
+    let closed = store.close_session(&session(), CloseOrder::default()).await.unwrap().session;
     assert_eq!(closed.state, SessionState::Closed);
     let new = NewTask::new(TaskId::new(store.now(), [200; 10]), session(), "probe", serde_json::json!({}));
     let error = store.create(new).await.expect_err("it takes no tasks any more");
