@@ -51,7 +51,8 @@ async fn what_is_reported_from_elsewhere_is_a_task_like_any_other(stage: Stage) 
     let asking = waited.task.id;
     let answer = session.answer(&asking, Part::Text("main".into()));
     let (told, answered) = tokio::join!(work.message_waits(), answer);
-    (told.unwrap(), answered.unwrap());
+    told.unwrap();
+    answered.unwrap();
     let heard = work.messages(10).await.unwrap();
     assert_eq!(heard[0].parts, [Part::Text("main".into())]);
     work.taken(&heard[0].id).await.unwrap();
