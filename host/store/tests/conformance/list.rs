@@ -177,15 +177,15 @@ async fn the_end_of_a_hidden_task_is_found_until_it_was_taken_note_of(world: Wor
         let page = world.store.list(&world.session, &TaskQuery { filter, ..TaskQuery::default() }).await.unwrap();
         page.tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
     };
-    assert_eq!(found(Hidden::LeftOut).await, [listed.id.clone()]);
-    assert_eq!(found(Hidden::Unreported).await, [task.id.clone()]);
+    assert_eq!(found(Hidden::LeftOut).await, std::slice::from_ref(&listed.id));
+    assert_eq!(found(Hidden::Unreported).await, std::slice::from_ref(&task.id));
     let events = world.log().await.len();
     world.update(&task, noted.clone()).await;
     let once = world.get(&task).await;
     assert_eq!(world.update(&task, noted).await, once);
     assert_eq!(world.log().await.len(), events, "nobody else is told");
     assert_eq!(found(Hidden::Unreported).await, []);
-    assert_eq!(found(Hidden::Only).await, [task.id.clone()]);
+    assert_eq!(found(Hidden::Only).await, std::slice::from_ref(&task.id));
     assert_eq!(found(Hidden::Included).await, [listed.id, task.id]);
 }
 
