@@ -187,6 +187,8 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
             // L51
             due_at: (new.recovery != Recovery::External).then(|| new.not_before.unwrap_or(now)),
             claim: 0,
+            // A store that has forgotten some says so when it writes the record.
+            birth: 0,
             code: None,
             host: None,
             attempt_started_at: None,

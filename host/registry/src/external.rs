@@ -40,7 +40,8 @@ impl AttemptToken {
 impl fmt::Display for AttemptToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { session_id, task_id, fence, holder } = self;
-        write!(f, "ext1.{task_id}.{}.{}.{}.{}.{session_id}", fence.attempt, fence.claim, holder.id, holder.epoch)
+        let Fence { attempt, claim, birth } = fence;
+        write!(f, "ext1.{task_id}.{birth}.{attempt}.{claim}.{}.{}.{session_id}", holder.id, holder.epoch)
     }
 }
 
@@ -49,15 +50,19 @@ impl FromStr for AttemptToken {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         const EXPECTED: &str =
-            "`ext1.`, a task, its attempt and claim, who has it and its session, with dots between them";
+            "`ext1.`, a task, its birth, attempt and claim, who has it and its session, with dots between them";
         let invalid = || InvalidId::new("attempt token", EXPECTED, text);
-        let parts: Vec<&str> = text.splitn(7, '.').collect();
-        let ["ext1", task, attempt, claim, holder, epoch, session] = parts[..] else { return Err(invalid()) };
+        let parts: Vec<&str> = text.splitn(8, '.').collect();
+        let ["ext1", task, birth, attempt, claim, holder, epoch, session] = parts[..] else { return Err(invalid()) };
         let number = |text: &str| text.parse::<u32>().map_err(|_| invalid());
         Ok(Self {
             session_id: session.parse().map_err(|_| invalid())?,
             task_id: task.parse().map_err(|_| invalid())?,
-            fence: Fence { attempt: number(attempt)?, claim: number(claim)? },
+            fence: Fence {
+                attempt: number(attempt)?,
+                claim: number(claim)?,
+                birth: birth.parse().map_err(|_| invalid())?,
+            },
             holder: HostRef {
                 id: holder.parse::<HostId>().map_err(|_| invalid())?,
                 epoch: epoch.parse().map_err(|_| invalid())?,
@@ -151,15 +156,18 @@ mod tests {
 
     #[test]
     fn a_token_is_read_back_as_it_was_written_whatever_its_session_is_called() {
-        let text = format!("ext1.task_{}.3.7.host_{}.1.chat.a:b@c/d", "0".repeat(32), "a".repeat(32));
+        let text = format!("ext1.task_{}.12.3.7.host_{}.1.chat.a:b@c/d", "0".repeat(32), "a".repeat(32));
         let token: AttemptToken = text.parse().expect("a token");
-        assert_eq!((token.fence, token.session_id.as_str()), (Fence { attempt: 3, claim: 7 }, "chat.a:b@c/d"));
+        assert_eq!(
+            (token.fence, token.session_id.as_str()),
+            (Fence { attempt: 3, claim: 7, birth: 12 }, "chat.a:b@c/d")
+        );
         assert_eq!(token.to_string(), text);
     }
 
     #[test]
     fn what_is_no_token_is_refused_with_what_was_expected() {
-        for text in ["", "ext1", "ext2.task.1.1.host.1.s", &format!("ext1.task_{}.-1.7.host.1.s", "0".repeat(32))] {
+        for text in ["", "ext1", "ext2.task.1.1.host.1.s", &format!("ext1.task_{}.0.-1.7.host.1.s", "0".repeat(32))] {
             let refused = text.parse::<AttemptToken>().expect_err("a refusal").to_string();
             assert!(refused.contains("attempt token") && refused.contains("ext1."), "{refused}");
         }

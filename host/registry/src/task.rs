@@ -169,6 +169,10 @@ pub struct Dispatch {
     pub due_at: Option<Timestamp>,
     /// How often the task has been claimed; part of the fence.
     pub claim: u32,
+    /// How many tasks the store had forgotten when this one was created; part of the fence, and no other task of this id has
+    /// the same (L55).
+    #[serde(default, skip_serializing_if = "crate::fence::is_zero")]
+    pub birth: u64,
     /// The digest of the component that the task began with, and goes on with through all its attempts (L43). None before its
     /// first claim, and for native kinds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -356,7 +360,7 @@ impl Task {
     /// Who may write to it now.
     #[must_use]
     pub fn fence(&self) -> Fence {
-        Fence { attempt: self.attempt, claim: self.dispatch.claim }
+        Fence { attempt: self.attempt, claim: self.dispatch.claim, birth: self.dispatch.birth }
     }
 
     /// What counts of the current attempt's consumption now, under a budget: what was used before, less what was regained

@@ -97,8 +97,9 @@ impl Children {
     async fn own(&self, id: &str) -> Result<Task, Refusal> {
         let none = || Refusal::Invalid(format!("id: this task has no child `{}`", clean_line(id, 80)));
         let Ok(parsed) = id.parse::<TaskId>() else { return Err(none()) };
-        let (store, id) = (&self.writer.store, &parsed);
-        match self.writer.at_home(|session| async move { store.get(&session, id).await }).await {
+        let (writer, id) = (&self.writer, &parsed);
+        let once = move |session: SessionId| async move { writer.store.get(&session, id).await };
+        match writer.insist("child", |_| writer.at_home(once)).await {
             Ok(task) if self.began(&task) => Ok(task),
             Ok(_) | Err(StoreError::NotFound { .. }) => Err(none()),
             Err(error) => Err(Reporter::refuse(error)),
@@ -120,7 +121,8 @@ impl Children {
         let mut children = Vec::new();
         loop {
             let query = TaskQuery { filter: filter.clone(), after, limit: CHILDREN_AT_ONCE, ..TaskQuery::default() };
-            let page = self.writer.at_home(|session| self.page(session, &query)).await.map_err(Reporter::refuse)?;
+            let once = |session| self.page(session, &query);
+            let page = self.writer.insist("child", |_| self.writer.at_home(once)).await.map_err(Reporter::refuse)?;
             children.extend(page.tasks.into_iter().filter(|task| self.began(task)).map(snapshot));
             after = page.next;
             if children.len() >= CHILDREN_AT_ONCE || after.is_none() {
@@ -144,7 +146,9 @@ impl Children {
 
     pub(crate) async fn result(&self, id: &str) -> Result<Option<Value>, Refusal> {
         let child = self.own(id).await?;
-        self.writer.store.result(&child.session_id, &child.id).await.map_err(Reporter::refuse)
+        let (writer, id) = (&self.writer, &child.id);
+        let once = move |session: SessionId| async move { writer.store.result(&session, id).await };
+        writer.insist("child", |_| writer.at_home(once)).await.map_err(refuse_of_child)
     }
 
     /// Waits for the first of these that is over. The place among the tasks at work is somebody else's meanwhile: it may be the
@@ -193,7 +197,11 @@ impl Children {
         let inner = self.inner()?;
         self.writer.check_record("child").await.map_err(Reporter::refuse)?;
         let child = self.own(id).await?;
-        match self.writer.store.request_cancel(&child.session_id, &child.id, reason).await {
+        // Asked again, it changes nothing more.
+        let (writer, id, reason) = (&self.writer, &child.id, &reason);
+        let once =
+            move |session: SessionId| async move { writer.store.request_cancel(&session, id, reason.clone()).await };
+        match writer.insist("child", |_| writer.at_home(once)).await {
             Ok((child, CancelEffect::CanceledBeforeStart)) => {
                 metric::task_ended(inner.catalog.label(&child.kind), &child);
                 Ok(())
@@ -214,7 +222,13 @@ impl Children {
         let child = self.own(id).await?;
         let id = MessageId::new(inner.store.now(), inner.chance.bits());
         let message = NewMessage { id: id.clone(), fence: None, direction: Direction::Inbound, parts, in_reply_to };
-        match inner.store.record_message(&child.session_id, &child.id, message).await {
+        // Its id makes a repetition harmless.
+        let (writer, message) = (&self.writer, &message);
+        let once = {
+            let child = &child.id;
+            move |session: SessionId| async move { writer.store.record_message(&session, child, message.clone()).await }
+        };
+        match writer.insist("child", |_| writer.at_home(once)).await {
             Ok(_) => Ok(id.to_string()),
             Err(error) => Err(refuse_of_child(error)),
         }

@@ -65,8 +65,8 @@ impl FencedWriter {
             let session = self.session();
             match call(session.clone()).await {
                 Err(error @ StoreError::NotFound { .. }) => {
-                    let task = match self.store.held_task(&self.host, &self.id).await {
-                        Ok(task) if task.fence() == self.fence && task.session_id != session => task,
+                    let task = match self.store.claimed_task(&self.id, self.fence).await {
+                        Ok(Some(task)) if task.session_id != session => task,
                         Err(trouble @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
                             return Err(StoreError::Unavailable { reason: trouble.to_string() });
                         }
@@ -157,7 +157,7 @@ impl FencedWriter {
     /// is looked at.
     pub(crate) async fn check_record(&self, write: &'static str) -> Result<(), StoreError> {
         self.check(write)?;
-        let task = self.record().await?;
+        let task = self.insist(write, |_| self.record()).await?;
         if task.fence() == self.fence && task.dispatch.phase == Phase::Resident {
             return Ok(());
         }
@@ -173,7 +173,24 @@ impl FencedWriter {
         self.persist("delivery", |_| self.at_home(once)).await
     }
 
+    /// Makes a write about the task itself until the store has said yes or no, or the patience is over. A refusal may mean that
+    /// the instance has no say any more.
     async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        write: &'static str,
+        once: impl FnMut(bool) -> F,
+    ) -> Result<T, StoreError> {
+        let done = self.insist(write, once).await;
+        if done.as_ref().is_err_and(no_say_any_more) {
+            self.refused(write);
+        }
+        done
+    }
+
+    /// Makes a call until the store has said yes or no, or the patience is over, for as long as the host holds its lease. `once`
+    /// is told whether the reply to an earlier try was lost. What the store says may be about another task than the instance's
+    /// own, and is no word about the instance.
+    pub(crate) async fn insist<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         write: &'static str,
         mut once: impl FnMut(bool) -> F,
@@ -190,12 +207,6 @@ impl FencedWriter {
                     uncertain |= matches!(error, StoreError::Unknown { .. });
                     sleep(wait).await;
                     wait *= 2;
-                }
-                Err(error) => {
-                    if no_say_any_more(&error) {
-                        self.refused(write);
-                    }
-                    return Err(error);
                 }
                 done => return done,
             }

@@ -24,7 +24,7 @@ pub enum Among {
 }
 
 impl Among {
-    fn filter(&self) -> TaskFilter {
+    pub(crate) fn filter(&self) -> TaskFilter {
         let (parent_task_id, run_id) = match self {
             Among::Session => (None, None),
             Among::Children(parent) => (Some(parent.to_string()), None),

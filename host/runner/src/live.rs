@@ -1,11 +1,11 @@
-//! Whether all tasks of a list are live in this session, and which is the first that is not.
+//! Whether all tasks of a list are live in this session, and which is the first that is not; and whether any task is.
 //! Does not keep them alive: a task may end right after it was looked at.
 
 use taskwright_registry::{SessionId, State, TaskError, TaskId, clean_line};
-use taskwright_store::StoreError;
+use taskwright_store::{StoreError, TaskQuery};
 
 use crate::wait::check_length;
-use crate::{RunnerError, Session};
+use crate::{Among, RunnerError, Session};
 
 /// Why a list of tasks is not live: what is wrong with the first of them.
 #[derive(Debug, thiserror::Error)]
@@ -58,5 +58,15 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Whether anything is live in the session, below a task (its children, not theirs) or in a run, hidden tasks too. Reads one
+    /// record at most. A run or a parent that nobody knows has nothing live.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn has_live(&self, among: &Among) -> Result<bool, RunnerError> {
+        let query = TaskQuery { filter: among.filter(), limit: 1, ..TaskQuery::default() };
+        Ok(!self.inner.store.list(&self.id, &query).await?.tasks.is_empty())
     }
 }

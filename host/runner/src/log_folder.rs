@@ -11,8 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The logs of one task. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) enum LogFolder {
-    /// In files of this folder, which need not be there yet.
-    Disk(PathBuf),
+    /// In files of a folder, which need not be there yet. The birth is in their names: what is still written for a forgotten task
+    /// is not taken for the output of the one that has its id now (L55).
+    Disk {
+        /// Where they are.
+        folder: PathBuf,
+        /// Of the task.
+        birth: u64,
+    },
     /// In memory, by attempt.
     Memory(Arc<Mutex<BTreeMap<u32, Vec<u8>>>>),
 }
@@ -25,12 +31,21 @@ pub(crate) enum LogWriter {
     Memory(Arc<Mutex<BTreeMap<u32, Vec<u8>>>>, u32),
 }
 
-fn file_of(folder: &Path, attempt: u32) -> PathBuf {
-    folder.join(format!("output.{attempt}.log"))
+fn file_of(folder: &Path, birth: u64, attempt: u32) -> PathBuf {
+    folder.join(match birth {
+        0 => format!("output.{attempt}.log"),
+        _ => format!("output.{attempt}.{birth}.log"),
+    })
 }
 
-fn attempt_of(name: &str) -> Option<u32> {
-    name.strip_prefix("output.")?.strip_suffix(".log")?.parse().ok()
+/// The attempt of a file's name, if it is of that birth.
+fn attempt_of(name: &str, birth: u64) -> Option<u32> {
+    let numbers = name.strip_prefix("output.")?.strip_suffix(".log")?;
+    match numbers.split_once('.') {
+        None if birth == 0 => numbers.parse().ok(),
+        Some((attempt, of)) if of.parse() == Ok(birth) => attempt.parse().ok(),
+        _ => None,
+    }
 }
 
 impl LogFolder {
@@ -41,8 +56,8 @@ impl LogFolder {
 
     /// The attempts that have left output, in order.
     pub(crate) fn attempts(&self) -> Result<Vec<u32>> {
-        let folder = match self {
-            Self::Disk(folder) => folder,
+        let (folder, birth) = match self {
+            Self::Disk { folder, birth } => (folder, *birth),
             Self::Memory(logs) => return Ok(lock(logs).keys().copied().collect()),
         };
         let entries = match std::fs::read_dir(folder) {
@@ -52,7 +67,7 @@ impl LogFolder {
         };
         let mut attempts = Vec::new();
         for entry in entries {
-            attempts.extend(entry?.file_name().to_str().and_then(attempt_of));
+            attempts.extend(entry?.file_name().to_str().and_then(|name| attempt_of(name, birth)));
         }
         attempts.sort_unstable();
         Ok(attempts)
@@ -62,10 +77,10 @@ impl LogFolder {
     pub(crate) fn len(&self) -> Result<u64> {
         match self {
             Self::Memory(logs) => Ok(lock(logs).values().map(|log| log.len() as u64).sum()),
-            Self::Disk(folder) => {
+            Self::Disk { folder, birth } => {
                 let mut sum = 0;
                 for attempt in self.attempts()? {
-                    sum += std::fs::metadata(file_of(folder, attempt))?.len();
+                    sum += std::fs::metadata(file_of(folder, *birth, attempt))?.len();
                 }
                 Ok(sum)
             }
@@ -79,9 +94,9 @@ impl LogFolder {
                 lock(logs).entry(attempt).or_default();
                 Ok(LogWriter::Memory(logs.clone(), attempt))
             }
-            Self::Disk(folder) => {
+            Self::Disk { folder, birth } => {
                 std::fs::create_dir_all(folder)?;
-                let file = OpenOptions::new().create(true).append(true).open(file_of(folder, attempt))?;
+                let file = OpenOptions::new().create(true).append(true).open(file_of(folder, *birth, attempt))?;
                 Ok(LogWriter::Disk(file))
             }
         }
@@ -96,8 +111,8 @@ impl LogFolder {
                 let from = usize::try_from(offset).unwrap_or(usize::MAX).min(log.len());
                 log[from..].take(max).read_to_end(into)
             }
-            Self::Disk(folder) => {
-                let mut file = File::open(file_of(folder, attempt))?;
+            Self::Disk { folder, birth } => {
+                let mut file = File::open(file_of(folder, *birth, attempt))?;
                 file.seek(SeekFrom::Start(offset))?;
                 file.take(max).read_to_end(into)
             }

@@ -124,7 +124,7 @@ mod tests {
     /// Runs a test over logs on disk and in memory.
     fn over_both(test: impl Fn(LogFolder)) {
         let folder = tempfile::tempdir().unwrap();
-        test(LogFolder::Disk(folder.path().join("t")));
+        test(LogFolder::Disk { folder: folder.path().join("t"), birth: 0 });
         test(LogFolder::in_memory());
     }
 
@@ -154,6 +154,29 @@ mod tests {
             writer.append(rest).unwrap();
             assert_eq!(tail.read().unwrap(), "€");
         });
+    }
+
+    // L55
+    #[test]
+    fn what_is_written_for_a_forgotten_task_is_not_the_output_of_the_one_that_has_its_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = crate::SessionFiles::folder(folder.path()).unwrap();
+        for files in [files, crate::SessionFiles::in_memory()] {
+            let new = taskwright_registry::NewTask::new(
+                taskwright_registry::TaskId::new(chrono::DateTime::UNIX_EPOCH, [1; 10]),
+                "s".parse().unwrap(),
+                "probe",
+                serde_json::Value::Null,
+            );
+            let first = taskwright_registry::create(new, chrono::DateTime::UNIX_EPOCH).unwrap();
+            let mut second = first.clone();
+            second.dispatch.birth = 7;
+            let (late, now) = (files.output_logs(&first), files.output_logs(&second));
+            OutputLog::new(late.clone(), 1, 100).append("late\n").unwrap();
+            OutputLog::new(now.clone(), 1, 6).append("now\n").unwrap();
+            assert_eq!(OutputTail::new(now).read().unwrap(), "now\n");
+            assert_eq!(OutputTail::new(late).read().unwrap(), "late\n");
+        }
     }
 
     // L5

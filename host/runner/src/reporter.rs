@@ -103,7 +103,7 @@ impl Reporter {
             writer,
             files: inner.files.clone(),
             slot,
-            output: OutputLog::new(inner.files.output_logs(&task.id), task.attempt, config.output_log_bytes),
+            output: OutputLog::new(inner.files.output_logs(task), task.attempt, config.output_log_bytes),
             progress: Arc::default(),
             progress_interval: config.progress_interval,
             chance: inner.chance.clone(),
@@ -215,9 +215,13 @@ impl Reporter {
     }
 }
 
-/// Attempt and claim keep a straggler's files apart from those of its successor.
-fn artifact_path(folder: &str, Fence { attempt, claim }: Fence, name: &str) -> String {
-    format!("{folder}/artifacts/{attempt}.{claim}/{name}")
+/// Keeps a straggler's files apart from those of its successor, also under an id that is used again (L55).
+fn artifact_path(folder: &str, fence: Fence, name: &str) -> String {
+    let writer = match fence {
+        Fence { attempt, claim, birth: 0 } => format!("{attempt}.{claim}"),
+        Fence { attempt, claim, birth } => format!("{attempt}.{claim}.{birth}"),
+    };
+    format!("{folder}/artifacts/{writer}/{name}")
 }
 
 #[async_trait]

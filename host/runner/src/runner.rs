@@ -271,7 +271,7 @@ impl Runner {
             let inner = self.inner.clone();
             // It ends when the lease is closed.
             tokio::spawn(async move { inner.lease.keep(inner.store.clone(), &inner.at_work).await });
-            self.until_drained(async |inner| session_end::carry_out(inner.store.as_ref(), &inner.files).await);
+            self.until_drained(async |inner| session_end::carry_out(&inner).await);
             self.until_drained(async |inner| reap(&inner).await);
             self.until_drained(async |inner| end_overdue(&inner).await);
         });

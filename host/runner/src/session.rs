@@ -210,7 +210,7 @@ impl Session {
     /// `Store(NotFound)`.
     pub async fn output(&self, id: &TaskId) -> Result<OutputTail, RunnerError> {
         let task = self.get(id).await?;
-        Ok(OutputTail::new(self.inner.files.output_logs(&task.id)))
+        Ok(OutputTail::new(self.inner.files.output_logs(&task)))
     }
 
     /// The wakes that nobody has acknowledged, oldest first.

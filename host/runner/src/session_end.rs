@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use taskwright_registry::{SessionId, SessionRecord, SessionState, State};
+use taskwright_registry::{SessionId, SessionRecord, SessionState, State, Task};
 use taskwright_store::{Store, StoreError, TaskFilter, TaskQuery};
 use tokio::time::sleep;
 
-use crate::SessionFiles;
+use crate::runner::Inner;
+use crate::{SessionFiles, metric};
 
 /// How often to look for sessions whose end another process has planned, or that have waited for their last task.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -17,12 +18,12 @@ const ROUND: usize = 500;
 const STEP: usize = 200;
 
 /// Works for as long as it is polled.
-pub(crate) async fn carry_out(store: &dyn Store, files: &SessionFiles) {
+pub(crate) async fn carry_out(inner: &Inner) {
     loop {
-        match store.ending_sessions(ROUND).await {
+        match inner.store.ending_sessions(ROUND).await {
             Ok(sessions) => {
                 for session in sessions {
-                    if let Err(error) = end(store, files, &session).await {
+                    if let Err(error) = end(inner, &session).await {
                         tracing::warn!(session = %session.id, %error, "the end of a session is not carried out yet");
                     }
                 }
@@ -34,12 +35,21 @@ pub(crate) async fn carry_out(store: &dyn Store, files: &SessionFiles) {
 }
 
 /// Does for one session what can be done now.
-pub(crate) async fn end(store: &dyn Store, files: &SessionFiles, session: &SessionRecord) -> Result<(), StoreError> {
+pub(crate) async fn end(inner: &Inner, session: &SessionRecord) -> Result<(), StoreError> {
     let mut session = session.clone();
     while session.state == SessionState::Closing {
-        session = store.carry_out_close(&session.id, STEP).await?;
+        let step = inner.store.carry_out_close(&session.id, STEP).await?;
+        count_ended(inner, &step.ended);
+        session = step.session;
     }
-    if session.delete { erase(store, files, &session.id).await } else { Ok(()) }
+    if session.delete { erase(inner.store.as_ref(), &inner.files, &session.id).await } else { Ok(()) }
+}
+
+/// Counts tasks that ended before they were started: no host has had them.
+pub(crate) fn count_ended(inner: &Inner, ended: &[Task]) {
+    for task in ended {
+        metric::task_ended(inner.catalog.label(&task.kind), task);
+    }
 }
 
 /// The files go first: if the host dies in between, the record is still there and leads the next round to what is left.

@@ -11,7 +11,7 @@ use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
-use taskwright_registry::TaskId;
+use taskwright_registry::{Task, TaskId};
 
 use crate::log_folder::LogFolder;
 
@@ -41,7 +41,7 @@ pub enum FilesError {
 #[derive(Clone)]
 enum Place {
     Folder(Arc<PathBuf>),
-    Memory { logs: Arc<Mutex<BTreeMap<TaskId, LogFolder>>> },
+    Memory { logs: Arc<Mutex<BTreeMap<(TaskId, u64), LogFolder>>> },
 }
 
 /// A path of the session's files as the folder has it: as it is, so that a person finds it under the name that the record
@@ -183,7 +183,7 @@ impl SessionFiles {
                 _ => Ok(()),
             },
             Place::Memory { logs } => {
-                logs.lock().unwrap_or_else(PoisonError::into_inner).remove(task);
+                logs.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != task);
                 let folder = object_store::path::Path::from(format!(".tasks/{task}"));
                 let files = self.store.list(Some(&folder)).map_ok(|file| file.location).boxed();
                 let removed = self.store.delete_stream(files).try_for_each(|_| async { Ok(()) }).await;
@@ -213,12 +213,13 @@ impl SessionFiles {
     }
 
     /// Where the logs of a task's output lie.
-    pub(crate) fn output_logs(&self, task: &TaskId) -> LogFolder {
+    pub(crate) fn output_logs(&self, task: &Task) -> LogFolder {
+        let birth = task.dispatch.birth;
         match &self.place {
-            Place::Folder(root) => LogFolder::Disk(task_folder(root, task)),
+            Place::Folder(root) => LogFolder::Disk { folder: task_folder(root, &task.id), birth },
             Place::Memory { logs } => {
                 let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
-                logs.entry(task.clone()).or_insert_with(LogFolder::in_memory).clone()
+                logs.entry((task.id.clone(), birth)).or_insert_with(LogFolder::in_memory).clone()
             }
         }
     }

@@ -2,7 +2,7 @@
 //! Does not act on single tasks: the rest of `Session` does.
 
 use taskwright_registry::{CloseOrder, SessionId, SessionOwner, SessionRecord, Task, TaskId};
-use taskwright_store::{CancelCount, CancelScope, SessionPage, SessionQuery};
+use taskwright_store::{CancelCount, CancelScope, CancelWalk, SessionPage, SessionQuery};
 
 use crate::{Runner, RunnerError, Session, session_end};
 
@@ -45,11 +45,13 @@ impl Session {
     ///
     /// # Errors
     /// `Store(NoSession)`; `Store(SessionRejected)` with `OwnSuccessor`, `OtherSuccessor`, `NeedsSuccessor`, or a word about the
-    /// successor; `Store(NameTaken)`, `Store(KeyTaken)`. Nothing is closed then.
+    /// successor; what `transfer` would say of a task that could not move. Nothing is closed then.
     pub async fn close(&self, order: CloseOrder) -> Result<SessionRecord, RunnerError> {
         let store = self.inner.store.as_ref();
         let planned = store.close_session(&self.id, order).await?;
-        session_end::end(store, &self.inner.files, &planned).await?;
+        session_end::count_ended(&self.inner, &planned.ended);
+        let planned = planned.session;
+        session_end::end(&self.inner, &planned).await?;
         match store.session(&self.id).await {
             // It was to be deleted, and nothing was in the way.
             Err(taskwright_store::StoreError::NoSession { .. }) => Ok(planned),
@@ -65,7 +67,7 @@ impl Session {
     pub async fn delete(&self) -> Result<bool, RunnerError> {
         let store = self.inner.store.as_ref();
         let wanted = store.delete_session(&self.id).await?;
-        session_end::end(store, &self.inner.files, &wanted).await?;
+        session_end::end(&self.inner, &wanted).await?;
         Ok(matches!(store.session(&self.id).await, Err(taskwright_store::StoreError::NoSession { .. })))
     }
 
@@ -79,12 +81,21 @@ impl Session {
         Ok(self.inner.store.transfer(&self.id, tasks, to).await?)
     }
 
-    /// Wants the end of many tasks at once, and says how many live ones that has reached.
+    /// Wants the end of many tasks at once, about 500 in one transaction, and says how many live ones that has reached. What this
+    /// has asked when it fails or is dropped is durable; the rest goes on as before, until the same is called again.
     ///
     /// # Errors
-    /// `Store(NotFound)` for the root of a tree; `Store(Rejected)` for the reason.
+    /// `Store(NotFound)` for the root of a tree; `Store(Rejected)` for the reason; those of the store at any step.
     pub async fn cancel_many(&self, scope: CancelScope, reason: Option<String>) -> Result<CancelCount, RunnerError> {
-        Ok(self.inner.store.cancel_many(&self.id, scope, reason).await?)
+        let mut count = CancelCount::default();
+        let mut walk = Some(CancelWalk::new(&self.id, scope));
+        while let Some(next) = walk {
+            let step = self.inner.store.cancel_step(&self.id, next, reason.clone()).await?;
+            session_end::count_ended(&self.inner, &step.ended);
+            count.add(step.count);
+            walk = step.rest;
+        }
+        Ok(count)
     }
 }
 

@@ -125,11 +125,14 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
     let mut wait = Duration::from_millis(10);
     let mut uncertain = false;
     loop {
-        if uncertain && let Ok(found) = store.get(&session, &task.id).await {
+        // It may have landed, and the task may have moved since (L48).
+        if uncertain && let Ok(found) = store.claimed_task(&task.id, task.fence()).await {
+            let found = found?;
             let ours = found.fence() == task.fence() && found.dispatch.host == task.dispatch.host;
             if !ours {
-                return (found.dispatch.claim == task.dispatch.claim).then_some(found);
+                return Some(found);
             }
+            session = found.session_id;
         }
         let written = match store.update(&session, &task.id, update.clone()).await {
             Err(not_found @ StoreError::NotFound { .. }) => match moved_to(store, task, &session).await {
@@ -159,12 +162,8 @@ pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdat
     }
 }
 
-/// Where a task is that has moved while its instance came to its end (L48); nothing if it has not, or is no longer held.
+/// Where a task is that has moved while its instance came to its end (L48); nothing if it has not, or is somebody else's.
 async fn moved_to(store: &dyn Store, task: &Task, from: &SessionId) -> Result<Option<SessionId>, StoreError> {
-    let Some(host) = &task.dispatch.host else { return Ok(None) };
-    match store.held_task(host, &task.id).await {
-        Ok(found) => Ok((found.fence() == task.fence() && found.session_id != *from).then_some(found.session_id)),
-        Err(StoreError::NotHeld { .. }) => Ok(None),
-        Err(trouble) => Err(trouble),
-    }
+    let found = store.claimed_task(&task.id, task.fence()).await?;
+    Ok(found.map(|found| found.session_id).filter(|there| there != from))
 }

@@ -2,6 +2,7 @@
 //! Does not decide about a change: every store asks `taskwright-registry` and writes down what it says.
 
 mod backlog;
+mod cancel_walk;
 mod clock;
 mod committed;
 mod error;
@@ -24,6 +25,7 @@ mod walk;
 mod woken;
 
 pub use backlog::Backlog;
+pub use cancel_walk::{CancelCount, CancelScope, CancelStep, CancelWalk};
 pub use clock::{Clock, LeaseClock, LeaseTime};
 pub use error::StoreError;
 pub use external::{ExternalCancel, ExternalCancelPage, ExternalWork};
@@ -33,7 +35,7 @@ pub use memory::MemoryStore;
 pub use offer::{CodeInUse, KindOffer};
 pub use page::{Page, PageLimit};
 pub use retention::{FinishedPage, FinishedPlace};
-pub use sessions::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions};
+pub use sessions::{CloseStep, SessionPage, SessionQuery, Sessions};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
 pub use turns::Turns;

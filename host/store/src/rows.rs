@@ -105,6 +105,8 @@ pub(crate) trait Rows {
     async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError>;
     /// A record, whosever it is.
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+    /// How many tasks were ever removed.
+    async fn forgotten(&mut self) -> Result<u64, StoreError>;
     /// The session of a task.
     async fn owner(&mut self, id: &TaskId) -> Result<Option<SessionId>, StoreError>;
     /// The specification of a task that exists.
@@ -260,7 +262,8 @@ pub(crate) trait Transaction: Rows {
     async fn put_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError>;
     /// Removes a lease.
     async fn delete_lease(&mut self, host: &HostRef) -> Result<(), StoreError>;
-    /// Removes a task with all that lies beside its record: specification, result, checkpoint, messages, wakes.
+    /// Removes a task with all that lies beside its record: specification, result, checkpoint, messages, wakes. Counts it as
+    /// forgotten.
     async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError>;
     /// Removes the oldest events of all sessions, up to the first that is not older than `before`.
     async fn delete_oldest_events(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;

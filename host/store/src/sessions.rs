@@ -2,9 +2,11 @@
 //! Does not say how: the conformance suite checks that all stores do it alike.
 
 use async_trait::async_trait;
-use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, SessionState, Task, TaskId};
+use taskwright_registry::{
+    CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, SessionState, Task, TaskId,
+};
 
-use crate::{PageLimit, StoreError};
+use crate::{CancelStep, CancelWalk, PageLimit, StoreError};
 
 /// A request for one page of sessions, by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,26 +41,13 @@ pub struct SessionPage {
     pub limit: PageLimit,
 }
 
-/// Which tasks of a session are to end (L49).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CancelScope {
-    /// A task and everything below it.
-    Tree(TaskId),
-    /// Everything that was created in a run, and everything below that.
-    Run(String),
-    /// Everything that is live in the session now, hidden tasks too.
-    All,
-    /// The same but for these tasks. Ids that the session does not have are passed over.
-    AllBut(Vec<TaskId>),
-}
-
-/// How many live tasks a cancel has reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CancelCount {
-    /// Whose end nobody had wanted before.
-    pub signalled: usize,
-    /// Whose end was wanted already; their first stamp and reason stand (L17).
-    pub again: usize,
+/// A step of closing a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CloseStep {
+    /// The session as it is now.
+    pub session: SessionRecord,
+    /// The tasks that were never started and are over with this step (L20), without their specifications.
+    pub ended: Vec<Task>,
 }
 
 /// The verbs of a store that are about sessions as a whole. What `Store` says of durability, errors and order holds here too.
@@ -102,8 +91,9 @@ pub trait Sessions: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NoSession`; `SessionRejected` with `OwnSuccessor`, `OtherSuccessor`, `NeedsSuccessor`, or `Over` and `Canceled` of the
-    /// successor; `NameTaken`, `KeyTaken` for a task that could not move. Nothing is closed then.
-    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<SessionRecord, StoreError>;
+    /// successor; what `transfer` would say of a task that could not move: `NameTaken`, `KeyTaken`, `SessionRejected` with
+    /// `TooMany` or `ParentStays`. Nothing is closed then.
+    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<CloseStep, StoreError>;
 
     /// Wishes a closed session to be deleted with everything in it, once nothing in it is live. Idempotent.
     ///
@@ -123,7 +113,7 @@ pub trait Sessions: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NoSession`.
-    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<SessionRecord, StoreError>;
+    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<CloseStep, StoreError>;
 
     /// The next tasks of a session that is to be deleted and in which nothing is live, at most `limit` (clamped to 1..=500).
     /// None for any other session. Their files can be removed before `erase`.
@@ -148,21 +138,32 @@ pub trait Sessions: Send + Sync + 'static {
     /// (1,000 with children), or `Over` and `Canceled` of `to`. Nothing has moved then.
     async fn transfer(&self, from: &SessionId, tasks: &[TaskId], to: &SessionId) -> Result<Vec<Task>, StoreError>;
 
-    /// Wants the end of many tasks at once (L49), through tasks that are over, and into sessions that were opened on behalf of
-    /// what is canceled. Under a tree or a run nothing begins any more.
+    /// Takes the next step of wanting the end of many tasks at once (L49), through tasks that are over, and into sessions that were
+    /// opened on behalf of what is canceled: about 500 tasks in one transaction, so that nobody waits for long. Under a tree or a
+    /// run nothing begins any more, from the first step on below its root, and below each task once that is asked. Goes on with the
+    /// walk that it returns until there is none.
     ///
     /// # Errors
-    /// `NotFound` for the root of a tree; `Rejected(TooLarge)` for the reason. A run that nobody knows has no tasks.
-    async fn cancel_many(
+    /// `NotFound` for the root of a tree; `Rejected(TooLarge)` for the reason. A run that nobody knows has no tasks. The steps before
+    /// stand, and a walk that begins anew goes on behind them.
+    async fn cancel_step(
         &self,
         session: &SessionId,
-        scope: CancelScope,
+        walk: CancelWalk,
         reason: Option<String>,
-    ) -> Result<CancelCount, StoreError>;
+    ) -> Result<CancelStep, StoreError>;
 
     /// The record of a task as the host sees it that has an instance of it, whichever session it is in by now.
     ///
     /// # Errors
     /// `NotHeld` if the host has no instance of it.
     async fn held_task(&self, host: &HostRef, id: &TaskId) -> Result<Task, StoreError>;
+
+    /// The record of a task as the instance of a claim sees it, whichever session it is in by now, and also when it is over.
+    /// `None` if there is none, if another claim is newer, or if its id is another task's by now. The attempt does not count: it
+    /// may have ended.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError>;
 }

@@ -22,9 +22,9 @@ macro_rules! store_through {
         const _: () = {
             use $crate::through::names::*;
             use $crate::{
-                Backlog, CancelCount, CancelScope, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created,
-                EventPage, ExternalCancelPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer,
-                LapsedPage, MessagePage, Page, Reaped,
+                Backlog, CancelStep, CancelWalk, Change, ClaimRequest, Claimed, ClaimedWakes, CloseStep, CodeInUse,
+                Created, EventPage, ExternalCancelPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus,
+                KindOffer, LapsedPage, MessagePage, Page, Reaped,
                 RecordedMessage, SessionPage, SessionQuery, Sessions, Store, StoreError, TaskPage, TaskQuery, WokenPage,
             };
 
@@ -34,15 +34,16 @@ macro_rules! store_through {
                 sessions(query: &SessionQuery) -> SessionPage;
                 suspend_session(id: &SessionId) -> SessionRecord;
                 resume_session(id: &SessionId) -> SessionRecord;
-                close_session(id: &SessionId, order: CloseOrder) -> SessionRecord;
+                close_session(id: &SessionId, order: CloseOrder) -> CloseStep;
                 delete_session(id: &SessionId) -> SessionRecord;
                 ending_sessions(limit: usize) -> Vec<SessionRecord>;
-                carry_out_close(id: &SessionId, limit: usize) -> SessionRecord;
+                carry_out_close(id: &SessionId, limit: usize) -> CloseStep;
                 to_erase(id: &SessionId, limit: usize) -> Vec<TaskId>;
                 erase(id: &SessionId, tasks: &[TaskId]) -> bool;
                 transfer(from: &SessionId, tasks: &[TaskId], to: &SessionId) -> Vec<Task>;
-                cancel_many(session: &SessionId, scope: CancelScope, reason: Option<String>) -> CancelCount;
+                cancel_step(session: &SessionId, walk: CancelWalk, reason: Option<String>) -> CancelStep;
                 held_task(host: &HostRef, id: &TaskId) -> Task;
+                claimed_task(id: &TaskId, claim: Fence) -> Option<Task>;
             );
             $crate::store_through!(@verbs $type, ExternalWork, {},
                 take_on(session: &SessionId, id: &TaskId, holder: &HostRef, remote: Option<String>) -> Claimed;

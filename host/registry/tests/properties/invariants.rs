@@ -115,7 +115,7 @@ fn invariant_4_the_version_grows_by_one_with_each_change(step: &Step, _: &Life) 
     hold(effects.changed || effects.task == step.before, "a change was not said to be one")
 }
 
-// L5
+// L5, L55
 fn invariant_5_only_the_current_writer_is_heard(step: &Step, _: &Life) -> Result<(), String> {
     let actual = step.before.fence();
     match step.command.fence() {

@@ -217,7 +217,8 @@ impl Life {
             Writer::Current => Some(current),
             Writer::Host => None,
             Writer::Straggler => self.fences.iter().copied().find(|fence| *fence != current).or(Some(current)),
-            Writer::Impostor => Some(Fence { attempt: current.attempt + 1, claim: current.claim }),
+            Writer::Impostor => Some(Fence { attempt: current.attempt + 1, ..current }),
+            Writer::Namesake => Some(Fence { birth: current.birth + 1, ..current }),
         }
     }
 

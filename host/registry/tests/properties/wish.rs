@@ -26,6 +26,8 @@ pub(crate) enum Writer {
     Straggler,
     /// Numbers that have not been given yet.
     Impostor,
+    /// The holder of another task that had the id.
+    Namesake,
 }
 
 /// What a message claims to answer.
@@ -132,6 +134,7 @@ fn writer() -> impl Strategy<Value = Writer> {
         3 => Just(Writer::Host),
         2 => Just(Writer::Straggler),
         1 => Just(Writer::Impostor),
+        1 => Just(Writer::Namesake),
     ]
 }
 

@@ -50,9 +50,10 @@ async fn cancel_many(context: &Context, store: &Arc<dyn Store>, args: CancelArgs
         (None, None) if kept.is_empty() => CancelScope::All,
         (None, None) => CancelScope::AllBut(kept),
     };
-    let count = store.cancel_many(&context.session, scope, args.reason).await?;
+    let session = context.home.reader(store.clone())?.session(context.session.clone());
+    let count = session.cancel_many(scope, args.reason).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"signalled": count.signalled, "already_asked": count.again}))?;
+        context.out.json(&json!({"signalled": count.signalled, "already_asked": count.again, "first": count.first}))?;
     } else {
         let already = match count.again {
             0 => String::new(),

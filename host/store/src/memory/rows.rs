@@ -132,6 +132,10 @@ impl Rows for MemoryRows<'_> {
         Ok(self.tables.tasks.get(id).map(|row| row.task.clone()))
     }
 
+    async fn forgotten(&mut self) -> Result<u64, StoreError> {
+        Ok(self.tables.forgotten)
+    }
+
     async fn owner(&mut self, id: &TaskId) -> Result<Option<SessionId>, StoreError> {
         Ok(self.tables.tasks.get(id).map(|row| row.task.session_id.clone()))
     }
@@ -538,6 +542,7 @@ impl Transaction for MemoryRows<'_> {
 
     async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
         let Some(row) = self.tables.tasks.remove(&task.id) else { return Ok(()) };
+        self.tables.forgotten += 1;
         self.tables.index.remove(&row.task, row.place);
         self.tables.listing.forget(&row.task, row.place);
         self.tables.wake_causes.remove(&task.id);

@@ -2,10 +2,10 @@
 //! Does not decide anything: the verbs do.
 
 use async_trait::async_trait;
-use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
+use taskwright_registry::{CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
 
 use super::MemoryStore;
-use crate::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions, StoreError, verbs};
+use crate::{CancelStep, CancelWalk, CloseStep, SessionPage, SessionQuery, Sessions, StoreError, verbs};
 
 #[async_trait]
 impl Sessions for MemoryStore {
@@ -29,7 +29,7 @@ impl Sessions for MemoryStore {
         self.transact(async |rows, now| verbs::resume_session(rows, id, now).await)
     }
 
-    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<SessionRecord, StoreError> {
+    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<CloseStep, StoreError> {
         self.transact(async |rows, now| verbs::close_session(rows, id, order, now).await)
     }
 
@@ -41,7 +41,7 @@ impl Sessions for MemoryStore {
         self.transact(async |rows, _| verbs::ending_sessions(rows, limit).await)
     }
 
-    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<SessionRecord, StoreError> {
+    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<CloseStep, StoreError> {
         self.transact(async |rows, now| verbs::carry_out_close(rows, id, limit, now).await)
     }
 
@@ -60,19 +60,25 @@ impl Sessions for MemoryStore {
         })
     }
 
-    async fn cancel_many(
+    async fn cancel_step(
         &self,
         session: &SessionId,
-        scope: CancelScope,
+        walk: CancelWalk,
         reason: Option<String>,
-    ) -> Result<CancelCount, StoreError> {
-        self.transact(async |rows, now| verbs::cancel_many(rows, session, scope, reason.as_deref(), now).await)
+    ) -> Result<CancelStep, StoreError> {
+        self.transact(async |rows, now| verbs::cancel_step(rows, session, walk, reason.as_deref(), now).await)
     }
 
     async fn held_task(&self, host: &HostRef, id: &TaskId) -> Result<Task, StoreError> {
         self.transact(async |rows, _| {
             let task = verbs::held_task(rows, host, id).await?;
             Ok(rows.complete(task))
+        })
+    }
+    async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
+        self.transact(async |rows, _| {
+            let task = verbs::claimed_task(rows, id, claim).await?;
+            Ok(task.map(|task| rows.complete(task)))
         })
     }
 }

@@ -67,6 +67,8 @@ pub(super) struct Tables {
     /// The sessions with wakes that have not been acknowledged, by their turns.
     pub(super) woken: BTreeMap<u64, SessionId>,
     pub(super) last_place: u64,
+    /// How many tasks were removed.
+    pub(super) forgotten: u64,
     pub(super) index: Index,
     pub(super) listing: Listing,
     pub(super) session_index: SessionIndex,

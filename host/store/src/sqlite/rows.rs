@@ -235,6 +235,11 @@ impl Rows for SqliteRows<'_> {
         self.one("SELECT record FROM tasks WHERE id = ?1", [id.as_str()], record)
     }
 
+    async fn forgotten(&mut self) -> Result<u64, StoreError> {
+        let count = self.one("SELECT count FROM forgotten", [], |row| Ok(row.get(0)?))?;
+        count.ok_or_else(|| of_row("what was forgotten", "no row where there had to be one"))
+    }
+
     async fn owner(&mut self, id: &TaskId) -> Result<Option<SessionId>, StoreError> {
         let sql = "SELECT s.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
         self.one(sql, [id.as_str()], |row| row.get::<_, String>(0)?.parse().map_err(of_id))

@@ -2,10 +2,10 @@
 //! Does not decide anything: the verbs do.
 
 use async_trait::async_trait;
-use taskwright_registry::{CloseOrder, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
+use taskwright_registry::{CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
 
 use super::{SqliteStore, Undecoded, ready};
-use crate::{CancelCount, CancelScope, SessionPage, SessionQuery, Sessions, StoreError, verbs};
+use crate::{CancelStep, CancelWalk, CloseStep, SessionPage, SessionQuery, Sessions, StoreError, verbs};
 
 #[async_trait]
 impl Sessions for SqliteStore {
@@ -34,7 +34,7 @@ impl Sessions for SqliteStore {
         self.write(move |rows, now| ready(verbs::resume_session(rows, &id, now))).await
     }
 
-    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<SessionRecord, StoreError> {
+    async fn close_session(&self, id: &SessionId, order: CloseOrder) -> Result<CloseStep, StoreError> {
         let id = id.clone();
         self.write(move |rows, now| ready(verbs::close_session(rows, &id, order, now))).await
     }
@@ -48,7 +48,7 @@ impl Sessions for SqliteStore {
         self.readers.read(move |rows| ready(verbs::ending_sessions(rows, limit))).await
     }
 
-    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<SessionRecord, StoreError> {
+    async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<CloseStep, StoreError> {
         let id = id.clone();
         self.write(move |rows, now| ready(verbs::carry_out_close(rows, &id, limit, now))).await
     }
@@ -73,14 +73,14 @@ impl Sessions for SqliteStore {
         self.write(verb).await?.into_iter().map(Undecoded::decode).collect()
     }
 
-    async fn cancel_many(
+    async fn cancel_step(
         &self,
         session: &SessionId,
-        scope: CancelScope,
+        walk: CancelWalk,
         reason: Option<String>,
-    ) -> Result<CancelCount, StoreError> {
+    ) -> Result<CancelStep, StoreError> {
         let session = session.clone();
-        self.write(move |rows, now| ready(verbs::cancel_many(rows, &session, scope, reason.as_deref(), now))).await
+        self.write(move |rows, now| ready(verbs::cancel_step(rows, &session, walk, reason.as_deref(), now))).await
     }
 
     async fn held_task(&self, host: &HostRef, id: &TaskId) -> Result<Task, StoreError> {
@@ -90,5 +90,13 @@ impl Sessions for SqliteStore {
             Undecoded::read(rows, task)
         };
         self.readers.read(read).await?.decode()
+    }
+    async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
+        let id = id.clone();
+        let read = move |rows: &mut super::SqliteRows<'_>| {
+            let task = ready(verbs::claimed_task(rows, &id, claim))?;
+            task.map(|task| Undecoded::read(rows, task)).transpose()
+        };
+        self.readers.read(read).await?.map(Undecoded::decode).transpose()
     }
 }

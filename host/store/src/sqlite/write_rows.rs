@@ -311,6 +311,7 @@ impl Transaction for SqliteRows<'_> {
     async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
         let sql = "DELETE FROM wakes WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND task_id = ?2";
         self.connection.prepare_cached(sql)?.execute([task.session_id.as_str(), task.id.as_str()])?;
+        self.one_row("what was forgotten", "UPDATE forgotten SET count = count + 1", [])?;
         // What lies beside it goes with it.
         self.one_row("a task", "DELETE FROM tasks WHERE id = ?1", [task.id.as_str()])
     }

@@ -23,8 +23,7 @@ pub(crate) async fn create<T: Transaction>(rows: &mut T, new: NewTask, now: Time
         let stored = existing(rows, &id).await?;
         return repeated(rows, stored, &wanted, || format!("the idempotency key `{key}`")).await;
     }
-    insert(rows, &wanted, now).await?;
-    Ok(Created { task: wanted, fresh: true })
+    Ok(Created { task: insert(rows, wanted, now).await?, fresh: true })
 }
 
 /// Begins a child task, or finds the one that the same call has begun (L41). Whether the instance may is decided in the
@@ -61,14 +60,13 @@ pub(crate) async fn create_child<T: Transaction>(
     let newest = rows.tasks_of(session, &children, Order::NewestFirst, None, counted(limits.per_minute)).await?;
     let newest: Vec<_> = newest.iter().map(|child| child.created_at).collect();
     check_numbers(&limits, live, &newest, now)?;
-    insert(rows, &wanted, now).await?;
-    Ok(Created { task: wanted, fresh: true })
+    Ok(Created { task: insert(rows, wanted, now).await?, fresh: true })
 }
 
 /// Writes a new task, if its session takes one and its name is free.
-async fn insert<T: Transaction>(rows: &mut T, wanted: &Task, now: Timestamp) -> Result<(), StoreError> {
+async fn insert<T: Transaction>(rows: &mut T, mut wanted: Task, now: Timestamp) -> Result<Task, StoreError> {
     let session = admit(rows, &wanted.session_id, now).await?;
-    check_lineage(rows, wanted).await?;
+    check_lineage(rows, &wanted).await?;
     if let Some(name) = &wanted.name
         && let Some(holder) = rows.find_live_name(&wanted.session_id, name).await?
     {
@@ -77,11 +75,13 @@ async fn insert<T: Transaction>(rows: &mut T, wanted: &Task, now: Timestamp) -> 
     if session.fresh {
         rows.put_session(&session.record).await?;
     }
-    rows.insert_task(wanted).await?;
+    // Whoever had an earlier task of this id may still write; that one was forgotten, and is counted (L55).
+    wanted.dispatch.birth = rows.forgotten().await?;
+    rows.insert_task(&wanted).await?;
     let body = EventBody::Created { task: Box::new(wanted.snapshot()) };
     rows.append_event(&wanted.session_id, &wanted.id, now, body).await?;
-    rows.announce(announcement(wanted));
-    Ok(())
+    rows.announce(announcement(&wanted));
+    Ok(wanted)
 }
 
 /// The stored task, if this creation asks for that very task.

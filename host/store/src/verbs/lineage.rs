@@ -1,16 +1,17 @@
 //! Wanting the end of everything below something, and refusing what would begin under it (L49).
-//! Does not end a task: each is asked as if it had been asked alone.
-
-use std::collections::{BTreeSet, HashSet, VecDeque};
+//! Does not end a task that was started: each is asked as if it had been asked alone.
 
 use taskwright_registry::{CancelEffect, Rejection, SessionId, Task, TaskId, Timestamp, check_reason, request_cancel};
 
 use super::{find_own, write};
+use crate::cancel_walk::CancelPlace;
 use crate::rows::{Rows, Transaction};
-use crate::{CancelCount, CancelScope, Order, StoreError, TaskFilter};
+use crate::{CancelCount, CancelScope, CancelStep, CancelWalk, Order, StoreError, TaskFilter};
 
 /// Tasks that are read at a time.
 const PAGE: usize = 500;
+/// Tasks that one transaction asks about, or reads a list of, before others have their turn.
+const STEP: usize = 500;
 
 /// How a canceled tree is remembered.
 fn of_task(id: &str) -> String {
@@ -47,59 +48,79 @@ pub(super) async fn check_lineage<R: Rows>(rows: &mut R, task: &Task) -> Result<
     Ok(())
 }
 
-/// What is still to be looked at.
-struct Below {
-    /// Tasks by session, each once, whatever circle their lineage makes.
-    seen: HashSet<TaskId>,
-    tasks: VecDeque<Task>,
-    sessions: VecDeque<SessionId>,
-    seen_sessions: BTreeSet<SessionId>,
-    count: CancelCount,
-}
-
-pub(crate) async fn cancel_many<T: Transaction>(
+/// Takes the next step of a cancel of many tasks: asks about as many as one transaction may without anybody having to wait.
+///
+/// Everything that is asked begins nothing more from then on, and what is below it is looked up afterwards. So nothing that
+/// begins between two steps is missed.
+pub(crate) async fn cancel_step<T: Transaction>(
     rows: &mut T,
     session: &SessionId,
-    scope: CancelScope,
+    walk: CancelWalk,
     reason: Option<&str>,
     now: Timestamp,
-) -> Result<CancelCount, StoreError> {
+) -> Result<CancelStep, StoreError> {
     check_reason(reason)?;
-    let mut below = Below {
-        seen: HashSet::new(),
-        tasks: VecDeque::new(),
-        sessions: VecDeque::new(),
-        seen_sessions: BTreeSet::from([session.clone()]),
-        count: CancelCount::default(),
-    };
-    match scope {
-        CancelScope::Tree(root) => {
-            let root = find_own(rows, session, &root).await?;
-            below.add(root);
-        }
-        CancelScope::Run(run) => {
-            rows.put_canceled_lineage(session, &of_run(&run), now).await?;
-            let filter = TaskFilter { run_id: Some(run), ..TaskFilter::all() };
-            for task in all_of(rows, session, &filter).await? {
-                below.add(task);
-            }
-        }
-        CancelScope::All => {
-            below.live(rows, session, &HashSet::new(), reason, now).await?;
-        }
-        CancelScope::AllBut(kept) => {
-            below.live(rows, session, &kept.into_iter().collect(), reason, now).await?;
-        }
+    let mut step = Step { walk, count: CancelCount::default(), ended: Vec::new() };
+    if let Some(scope) = step.walk.scope.take() {
+        step.begin(rows, session, scope, now).await?;
     }
-    below.work_off(rows, reason, now).await?;
-    Ok(below.count)
+    let mut left = STEP;
+    while left > 0
+        && let Some(next) = step.walk.places.pop_front()
+    {
+        let looked_at = match next {
+            CancelPlace::Task(id) => step.below(rows, &id, reason, now).await?,
+            CancelPlace::Listed { session, filter, after } => step.listed(rows, session, *filter, after).await?,
+            CancelPlace::Live { session, after } => step.live(rows, session, after, reason, now).await?,
+        };
+        left = left.saturating_sub(looked_at.max(1));
+    }
+    let Step { walk, count, ended } = step;
+    Ok(CancelStep { count, ended, rest: Some(walk).filter(|walk| !walk.places.is_empty()) })
 }
 
-impl Below {
-    fn add(&mut self, task: Task) {
-        if self.seen.insert(task.id.clone()) {
-            self.tasks.push_back(task);
+/// One step, while it is taken.
+struct Step {
+    walk: CancelWalk,
+    count: CancelCount,
+    ended: Vec<Task>,
+}
+
+impl Step {
+    async fn begin<T: Transaction>(
+        &mut self,
+        rows: &mut T,
+        session: &SessionId,
+        scope: CancelScope,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let session = session.clone();
+        match scope {
+            CancelScope::Tree(root) => {
+                let root = find_own(rows, &session, &root).await?;
+                self.add(root.id);
+            }
+            CancelScope::Run(run) => {
+                rows.put_canceled_lineage(&session, &of_run(&run), now).await?;
+                self.list(session, TaskFilter { run_id: Some(run), ..TaskFilter::all() });
+            }
+            CancelScope::All => self.walk.places.push_back(CancelPlace::Live { session, after: 0 }),
+            CancelScope::AllBut(kept) => {
+                self.walk.seen.extend(kept);
+                self.walk.places.push_back(CancelPlace::Live { session, after: 0 });
+            }
         }
+        Ok(())
+    }
+
+    fn add(&mut self, task: TaskId) {
+        if self.walk.seen.insert(task.clone()) {
+            self.walk.places.push_back(CancelPlace::Task(task));
+        }
+    }
+
+    fn list(&mut self, session: SessionId, filter: TaskFilter) {
+        self.walk.places.push_back(CancelPlace::Listed { session, filter: Box::new(filter), after: None });
     }
 
     /// Asks one task, if it is live.
@@ -114,83 +135,95 @@ impl Below {
         match effect {
             CancelEffect::AlreadyOver => return Ok(()),
             CancelEffect::AlreadyRequested => self.count.again += 1,
-            CancelEffect::Requested | CancelEffect::CanceledBeforeStart => self.count.signalled += 1,
+            CancelEffect::Requested | CancelEffect::CanceledBeforeStart => {
+                self.count.signalled += 1;
+                if self.count.first.len() < CancelCount::NAMED {
+                    self.count.first.push(task.id.clone());
+                }
+            }
         }
-        write(rows, task, applied, None, now).await?;
+        let after = write(rows, task, applied, None, now).await?;
+        if after.state.is_terminal() {
+            self.ended.push(after);
+        }
         Ok(())
     }
 
-    /// Asks what is live in a session, but for some.
+    /// Asks a task, wherever it is by now, and notes what is below it.
+    async fn below<T: Transaction>(
+        &mut self,
+        rows: &mut T,
+        id: &TaskId,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        // It may have been forgotten since.
+        let Some(task) = rows.find_task(id).await? else { return Ok(1) };
+        self.ask(rows, &task, reason, now).await?;
+        if task.state.is_terminal() {
+            // The record of a live one says so itself.
+            rows.put_canceled_lineage(&task.session_id, &of_task(task.id.as_str()), now).await?;
+        }
+        for opened in rows.sessions_opened_by(&task.session_id, &task.id).await? {
+            if self.walk.seen_sessions.insert(opened.id.clone()) {
+                rows.put_session(&opened.canceled(now)).await?;
+                // All of it was opened for what is canceled, and so what its own tasks have opened.
+                self.list(opened.id, TaskFilter { ..TaskFilter::all() });
+            }
+        }
+        let children = TaskFilter { parent_task_id: Some(task.id.to_string()), ..TaskFilter::all() };
+        self.list(task.session_id, children);
+        Ok(1)
+    }
+
+    /// Notes the next page of a list.
+    async fn listed<T: Transaction>(
+        &mut self,
+        rows: &mut T,
+        session: SessionId,
+        filter: TaskFilter,
+        after: Option<TaskId>,
+    ) -> Result<usize, StoreError> {
+        // Where the last one is gone by now, the list is read again from its beginning: none is asked twice.
+        let after = match after {
+            Some(after) => rows.find_task(&after).await?.filter(|task| task.session_id == session).map(|task| task.id),
+            None => None,
+        };
+        let page = rows.tasks_of(&session, &filter, Order::OldestFirst, after.as_ref(), PAGE).await?;
+        let read = page.len();
+        let last = page.last().filter(|_| read == PAGE).map(|task| task.id.clone());
+        for task in page {
+            self.add(task.id);
+        }
+        if last.is_some() {
+            self.walk.places.push_back(CancelPlace::Listed { session, filter: Box::new(filter), after: last });
+        }
+        Ok(read)
+    }
+
+    /// Asks the next of what is live in a session, but for what is kept.
     async fn live<T: Transaction>(
         &mut self,
         rows: &mut T,
-        session: &SessionId,
-        kept: &HashSet<TaskId>,
+        session: SessionId,
+        after: u64,
         reason: Option<&str>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut after = 0;
-        loop {
-            let live = rows.live_after(session, after, PAGE).await?;
-            let last = live.len() < PAGE;
-            for (place, task) in live {
-                after = place;
-                if kept.contains(&task.id) || !self.seen.insert(task.id.clone()) {
-                    continue;
-                }
+    ) -> Result<usize, StoreError> {
+        let live = rows.live_after(&session, after, PAGE).await?;
+        let read = live.len();
+        let last = live.last().filter(|_| read == PAGE).map(|(place, _)| *place);
+        for (_, task) in live {
+            // An end may have changed the record of another one of them.
+            if self.walk.seen.insert(task.id.clone())
+                && let Some(task) = rows.find_task(&task.id).await?
+            {
                 self.ask(rows, &task, reason, now).await?;
             }
-            if last {
-                return Ok(());
-            }
         }
-    }
-
-    /// Asks everything below, through what is over, and marks it so that nothing more begins there.
-    async fn work_off<T: Transaction>(
-        &mut self,
-        rows: &mut T,
-        reason: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        loop {
-            if let Some(task) = self.tasks.pop_front() {
-                self.ask(rows, &task, reason, now).await?;
-                if task.state.is_terminal() {
-                    // The record of a live one says so itself.
-                    rows.put_canceled_lineage(&task.session_id, &of_task(task.id.as_str()), now).await?;
-                }
-                let children = TaskFilter { parent_task_id: Some(task.id.to_string()), ..TaskFilter::all() };
-                for child in all_of(rows, &task.session_id, &children).await? {
-                    self.add(child);
-                }
-                for opened in rows.sessions_opened_by(&task.session_id, &task.id).await? {
-                    if self.seen_sessions.insert(opened.id.clone()) {
-                        rows.put_session(&opened.canceled(now)).await?;
-                        self.sessions.push_back(opened.id);
-                    }
-                }
-                continue;
-            }
-            let Some(session) = self.sessions.pop_front() else { return Ok(()) };
-            // All of it was opened for what is canceled, and so what its own tasks have opened.
-            let all = TaskFilter { ..TaskFilter::all() };
-            for task in all_of(rows, &session, &all).await? {
-                self.add(task);
-            }
+        if let Some(after) = last {
+            self.walk.places.push_back(CancelPlace::Live { session, after });
         }
-    }
-}
-
-async fn all_of<R: Rows>(rows: &mut R, session: &SessionId, filter: &TaskFilter) -> Result<Vec<Task>, StoreError> {
-    let mut all: Vec<Task> = Vec::new();
-    loop {
-        let after = all.last().map(|task| task.id.clone());
-        let page = rows.tasks_of(session, filter, Order::OldestFirst, after.as_ref(), PAGE).await?;
-        let last = page.len() < PAGE;
-        all.extend(page);
-        if last {
-            return Ok(all);
-        }
+        Ok(read)
     }
 }

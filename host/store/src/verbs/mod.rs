@@ -21,7 +21,7 @@ pub(crate) use claim::{claim, held_by};
 pub(crate) use create::{create, create_child};
 pub(crate) use external::{external_cancels, external_overdue, take_on};
 pub(crate) use lease::{close_lease, hosts, lapsed, open_lease, reap, renew_lease, sweep_leases};
-pub(crate) use lineage::cancel_many;
+pub(crate) use lineage::cancel_step;
 pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{
     backlog, checkpoint, code_in_use, events, get, list, next_due, result, sessions_with_wakes, wakes,
@@ -31,7 +31,7 @@ pub(crate) use session::{
     carry_out_close, close_session, delete_session, ending_sessions, erase, open_session, resume_session, session,
     sessions, suspend_session, to_erase,
 };
-pub(crate) use transfer::{held_task, transfer};
+pub(crate) use transfer::{claimed_task, held_task, transfer};
 pub(crate) use wake::{acknowledge_wakes, claim_wakes, release_wakes};
 
 use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, child_ended, wake_text};

@@ -6,10 +6,10 @@ use taskwright_registry::{
     Timestamp, check_reason, close_fate, open_session as decide_open, request_cancel,
 };
 
-use super::transfer::{check_free, move_tree};
+use super::transfer::{live_parent, move_tree, plan_move};
 use super::write;
 use crate::rows::{Rows, Transaction};
-use crate::{Change, Order, PageLimit, SessionPage, SessionQuery, StoreError, TaskFilter};
+use crate::{Change, CloseStep, Order, PageLimit, SessionPage, SessionQuery, StoreError, TaskFilter};
 
 /// Tasks that are looked at in one transaction.
 const STEP: usize = 500;
@@ -127,12 +127,12 @@ pub(crate) async fn close_session<T: Transaction>(
     id: &SessionId,
     order: CloseOrder,
     now: Timestamp,
-) -> Result<SessionRecord, StoreError> {
+) -> Result<CloseStep, StoreError> {
     check_reason(order.reason.as_deref())?;
     let session = existing(rows, id).await?;
     let next = session.closing(&order, now).map_err(|reason| refuse(id, reason))?;
     if !session.state.takes_tasks() {
-        return put(rows, &session, next).await;
+        return Ok(CloseStep { session: put(rows, &session, next).await?, ended: Vec::new() });
     }
     check_plan(rows, id, order.successor.as_ref(), now).await?;
     let planned = put(rows, &session, next).await?;
@@ -160,7 +160,11 @@ async fn check_plan<R: Rows>(
             let Some(successor) = successor else {
                 return Err(refuse(id, SessionRejection::NeedsSuccessor { task: task.id.clone() }));
             };
-            check_free(rows, task, successor).await?;
+            // What goes along with its parent is looked at with that.
+            let follows = live_parent(rows, task).await?.is_some_and(|parent| close_fate(&parent) == CloseFate::Moves);
+            if !follows {
+                plan_move(rows, std::slice::from_ref(task), id, successor).await?;
+            }
         }
         if live.len() < STEP {
             return Ok(());
@@ -173,10 +177,10 @@ pub(crate) async fn carry_out_close<T: Transaction>(
     id: &SessionId,
     limit: usize,
     now: Timestamp,
-) -> Result<SessionRecord, StoreError> {
+) -> Result<CloseStep, StoreError> {
     let session = existing(rows, id).await?;
     if session.state != SessionState::Closing {
-        return Ok(session);
+        return Ok(CloseStep { session, ended: Vec::new() });
     }
     step(rows, session, limit.clamp(1, STEP), now).await
 }
@@ -187,10 +191,11 @@ async fn step<T: Transaction>(
     session: SessionRecord,
     limit: usize,
     now: Timestamp,
-) -> Result<SessionRecord, StoreError> {
+) -> Result<CloseStep, StoreError> {
     let live = rows.live_after(&session.id, session.closed_up_to, limit).await?;
     let up_to = live.last().map(|(place, _)| *place).filter(|_| live.len() == limit);
     let reason = session.close_reason.as_deref().unwrap_or("the session was closed");
+    let mut ended = Vec::new();
     for (_, listed) in live {
         // A parent that has moved has taken its children along.
         let Some(task) = rows.find_task(&listed.id).await?.filter(|task| task.session_id == session.id) else {
@@ -207,10 +212,13 @@ async fn step<T: Transaction>(
             continue;
         }
         let (applied, _) = request_cancel(&task, Some(reason), now)?;
-        write(rows, &task, applied, None, now).await?;
+        let after = write(rows, &task, applied, None, now).await?;
+        if after.state.is_terminal() {
+            ended.push(after);
+        }
     }
     let next = session.closed_up_to(up_to, now);
-    put(rows, &session, next).await
+    Ok(CloseStep { session: put(rows, &session, next).await?, ended })
 }
 
 /// Moves a task to the successor of its session, and says whether it still could. Trouble of the store is no word about that:

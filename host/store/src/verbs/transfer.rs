@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use taskwright_registry::{EventBody, HostRef, SessionId, SessionRejection, Task, TaskId, Timestamp, moved};
+use taskwright_registry::{EventBody, Fence, HostRef, SessionId, SessionRejection, Task, TaskId, Timestamp, moved};
 
 use super::session::{Admitting, admit, refuse};
 use super::{announcement, find_own};
@@ -27,7 +27,8 @@ pub(crate) async fn transfer<T: Transaction>(
             named.push(find_own(rows, from, id).await?);
         }
     }
-    if from == to {
+    // Where nothing moves, nothing is opened either.
+    if from == to || named.is_empty() {
         return Ok(named);
     }
     let successor = admit(rows, to, now).await?;
@@ -35,7 +36,7 @@ pub(crate) async fn transfer<T: Transaction>(
 }
 
 /// Whether neither the name nor the key of a task is in use in a session.
-pub(super) async fn check_free<R: Rows>(rows: &mut R, task: &Task, to: &SessionId) -> Result<(), StoreError> {
+async fn check_free<R: Rows>(rows: &mut R, task: &Task, to: &SessionId) -> Result<(), StoreError> {
     if let Some(name) = task.name.as_ref().filter(|_| task.state.is_live())
         && let Some(holder) = rows.find_live_name(to, name).await?
     {
@@ -57,29 +58,8 @@ pub(super) async fn move_tree<T: Transaction>(
     successor: &Admitting,
     now: Timestamp,
 ) -> Result<Vec<Task>, StoreError> {
-    let (to, mut leaving) = (&successor.record.id, named.to_vec());
-    let mut going: HashSet<TaskId> = leaving.iter().map(|task| task.id.clone()).collect();
-    let mut looked_at = 0;
-    while let Some(parent) = leaving.get(looked_at).map(|task| task.id.clone()) {
-        looked_at += 1;
-        for child in begun_by(rows, from, &parent).await? {
-            if going.insert(child.id.clone()) {
-                leaving.push(child);
-            }
-        }
-        if leaving.len() > MOST {
-            let reason = SessionRejection::TooMany { allowed: MOST, wanted: leaving.len() };
-            return Err(refuse(from, reason));
-        }
-    }
-    for task in named {
-        if let Some(parent) = live_parent(rows, task).await?.filter(|parent| !going.contains(parent)) {
-            return Err(refuse(from, SessionRejection::ParentStays { child: task.id.clone(), parent }));
-        }
-    }
-    for task in &leaving {
-        check_free(rows, task, to).await?;
-    }
+    let to = &successor.record.id;
+    let leaving = plan_move(rows, named, from, to).await?;
     let mut there = Vec::with_capacity(leaving.len());
     if successor.fresh {
         rows.put_session(&successor.record).await?;
@@ -105,6 +85,39 @@ pub(super) async fn move_tree<T: Transaction>(
     Ok(there)
 }
 
+/// What leaves when these tasks move, with all that their instances have begun, or why they cannot.
+pub(super) async fn plan_move<R: Rows>(
+    rows: &mut R,
+    named: &[Task],
+    from: &SessionId,
+    to: &SessionId,
+) -> Result<Vec<Task>, StoreError> {
+    let mut leaving = named.to_vec();
+    let mut going: HashSet<TaskId> = leaving.iter().map(|task| task.id.clone()).collect();
+    let mut looked_at = 0;
+    while let Some(parent) = leaving.get(looked_at).map(|task| task.id.clone()) {
+        looked_at += 1;
+        for child in begun_by(rows, from, &parent).await? {
+            if going.insert(child.id.clone()) {
+                leaving.push(child);
+            }
+        }
+        if leaving.len() > MOST {
+            let reason = SessionRejection::TooMany { allowed: MOST, wanted: leaving.len() };
+            return Err(refuse(from, reason));
+        }
+    }
+    for task in named {
+        if let Some(parent) = live_parent(rows, task).await?.filter(|parent| !going.contains(&parent.id)) {
+            return Err(refuse(from, SessionRejection::ParentStays { child: task.id.clone(), parent: parent.id }));
+        }
+    }
+    for task in &leaving {
+        check_free(rows, task, to).await?;
+    }
+    Ok(leaving)
+}
+
 /// The tasks that instances of a task have begun, live or over: its next instance looks at them.
 async fn begun_by<R: Rows>(rows: &mut R, session: &SessionId, parent: &TaskId) -> Result<Vec<Task>, StoreError> {
     let filter = TaskFilter { parent_task_id: Some(parent.to_string()), ..TaskFilter::all() };
@@ -114,11 +127,17 @@ async fn begun_by<R: Rows>(rows: &mut R, session: &SessionId, parent: &TaskId) -
 }
 
 /// The live task of the same session an instance of which has begun this one.
-async fn live_parent<R: Rows>(rows: &mut R, task: &Task) -> Result<Option<TaskId>, StoreError> {
+pub(super) async fn live_parent<R: Rows>(rows: &mut R, task: &Task) -> Result<Option<Task>, StoreError> {
     let named = task.parent.task_id.as_ref().filter(|_| task.depth > 0);
     let Some(id) = named.and_then(|id| id.parse::<TaskId>().ok()) else { return Ok(None) };
     let parent = rows.find_task(&id).await?;
-    Ok(parent.filter(|parent| parent.session_id == task.session_id && parent.state.is_live()).map(|parent| parent.id))
+    Ok(parent.filter(|parent| parent.session_id == task.session_id && parent.state.is_live()))
+}
+
+/// The record of a task as the instance of a claim sees it, whichever session it is in by now, and also when it is over.
+pub(crate) async fn claimed_task<R: Rows>(rows: &mut R, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
+    let newest = |task: &Task| (task.dispatch.birth, task.dispatch.claim) == (claim.birth, claim.claim);
+    Ok(rows.find_task(id).await?.filter(newest))
 }
 
 /// The record of a task as the host sees it that has an instance of it, whichever session it is in by now.

@@ -2,9 +2,10 @@
 //! Does not test moving tasks for its own sake: `transfer` does.
 
 use taskwright_registry::{
-    CloseOrder, ClosePolicy, NewTask, SessionId, SessionOwner, SessionRejection, SessionState, State, Task, WakePolicy,
+    ChildLimits, CloseOrder, ClosePolicy, GrantedWithin, NewChild, NewTask, SessionId, SessionOwner, SessionRejection,
+    SessionState, State, Task, WakePolicy,
 };
-use taskwright_store::{Change, SessionQuery, StoreError};
+use taskwright_store::{Change, CloseStep, SessionQuery, StoreError};
 
 use crate::world::{World, stranger, to};
 
@@ -78,6 +79,9 @@ async fn closing_cancels_moves_or_keeps_each_live_task_as_its_policy_says(world:
     world.update(&over, to(&over, State::Succeeded)).await;
     let order = CloseOrder { reason: Some("the work is done".to_owned()), ..to_successor() };
     let closed = world.store.close_session(&world.session, order.clone()).await.unwrap();
+    let ended: Vec<_> = closed.ended.iter().map(|task| (&task.id, task.state)).collect();
+    assert_eq!(ended, [(&cancel.id, State::Canceled)]);
+    let closed = closed.session;
     assert_eq!((closed.state, closed.closed_at), (SessionState::Closed, Some(world.store.now())));
     assert_eq!(world.store.get(&world.session, &keep.id).await.unwrap().state, State::Queued);
     let canceled = world.store.get(&world.session, &cancel.id).await.unwrap();
@@ -85,7 +89,11 @@ async fn closing_cancels_moves_or_keeps_each_live_task_as_its_policy_says(world:
     assert_eq!(canceled.cancel.unwrap().reason.as_deref(), Some("the work is done"));
     assert!(matches!(world.store.get(&world.session, &moves.id).await, Err(StoreError::NotFound { .. })));
     assert_eq!(world.store.get(&successor(), &moves.id).await.unwrap().session_id, successor());
-    assert_eq!(world.store.close_session(&world.session, order).await.unwrap(), closed, "once");
+    assert_eq!(
+        world.store.close_session(&world.session, order).await.unwrap(),
+        CloseStep { session: closed, ended: Vec::new() },
+        "once"
+    );
     let refused = world.store.create(world.new_task()).await.unwrap_err();
     assert_eq!(rejection(refused), SessionRejection::Over { state: SessionState::Closed });
     let repeated = NewTask { id: keep.id.clone(), close_policy: ClosePolicy::Keep, ..world.new_task() };
@@ -95,7 +103,7 @@ async fn closing_cancels_moves_or_keeps_each_live_task_as_its_policy_says(world:
 // L46, L18, L32: what a task told was gone with the run of its owner.
 async fn what_is_kept_is_logged_and_wakes_after_its_session_has_closed(world: World) {
     let task = world.running_with(WakePolicy::OnActivity).await;
-    let closed = world.store.close_session(&world.session, CloseOrder::default()).await.unwrap();
+    let closed = world.store.close_session(&world.session, CloseOrder::default()).await.unwrap().session;
     assert_eq!(closed.state, SessionState::Closed);
     let (before, woken) = (world.log().await.len(), world.store.wakes(&world.session, 10).await.unwrap().len());
     let posted = world.outbound(task.fence(), "still at it");
@@ -133,18 +141,40 @@ async fn a_close_of_many_tasks_is_carried_out_in_steps_by_whoever_comes(world: W
     for _ in 0..1_200 {
         with_policy(&world, ClosePolicy::Cancel).await;
     }
-    let closing = world.store.close_session(&world.session, CloseOrder::default()).await.unwrap();
+    let first = world.store.close_session(&world.session, CloseOrder::default()).await.unwrap();
+    let (closing, mut ended) = (first.session, first.ended.len());
     assert_eq!(closing.state, SessionState::Closing);
     assert_eq!(world.store.ending_sessions(10).await.unwrap(), [closing]);
     let refused = world.store.create(world.new_task()).await.unwrap_err();
     assert_eq!(rejection(refused), SessionRejection::Over { state: SessionState::Closing });
     let mut steps = 0;
-    while world.store.carry_out_close(&world.session, 200).await.unwrap().state == SessionState::Closing {
+    loop {
+        let step = world.store.carry_out_close(&world.session, 200).await.unwrap();
+        ended += step.ended.len();
+        if step.session.state != SessionState::Closing {
+            break;
+        }
         steps += 1;
     }
-    assert_eq!(steps, 3);
+    assert_eq!((steps, ended), (3, 1_200));
     assert!(world.store.ending_sessions(10).await.unwrap().is_empty());
     assert_eq!(world.log().await.iter().filter(|event| event.body.type_name() == "task.updated").count(), 1_200);
+}
+
+// L46, L48: a task that had begun too much to move was canceled by the close.
+async fn a_close_says_beforehand_that_a_task_has_too_many_children_to_move(world: World) {
+    let parent = with_policy(&world, ClosePolicy::Transfer).await;
+    let parent = world.claim(&parent).await.task;
+    for number in 0..1_000 {
+        let (fence, call, limits) = (parent.fence(), number.to_string(), ChildLimits::NONE);
+        let new = NewChild { fence, call, limits, within: GrantedWithin::Parent, task: world.new_task() };
+        world.store.create_child(&world.session, &parent.id, new).await.unwrap();
+    }
+    let refused = world.store.close_session(&world.session, to_successor()).await.unwrap_err();
+    assert_eq!(rejection(refused), SessionRejection::TooMany { allowed: 1_000, wanted: 1_001 });
+    assert_eq!(world.store.session(&world.session).await.unwrap().state, SessionState::Open);
+    assert_eq!(world.get(&parent).await, parent);
+    assert!(matches!(world.store.session(&successor()).await, Err(StoreError::NoSession { .. })));
 }
 
 // L50
@@ -196,6 +226,7 @@ for_every_store!(
     what_is_kept_is_logged_and_wakes_after_its_session_has_closed,
     a_close_that_cannot_be_carried_out_closes_nothing,
     a_close_of_many_tasks_is_carried_out_in_steps_by_whoever_comes,
+    a_close_says_beforehand_that_a_task_has_too_many_children_to_move,
     a_session_is_deleted_when_nothing_in_it_is_live_with_everything_in_it,
     sessions_are_listed_by_id_and_state_in_pages,
 );

@@ -2,8 +2,8 @@
 //! Does not test what their instances notice: the whole-system tests do.
 
 use taskwright_registry::{
-    ChildLimits, CloseOrder, EventBody, GrantedWithin, NewChild, NewTask, SessionId, SessionRejection, State, Task,
-    TaskUpdate, WakePolicy,
+    ChildLimits, CloseOrder, EventBody, Fence, GrantedWithin, NewChild, NewTask, SessionId, SessionRejection, State,
+    Task, TaskUpdate, WakePolicy,
 };
 use taskwright_store::{Change, MessagePage, StoreError};
 
@@ -105,6 +105,30 @@ async fn what_an_instance_has_begun_follows_its_task_and_does_not_leave_it(world
     assert_eq!(claimed.parent.task_id.as_deref(), Some(parent.id.as_str()));
 }
 
+// L48
+async fn where_nothing_is_named_nothing_moves_and_nothing_is_opened(world: World) {
+    let task = world.created().await;
+    assert_eq!(world.store.transfer(&world.session, &[], &stranger()).await.unwrap(), []);
+    let same = world.store.transfer(&world.session, std::slice::from_ref(&task.id), &world.session).await.unwrap();
+    assert_eq!(same, [task]);
+    let unknown = world.store.session(&stranger()).await.unwrap_err();
+    assert_eq!(unknown, StoreError::NoSession { session: stranger() });
+}
+
+// L48, L55
+async fn the_instance_of_the_newest_claim_finds_its_task_wherever_it_is_and_also_when_it_is_over(world: World) {
+    let task = world.running().await;
+    let found = async |claim: Fence| world.store.claimed_task(&task.id, claim).await.unwrap();
+    assert_eq!(found(task.fence()).await, Some(task.clone()));
+    for other in [Fence { claim: 2, ..task.fence() }, Fence { birth: 1, ..task.fence() }] {
+        assert_eq!(found(other).await, None);
+    }
+    assert!(found(Fence { attempt: 7, ..task.fence() }).await.is_some(), "its attempt may have ended");
+    world.update(&task, to(&task, State::Succeeded)).await;
+    let there = world.store.transfer(&world.session, std::slice::from_ref(&task.id), &stranger()).await.unwrap();
+    assert_eq!(found(task.fence()).await, there.into_iter().next());
+}
+
 // L45
 async fn nothing_moves_to_a_session_that_is_closed(world: World) {
     let task = world.created().await;
@@ -125,6 +149,8 @@ async fn a_task_that_has_moved_is_claimed_and_found_like_any_other(world: World)
 }
 
 for_every_store!(
+    where_nothing_is_named_nothing_moves_and_nothing_is_opened,
+    the_instance_of_the_newest_claim_finds_its_task_wherever_it_is_and_also_when_it_is_over,
     a_task_moves_with_its_messages_its_wakes_and_the_say_of_its_instance,
     both_logs_tell_of_a_move,
     a_list_moves_as_a_whole_or_not_at_all,

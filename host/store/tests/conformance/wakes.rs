@@ -112,7 +112,7 @@ async fn a_reattached_task_ends_once(world: World) {
 // L3, L19
 async fn a_refused_end_wakes_nobody(world: World) {
     let task = world.running_with(WakePolicy::OnTerminal).await;
-    let stale = taskwright_registry::Fence { attempt: 7, claim: 7 };
+    let stale = taskwright_registry::Fence { attempt: 7, claim: 7, birth: 0 };
     let end = TaskUpdate { fence: Some(stale), ..to(&task, State::Failed) };
     world.try_update(&task, end).await.unwrap_err();
     assert_eq!(causes(&world).await, []);

@@ -96,7 +96,7 @@ async fn a_close_that_meets_trouble_closes_nothing_and_cancels_nothing() {
     assert_eq!(store.session(&session()).await.unwrap().state, SessionState::Open);
     assert_eq!(store.get(&session(), &task.id).await.unwrap(), task);
     room.bare().execute_batch("DROP TRIGGER fault").unwrap();
-    assert_eq!(store.close_session(&session(), order).await.unwrap().state, SessionState::Closed);
+    assert_eq!(store.close_session(&session(), order).await.unwrap().session.state, SessionState::Closed);
     let there = store.get(&successor, &task.id).await.unwrap();
     assert_eq!((there.state, there.cancel), (State::Queued, None));
 }

@@ -68,6 +68,8 @@ async fn a_write_is_done_before_it_is_reported_and_even_if_nobody_waits() {
     assert_eq!(after.artifacts.len(), 2);
 }
 
+/// Takes the tenth version of a file back to the ninth.
+const BEFORE_BIRTHS: &str = "DROP TABLE forgotten; PRAGMA user_version = 9;";
 /// Takes the ninth version of a file back to the eighth.
 const BEFORE_LISTS: &str = "DROP INDEX tasks_listed; DROP INDEX tasks_of_group; DROP INDEX tasks_of_name;
     DROP INDEX tasks_live_children; DROP INDEX sessions_of_state;
@@ -89,13 +91,14 @@ async fn a_session_of_an_older_file_has_been_open_since_its_first_task() {
     let store = room.open();
     let task = room.running(&store).await;
     drop(store);
+    room.bare().execute_batch(BEFORE_BIRTHS).expect("a file of the ninth version");
     room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
     room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
     let store = room.open();
     let record = store.session(&session()).await.unwrap();
     assert_eq!((record.state, record.opened_at, record.owner), (SessionState::Open, task.created_at, None));
-    let closed = store.close_session(&session(), CloseOrder::default()).await.unwrap();
+    let closed = store.close_session(&session(), CloseOrder::default()).await.unwrap().session;
     assert_eq!(closed.state, SessionState::Closed);
     let new = NewTask::new(TaskId::new(store.now(), [200; 10]), session(), "probe", serde_json::json!({}));
     let error = store.create(new).await.expect_err("it takes no tasks any more");
@@ -111,6 +114,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     let end = TaskUpdate { fence: Some(over.fence()), state: Some(State::Succeeded), ..TaskUpdate::default() };
     let over = store.update(&session(), &over.id, end).await.unwrap();
     drop(store);
+    room.bare().execute_batch(BEFORE_BIRTHS).expect("a file of the ninth version");
     room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
     room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");
@@ -140,6 +144,7 @@ async fn what_belongs_to_a_run_is_found_in_a_file_from_before_runs_could_be_look
     let new = NewTask { parent, ..NewTask::new(id, session(), "probe", serde_json::json!({})) };
     let of_run = store.create(new).await.unwrap().task;
     drop(store);
+    room.bare().execute_batch(BEFORE_BIRTHS).expect("a file of the ninth version");
     room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
     room.bare().execute_batch(BEFORE_SESSIONS).expect("a file of the sixth version");

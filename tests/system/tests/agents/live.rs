@@ -1,8 +1,8 @@
-//! Whether all tasks of a list are live.
+//! Whether all tasks of a list are live, and whether any task is.
 //! Does not wait for anything: `wait` does.
 
-use taskwright_runner::registry::{NewTask, State, TaskError, TaskId, TaskUpdate, Visibility};
-use taskwright_runner::{NotLive, RunnerError};
+use taskwright_runner::registry::{Lineage, NewTask, State, TaskError, TaskId, TaskUpdate, Visibility};
+use taskwright_runner::{Among, NotLive, RunnerError};
 
 use crate::stage::Stage;
 
@@ -51,7 +51,34 @@ async fn a_list_that_is_too_long_is_refused(stage: Stage) {
     assert!(matches!(error, NotLive::Runner(RunnerError::TaskList { given: 1_001, .. })), "{error}");
 }
 
+// L23
+async fn whether_anything_is_live_is_told_of_a_session_a_run_and_a_parent(stage: Stage) {
+    let has = async |among: &Among| stage.session.has_live(among).await.unwrap();
+    stage.foreign().await;
+    assert!(!has(&Among::Session).await, "what lives elsewhere does not count");
+    let parent = stage.task().await.id;
+    let lineage = Lineage { task_id: Some(parent.to_string()), run_id: Some("run-1".to_owned()), ..Lineage::default() };
+    let hidden = NewTask { visibility: Visibility::Hidden, parent: lineage, ..stage.new_task("probe") };
+    let child = stage.create(hidden).await.id;
+    let scopes = [Among::Session, Among::Children(parent.clone()), Among::Run("run-1".to_owned())];
+    for among in &scopes {
+        assert!(has(among).await, "{among}");
+    }
+    for among in [Among::Children(child.clone()), Among::Run("run-2".to_owned())] {
+        assert!(!has(&among).await, "{among}");
+    }
+    stage.to(&child, State::Succeeded).await;
+    let mut told = Vec::new();
+    for among in &scopes {
+        told.push(has(among).await);
+    }
+    assert_eq!(told, [true, false, false], "its parent lives");
+    stage.to(&parent, State::Canceled).await;
+    assert!(!has(&Among::Session).await);
+}
+
 crate::in_each_store!(
+    whether_anything_is_live_is_told_of_a_session_a_run_and_a_parent,
     a_list_of_live_tasks_is_live_whatever_they_do,
     the_first_that_is_not_live_is_named_and_a_stranger_is_like_nobody,
     how_a_task_ended_is_told_apart_from_that_there_is_none,

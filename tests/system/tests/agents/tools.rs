@@ -236,6 +236,33 @@ async fn a_cancel_says_what_it_did_and_leaves_what_is_over_alone(stage: Stage) {
     assert_eq!(stage.store.events(&crate::stage::here(), 0, 1_000).await.unwrap().last, log);
 }
 
+// L49
+async fn a_cancel_of_everything_below_says_how_many_it_has_asked(stage: Stage) {
+    let root = stage.task().await.id;
+    let mut ids = vec![root.clone()];
+    for parent in [0, 0, 1] {
+        let parent = Lineage { task_id: Some(ids[parent].to_string()), ..Lineage::default() };
+        ids.push(stage.create(NewTask { parent, ..stage.new_task("probe") }).await.id);
+    }
+    let beside = stage.task().await.id;
+    for running in &ids[1..3] {
+        stage.to(running, State::Running).await;
+    }
+    stage.told("cancel_task", json!({"task_id": ids[2]})).await;
+    let alone = stage.told("cancel_task", json!({"task_id": root, "below": false})).await;
+    assert_eq!((&alone["state"], &alone["asked"]), (&json!("canceled"), &json!(null)));
+    let told = stage.told("cancel_task", json!({"task_id": root, "below": true, "reason": "not needed"})).await;
+    assert_eq!((&told["state"], &told["cancel_requested"]), (&json!("canceled"), &json!(true)));
+    assert_eq!((&told["asked"], &told["asked_before"]), (&json!(2), &json!(1)));
+    let mut states = Vec::new();
+    for id in ids.iter().chain([&beside]) {
+        states.push(stage.session.get(id).await.unwrap().state);
+    }
+    assert_eq!(states, [State::Canceled, State::Running, State::Running, State::Canceled, State::Queued]);
+    let again = stage.told("cancel_task", json!({"task_id": root, "below": true})).await;
+    assert_eq!((&again["asked"], &again["asked_before"]), (&json!(0), &json!(2)));
+}
+
 async fn a_wait_returns_at_once_for_what_is_over_or_asks(stage: Stage) {
     let (over, asks) = (stage.task().await.id, stage.task().await.id);
     stage.to(&over, State::Failed).await;
@@ -313,6 +340,7 @@ crate::in_each_store!(
     a_task_is_meant_by_its_id_or_by_the_name_of_a_live_one,
     a_message_is_recorded_and_answers_where_it_replies_to_a_question,
     a_cancel_says_what_it_did_and_leaves_what_is_over_alone,
+    a_cancel_of_everything_below_says_how_many_it_has_asked,
     a_wait_returns_at_once_for_what_is_over_or_asks,
     a_wait_hears_of_the_end_and_gives_the_snapshot_when_its_time_is_over,
     a_task_is_begun_of_an_allowed_kind_alone_and_shows_its_result,

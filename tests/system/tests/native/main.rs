@@ -3,6 +3,7 @@
 
 mod closing;
 mod engine;
+mod lost_reply;
 mod moved;
 mod odd_kind;
 mod panics;

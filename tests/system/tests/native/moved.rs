@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use serde_json::json;
 use taskwright_runner::registry::{EventBody, Part, SessionId, State, TaskId, WakeCause, WakePolicy};
-use taskwright_runner::sandbox::{AttemptHost, Child, NewChild, Refusal, Step};
+use taskwright_runner::sandbox::{AttemptHost, Child, NewChild, Step};
 use taskwright_runner::store::{MessagePage, Store, StoreError};
 use taskwright_runner::{EventStream, RunnerError, RunnerParts, SessionFiles};
 use taskwright_system_tests::{Fault, FaultPlan, FaultStore, as_user, store_on_virtual_time};
@@ -29,16 +29,6 @@ fn ids(children: &[Child]) -> Vec<&str> {
     children.iter().map(|child| child.id.as_str()).collect()
 }
 
-/// Asks again where the store could not be read: what is not a write of its own task, the host does not repeat.
-async fn insist<T, F: Future<Output = Result<T, Refusal>>>(call: impl Fn() -> F) -> Result<T, Refusal> {
-    loop {
-        match call().await {
-            Err(Refusal::Unavailable) => {}
-            other => return other,
-        }
-    }
-}
-
 /// A task that begins a child, is moved, and then does everything that writes.
 async fn moves_while_it_works(store: Arc<dyn Store>) {
     let runner = RunnerParts::new(store, SessionFiles::in_memory()).runner();
@@ -49,17 +39,21 @@ async fn moves_while_it_works(store: Arc<dyn Store>) {
         let (out, moved) = (out.clone(), until.clone());
         async move {
             if task.task.depth > 0 {
-                return Ok(Step::Wait);
+                // It works until it is stopped.
+                return std::future::pending().await;
             }
             let child = host.spawn(NewChild::new("helper", "odd", json!({})), None).await?;
             out.send(child.id.clone()).unwrap();
             drop(moved.acquire().await.unwrap());
-            let found = insist(|| host.children(None)).await?;
+            let found = host.children(None).await?;
+            let said = host.message_child(child.id.clone(), vec![Part::Text("I have moved".to_owned())], None).await?;
+            let looked = host.child(child.id.clone()).await?;
+            assert_eq!((looked.id.as_str(), said.starts_with("tmsg_")), (child.id.as_str(), true));
             let again = host.spawn(NewChild::new("helper", "odd", json!({})), None).await?;
             host.state(Some("settled in".to_owned())).await?;
             host.checkpoint(b"here".to_vec()).await?;
             host.post(vec![Part::Text("I have moved".to_owned())], None).await?;
-            insist(|| host.cancel_child(child.id.clone(), None)).await?;
+            host.cancel_child(child.id.clone(), None).await?;
             Ok(Step::Succeeded { summary: None, result: Some(json!([ids(&found), [again.id]])) })
         }
     });

@@ -65,7 +65,8 @@ async fn a_task_that_hangs_when_it_is_canceled_holds_up_no_other() {
             tasks.push(started.task);
         }
         let count = session.cancel_many(CancelScope::All, None).await.unwrap();
-        assert_eq!(count, CancelCount { signalled: 5, again: 0 });
+        let first = tasks.iter().map(|task| task.id.clone()).collect();
+        assert_eq!(count, CancelCount { signalled: 5, again: 0, first });
         hanging.recv().await.unwrap();
         hanging.recv().await.unwrap();
         let (hang, listen): (Vec<_>, Vec<_>) = tasks.iter().partition(|task| task.spec == json!("hangs"));

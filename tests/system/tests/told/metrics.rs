@@ -8,8 +8,8 @@ use std::time::Duration;
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serde_json::json;
-use taskwright_runner::registry::{CancelPolicy, NewTask, Part, State, TaskId, WakePolicy};
-use taskwright_runner::store::Store;
+use taskwright_runner::registry::{CancelPolicy, CloseOrder, ClosePolicy, NewTask, Part, State, TaskId, WakePolicy};
+use taskwright_runner::store::{CancelScope, Store};
 use taskwright_runner::{Runner, RunnerConfig, RunnerParts, SessionFiles, WakerConfig};
 use taskwright_system_tests::{NativeWalkthrough, store_on_virtual_time};
 
@@ -232,4 +232,30 @@ impl metrics::Recorder for Described {
     fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
         metrics::Histogram::noop()
     }
+}
+
+#[test]
+fn what_a_cancel_of_many_or_a_close_ends_before_it_starts_is_counted_as_ended() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let runner = host(Arc::new(store_on_virtual_time()), &SessionFiles::in_memory(), RunnerConfig::default());
+            let here = session(&runner, "here");
+            let begin = async |policy| {
+                here.task("walkthrough", json!({"steps": []})).close_policy(policy).create().await.unwrap();
+            };
+            for _ in 0..3 {
+                begin(ClosePolicy::Cancel).await;
+            }
+            here.cancel_many(CancelScope::All, None).await.unwrap();
+            begin(ClosePolicy::Cancel).await;
+            begin(ClosePolicy::Keep).await;
+            here.close(CloseOrder::default()).await.unwrap();
+        });
+    });
+    let seen = snapshot(&snapshotter);
+    let labels = [("kind", "walkthrough"), ("outcome", "canceled")];
+    assert_eq!(value(&seen, "taskwright_task_duration_seconds", &labels), 4.0);
 }
