@@ -26,6 +26,11 @@ pub(crate) fn describe() {
         "Calls of guests that were refused because a dimension of the budget was used up, by dimension."
     );
     // The store's.
+    describe_counter!(
+        "taskwright_external_cancel_failures_total",
+        Unit::Count,
+        "Calls that were to pass a cancel on to work elsewhere and did not, by outcome."
+    );
     describe_counter!("taskwright_events_total", Unit::Count, "Events that were committed to the log, by type.");
     describe_counter!(
         "taskwright_store_errors_total",
