@@ -1,4 +1,4 @@
-//! The folder that a store lives in: `registry.db`, `files/`, `cache/` and `kinds/`.
+//! The folder that a store lives in: `registry.db`, `files/`, `cache/` and `kinds/`; or all but the first, and a PostgreSQL.
 //! Does not make it for commands that only read.
 
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use anyhow::Result;
 use taskwright_registry::WakeKey;
 use taskwright_runner::{Runner, RunnerConfig, SessionFiles};
 use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig};
-use taskwright_store::{SqliteOptions, SqliteStore, Store};
+use taskwright_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 
 use crate::config::Config;
-use crate::exit_code::not_found;
+use crate::exit_code::{not_found, refused};
 use crate::kinds_folder::KindsFolder;
 
 /// Instances that looking at kinds may need at one time; a small pool is set up faster.
@@ -21,12 +21,14 @@ const LOOKING_INSTANCES: u32 = 8;
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
     dir: PathBuf,
+    /// Where the records are, if not in the folder.
+    store: Option<String>,
 }
 
 impl Home {
     /// A home in this folder, whether or not it exists.
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir }
+    pub(crate) fn new(dir: PathBuf, store: Option<String>) -> Self {
+        Self { dir, store }
     }
 
     fn database(&self) -> PathBuf {
@@ -55,7 +57,7 @@ impl Home {
 
     /// Whether there is a store.
     pub(crate) fn has_store(&self) -> bool {
-        exists(&self.database())
+        self.store.is_some() || exists(&self.database())
     }
 
     /// Where a path of the session's files lies on this machine.
@@ -64,13 +66,23 @@ impl Home {
     }
 
     /// Opens the store, which must be there.
-    pub(crate) fn open(&self) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
         self.must_exist()?;
-        self.open_or_create()
+        self.open_or_create().await
     }
 
     /// Opens the store, and makes it if it is not there.
-    pub(crate) fn open_or_create(&self) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn open_or_create(&self) -> Result<Arc<dyn Store>> {
+        if let Some(address) = &self.store {
+            if !(address.starts_with("postgres://") || address.starts_with("postgresql://")) {
+                return Err(refused(format!(
+                    "--store {address}: expected postgres://USER@HOST:PORT/DATABASE; leave it away for a file in the folder of --dir"
+                )));
+            }
+            // What lies beside the records: the session's files, the cache and the kinds.
+            std::fs::create_dir_all(&self.dir)?;
+            return Ok(Arc::new(PostgresStore::open(address, PostgresOptions::default()).await?));
+        }
         Ok(Arc::new(SqliteStore::open(self.database(), SqliteOptions::default())?))
     }
 

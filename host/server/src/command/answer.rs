@@ -13,7 +13,7 @@ use crate::part;
 /// `answer`.
 pub(crate) async fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit> {
     let given = part::given(args.text.as_deref(), args.data.as_deref())?;
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let task = find_task(&store, &context.session, &args.task).await?;
     let Some(open) = &task.input_request else {
         return Err(refused(format!(

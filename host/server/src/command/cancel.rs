@@ -15,7 +15,7 @@ use crate::find_task::find_task;
 
 /// `cancel`.
 pub(crate) async fn cancel(context: &Context, args: CancelArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     match &args.task {
         Some(task) => cancel_one(context, &store, task, args.reason.clone()).await,
         None => cancel_many(context, &store, args).await,

@@ -12,7 +12,7 @@ use crate::render;
 
 /// `hidden`.
 pub(crate) async fn hidden(context: &Context, args: &HiddenArgs) -> Result<Exit> {
-    let session = context.home.reader(context.home.open()?)?.session(context.session.clone());
+    let session = context.home.reader(context.home.open().await?)?.session(context.session.clone());
     let outcome = session.await_hidden(args.timeout).await?;
     let exit = match (outcome.failed.is_empty(), outcome.timed_out) {
         (false, _) => Exit::Failed,

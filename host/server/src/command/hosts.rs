@@ -10,7 +10,7 @@ use crate::render;
 
 /// `hosts`.
 pub(crate) async fn hosts(context: &Context) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let hosts = store.hosts().await?;
     if context.out.is_json() {
         let one = |status: &taskwright_store::HostStatus| {

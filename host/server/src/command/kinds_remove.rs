@@ -27,7 +27,7 @@ pub(crate) async fn remove(context: &Context, name: &str, force: bool) -> Result
     }
     let mut live = 0;
     if context.home.has_store() {
-        let in_use = context.home.open()?.code_in_use().await?;
+        let in_use = context.home.open().await?.code_in_use().await?;
         live = in_use.iter().filter(|in_use| in_use.kind == name).map(|in_use| in_use.tasks).sum();
     }
     if live > 0 && !force {

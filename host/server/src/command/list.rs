@@ -36,7 +36,7 @@ pub(super) fn tell_limit(context: &Context, limit: PageLimit) {
 
 /// `list`.
 pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     if !args.kinds.is_empty() {
         check_kinds(context, &store, &args.kinds).await?;
     }

@@ -14,7 +14,7 @@ use crate::render;
 
 /// `messages`.
 pub(crate) async fn messages(context: &Context, args: &MessagesArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let task = find_task(&store, &context.session, &args.task).await?;
     let page = MessagePage { after: args.after.clone(), limit: args.limit };
     let messages = store.messages(&context.session, &task.id, &page).await?;

@@ -10,7 +10,7 @@ use crate::exit_code::Exit;
 
 /// `prune`.
 pub(crate) async fn prune(context: &Context, args: &PruneArgs) -> Result<Exit> {
-    let runner = context.home.reader(context.home.open()?)?;
+    let runner = context.home.reader(context.home.open().await?)?;
     if args.dry_run {
         let tasks = runner.prunable(args.older_than).await?;
         if context.out.is_json() {
@@ -43,7 +43,7 @@ async fn sweep(context: &Context) -> Result<Vec<String>> {
     if folder.digests()?.is_empty() {
         return Ok(Vec::new());
     }
-    let in_use = context.home.open()?.code_in_use().await?;
+    let in_use = context.home.open().await?.code_in_use().await?;
     let needed = |digest: &str| in_use.iter().any(|in_use| in_use.code.as_deref() == Some(digest));
     folder.change(|index| {
         index.kinds.retain(|installed| installed.newest || needed(&installed.digest));

@@ -12,7 +12,7 @@ use crate::find_task::find_task;
 
 /// `result`.
 pub(crate) async fn result(context: &Context, args: &ResultArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let task = find_task(&store, &context.session, &args.task).await?;
     if let Some(name) = &args.artifact {
         return artifact(context, &task, name, args);

@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     let grants = grant::resolve(&args.grants)?;
     kind_source::check_name(&context.home, name, file)?;
     let config = context.config()?;
-    let store = context.home.open_or_create()?;
+    let store = context.home.open_or_create().await?;
     let runner = context.home.runner(store.clone(), config.runner())?;
     let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
     let (added, component) = found;

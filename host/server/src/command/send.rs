@@ -15,7 +15,7 @@ use crate::part;
 /// `send`.
 pub(crate) async fn send(context: &Context, args: SendArgs) -> Result<Exit> {
     let part = part::given(args.text.as_deref(), args.data.as_deref())?;
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let task = find_task(&store, &context.session, &args.task).await?;
     let sent = record(context, &*store, &task, part, args.in_reply_to).await?;
     report(context, &sent)

@@ -12,7 +12,7 @@ use crate::render;
 
 /// `show`.
 pub(crate) async fn show(context: &Context, args: &OneTask) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let task = find_task(&store, &context.session, &args.task).await?;
     if context.out.is_json() {
         context.out.json(&json!(task))?;

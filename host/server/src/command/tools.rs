@@ -37,9 +37,9 @@ async fn call(context: &Context, spawn: &[String], name: &str, arguments: Value)
     let known = kind_source::names(&context.home)?;
     let mut tools = AgentTools::new().knowing(known).producer("taskwright command line");
     let runner = if spawn.is_empty() {
-        context.home.reader(context.home.open()?)?
+        context.home.reader(context.home.open().await?)?
     } else {
-        context.home.runner(context.home.open_or_create()?, context.config()?.runner())?
+        context.home.runner(context.home.open_or_create().await?, context.config()?.runner())?
     };
     for name in spawn {
         tools = tools.spawning([create::add_kind(context, &runner, Some(name), None).await?]);

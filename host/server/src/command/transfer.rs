@@ -12,7 +12,7 @@ use crate::find_task::find_task;
 
 /// `transfer`.
 pub(crate) async fn transfer(context: &Context, args: &TransferArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let mut named = Vec::with_capacity(args.tasks.len());
     for text in &args.tasks {
         named.push(find_task(&store, &context.session, text).await?.id);

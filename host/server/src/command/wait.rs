@@ -18,7 +18,7 @@ const SAFETY_POLL: Duration = Duration::from_secs(5);
 
 /// `wait`.
 pub(crate) async fn wait(context: &Context, args: &WaitArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let [task] = &args.tasks[..] else { return wait_several(context, &store, args).await };
     let id = find_task(&store, &context.session, task).await?.id;
     // Subscribed before the record is read: a change in between is not missed.

@@ -25,7 +25,7 @@ const PAGE: usize = 1_000;
 
 /// `wakes`.
 pub(crate) async fn wakes(context: &Context, args: &WakesArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     // People need none, and reading should make no file for them.
     let key = context.out.is_json().then(|| context.home.wake_key());
     let mut reader = Reader { context, args, key: key.transpose()?, shown: BTreeSet::new(), told: false };

@@ -18,7 +18,7 @@ use crate::tail::Tail;
 
 /// `watch`.
 pub(crate) async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let session = context.home.reader(store.clone())?.session(context.session.clone());
     if let Some(text) = &args.task {
         let id = find_task(&store, &context.session, text).await?.id;

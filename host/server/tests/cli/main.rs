@@ -9,6 +9,7 @@ mod external;
 mod kills;
 mod kinds;
 mod place;
+mod postgres;
 mod sessions;
 mod several;
 mod tools;

@@ -31,6 +31,7 @@ impl Place {
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command
             .env_remove("TASKWRIGHT_DIR")
+            .env_remove("TASKWRIGHT_STORE")
             .env_remove("TASKWRIGHT_CONFIG")
             .env_remove("TASKWRIGHT_LOG")
             .env_remove("TRACEPARENT")

@@ -20,7 +20,12 @@ impl User {
     pub(crate) async fn of(place: &Place) -> Self {
         let dir = place.path().join(".taskwright");
         let store = SqliteStore::open(dir.join("registry.db"), SqliteOptions::default()).expect("a store");
-        let store: Arc<dyn Store> = Arc::new(store);
+        Self::over(Arc::new(store), place).await
+    }
+
+    /// One who looks into another store than that of the folder.
+    pub(crate) async fn over(store: Arc<dyn Store>, place: &Place) -> Self {
+        let dir = place.path().join(".taskwright");
         let mut config = RunnerConfig::default();
         config.sandbox.cache_dir = Some(dir.join("cache"));
         let runner = Runner::open_shared(store.clone(), dir.join("files"), config).expect("a runner");

@@ -2,9 +2,9 @@
 //! Does not judge a failed commit: only the writer knows what was at stake.
 
 use rusqlite::ErrorCode;
-use taskwright_registry::InvalidId;
 
 use crate::StoreError;
+pub(super) use crate::column::{of_id, of_row};
 
 /// An error of a statement whose effects are rolled back: nothing has happened.
 pub(super) fn of_statement(error: rusqlite::Error) -> StoreError {
@@ -35,18 +35,8 @@ pub(super) fn of_commit(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// A row that does not hold what this program writes.
-pub(super) fn of_row(what: &str, error: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt { reason: format!("{what}: {error}") }
-}
-
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         of_statement(error)
     }
-}
-
-/// An identifier in a row that is none.
-pub(super) fn of_id(error: InvalidId) -> StoreError {
-    of_row("an id", error)
 }

@@ -12,6 +12,9 @@ macro_rules! for_every_store {
         mod sqlite {
             $(#[test] fn $case() { crate::world::sqlite(super::$case); })+
         }
+        mod postgres {
+            $(#[test] fn $case() { crate::world::postgres(super::$case); })+
+        }
     };
 }
 
@@ -20,6 +23,7 @@ macro_rules! for_every_store_and_state {
     ($($case:ident),+ $(,)?) => {
         for_every_store_and_state!(@store memory $($case),+);
         for_every_store_and_state!(@store sqlite $($case),+);
+        for_every_store_and_state!(@store postgres $($case),+);
     };
     (@store $store:ident $($case:ident),+) => {
         mod $store {

@@ -12,8 +12,11 @@ use taskwright_registry::{
     Part, SessionId, State, Task, TaskId, TaskUpdate, Timestamp, WakePolicy,
 };
 use taskwright_store::{
-    ClaimRequest, Claimed, LeaseTime, MemoryStore, SqliteOptions, SqliteStore, Store, StoreError, Turns,
+    ClaimRequest, Claimed, LeaseTime, MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
+    StoreError, Turns,
 };
+
+use taskwright_test_postgres as server;
 
 /// The kind of all tasks that a case does not care about.
 pub(crate) const KIND: &str = "probe";
@@ -67,16 +70,16 @@ pub(crate) struct World {
 }
 
 fn run(
-    make: impl FnOnce(TestClock, TestLeaseClock) -> (Arc<dyn Store>, Option<tempfile::TempDir>),
+    make: impl AsyncFnOnce(TestClock, TestLeaseClock) -> (Arc<dyn Store>, Option<tempfile::TempDir>),
     case: impl AsyncFnOnce(World),
 ) {
-    let clock = TestClock(Arc::new(AtomicI64::new(1_800_000_000_000)));
-    let lease_clock = TestLeaseClock::default();
-    let (store, folder) = make(clock.clone(), lease_clock.clone());
-    let session = "session-1".parse().expect("a session id");
-    let world = World { store, clock, lease_clock, session, drawn: AtomicU64::new(0), _folder: folder };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
+        let clock = TestClock(Arc::new(AtomicI64::new(1_800_000_000_000)));
+        let lease_clock = TestLeaseClock::default();
+        let (store, folder) = make(clock.clone(), lease_clock.clone()).await;
+        let session = "session-1".parse().expect("a session id");
+        let world = World { store, clock, lease_clock, session, drawn: AtomicU64::new(0), _folder: folder };
         // Most cases are not about leases: the hosts that they claim for have them.
         for number in 0..20 {
             world.store.open_lease(&world.host(number), LeaseLength::default()).await.expect("a lease");
@@ -86,19 +89,43 @@ fn run(
 }
 
 pub(crate) fn memory(case: impl AsyncFnOnce(World)) {
-    let make = |clock: TestClock, lease_clock: TestLeaseClock| -> (Arc<dyn Store>, _) {
-        (Arc::new(MemoryStore::with_clocks(Arc::new(move || clock.read()), Arc::new(move || lease_clock.read()))), None)
+    let make = async |clock: TestClock, lease_clock: TestLeaseClock| {
+        let (clock, lease_clock) = (Arc::new(move || clock.read()), Arc::new(move || lease_clock.read()));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::with_clocks(clock, lease_clock));
+        (store, None)
     };
     run(make, case);
 }
 
 pub(crate) fn sqlite(case: impl AsyncFnOnce(World)) {
-    let make = |clock: TestClock, lease_clock: TestLeaseClock| -> (Arc<dyn Store>, _) {
+    let make = async |clock: TestClock, lease_clock: TestLeaseClock| {
         let folder = tempfile::tempdir().expect("a folder");
         let (clock, lease_clock) = (Arc::new(move || clock.read()), Arc::new(move || lease_clock.read()));
         let options = SqliteOptions { clock, lease_clock, ..SqliteOptions::default() };
         let store = SqliteStore::open(folder.path().join("tasks.db"), options).expect("a store");
-        (Arc::new(store), Some(folder))
+        let store: Arc<dyn Store> = Arc::new(store);
+        (store, Some(folder))
+    };
+    run(make, case);
+}
+
+/// Each case has a schema of its own in one server.
+pub(crate) fn postgres(case: impl AsyncFnOnce(World)) {
+    static SCHEMAS: AtomicU64 = AtomicU64::new(0);
+    let address = match server::address() {
+        Ok(address) => address,
+        Err(why) => return server::skipped(why),
+    };
+    let make = async |clock: TestClock, lease_clock: TestLeaseClock| {
+        let options = PostgresOptions {
+            // As many as the cases have writers at one time, and few enough for all cases together.
+            connections: 4,
+            schema: format!("case_{}_{}", std::process::id(), SCHEMAS.fetch_add(1, Ordering::SeqCst)),
+            clock: Some(Arc::new(move || clock.read())),
+            lease_clock: Some(Arc::new(move || lease_clock.read())),
+        };
+        let store: Arc<dyn Store> = Arc::new(PostgresStore::open(address, options).await.expect("a store"));
+        (store, None)
     };
     run(make, case);
 }

@@ -19,7 +19,7 @@ pub(super) async fn ask(context: &Context, args: AskArgs) -> Result<Exit> {
         }
         None => None,
     };
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     let question = task.sink().request_input(args.prompt, expected).await.context("the question")?;
     if context.out.is_json() {
         context.out.json(&json!({"question": question}))?;

@@ -23,7 +23,7 @@ const PAGE: usize = 1_000;
 
 /// `external cancels`.
 pub(super) async fn cancels(context: &Context, args: &CancelsArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     // Subscribed before the first look: what is written in between is not missed.
     let mut changes = store.changes();
     let mut shown = BTreeSet::new();

@@ -10,7 +10,7 @@ use crate::exit_code::{Exit, not_found};
 
 /// `external checkpoint`.
 pub(super) async fn checkpoint(context: &Context, args: &CheckpointArgs) -> Result<Exit> {
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     let Some(bytes) = task.checkpoint() else {
         return Err(not_found(format!("task {} has no checkpoint; its work begins anew", args.token.task_id)));
     };

@@ -16,26 +16,26 @@ pub(super) async fn succeed(context: &Context, args: SucceedArgs) -> Result<Exit
         Some(given) => Some(json_argument("--result", given)?),
         None => None,
     };
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     report(context, &task.succeed(result, args.summary).await?)
 }
 
 /// `external fail`.
 pub(super) async fn fail(context: &Context, args: FailArgs) -> Result<Exit> {
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     let error = TaskError { kind: args.kind, message: args.message, detail: None };
     report(context, &task.fail(error).await?)
 }
 
 /// `external canceled`.
 pub(super) async fn canceled(context: &Context, args: SummaryArgs) -> Result<Exit> {
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     report(context, &task.canceled(args.summary).await?)
 }
 
 /// `external give-back`.
 pub(super) async fn give_back(context: &Context, args: &OneToken) -> Result<Exit> {
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     let given = task.give_back().await?;
     if !context.out.is_json() {
         context.out.notice(&format!("nobody has it now: `taskwright external take-on {}` takes it on", given.id));

@@ -10,13 +10,13 @@ use crate::exit_code::Exit;
 
 /// `external heartbeat`.
 pub(super) async fn heartbeat(context: &Context, args: &OneToken) -> Result<Exit> {
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     told(context, &task.heartbeat().await?)
 }
 
 /// `external heard`.
 pub(super) async fn heard(context: &Context, args: &OneToken) -> Result<Exit> {
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     task.cancel_told().await?;
     if context.out.is_json() {
         context.out.json(&json!({"task_id": args.token.task_id, "heard": true}))?;

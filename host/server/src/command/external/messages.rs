@@ -18,7 +18,7 @@ const PAGE: usize = 1_000;
 
 /// `external messages`.
 pub(super) async fn messages(context: &Context, args: &UnreadArgs) -> Result<Exit> {
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     let unread = match args.timeout {
         Some(timeout) => wait(&task, timeout).await?,
         None => task.messages(PAGE).await?.items,

@@ -13,7 +13,7 @@ use crate::json_argument::json_argument;
 /// `external register`.
 pub(super) async fn register(context: &Context, args: &RegisterArgs) -> Result<Exit> {
     let spec = json_argument("--spec", &args.spec)?;
-    let store = context.home.open_or_create()?;
+    let store = context.home.open_or_create().await?;
     let session = context.home.reader(store.clone())?.session(context.session.clone());
     let request = session.task(&args.kind, spec).recovery(Recovery::External).producer("taskwright command line");
     let mut request = on_terms(context, &store, request, &args.terms, CancelMode::External).await?;

@@ -39,7 +39,7 @@ pub(super) async fn report(context: &Context, args: ReportArgs) -> Result<Exit> 
         Some(path) => Some(checkpoint(path)?),
         None => None,
     };
-    let task = hold(context, context.home.open()?, &args.token).await?;
+    let task = hold(context, context.home.open().await?, &args.token).await?;
     let sink = task.sink();
     if let Some(text) = &args.state {
         sink.state(Some(clean_line(text, limit::STATE_DETAIL_BYTES))).await.context("--state")?;

@@ -10,7 +10,7 @@ use crate::find_task::find_task;
 
 /// `external take-on`.
 pub(super) async fn take_on(context: &Context, args: TakeOnArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let id = find_task(&store, &context.session, &args.task).await?.id;
     let session = context.home.reader(store)?.session(context.session.clone());
     let task = session.take_on(&id, args.remote).await?;

@@ -13,7 +13,7 @@ use crate::render;
 
 /// `sessions list`.
 pub(super) async fn list(context: &Context, args: SessionsListArgs) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let query = SessionQuery { states: args.states, after: args.after, limit: args.limit };
     let page = store.sessions(&query).await?;
     if context.out.is_json() {

@@ -11,7 +11,7 @@ use crate::find_task::find_task;
 
 /// `sessions open`.
 pub(super) async fn open(context: &Context, args: OpenArgs) -> Result<Exit> {
-    let store = context.home.open_or_create()?;
+    let store = context.home.open_or_create().await?;
     let owner = match args.owner {
         Some(session_id) => {
             let task_id = match &args.owner_task {

@@ -9,10 +9,10 @@ use crate::exit_code::Exit;
 
 /// `sessions suspend`.
 pub(super) async fn suspend(context: &Context, args: &OneSession) -> Result<Exit> {
-    report(context, &context.home.open()?.suspend_session(&args.id).await?)
+    report(context, &context.home.open().await?.suspend_session(&args.id).await?)
 }
 
 /// `sessions resume`.
 pub(super) async fn resume(context: &Context, args: &OneSession) -> Result<Exit> {
-    report(context, &context.home.open()?.resume_session(&args.id).await?)
+    report(context, &context.home.open().await?.resume_session(&args.id).await?)
 }

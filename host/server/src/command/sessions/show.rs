@@ -16,7 +16,7 @@ const COUNTED: usize = 1_000;
 
 /// `sessions show`.
 pub(super) async fn show(context: &Context, args: &OneSession) -> Result<Exit> {
-    let store = context.home.open()?;
+    let store = context.home.open().await?;
     let session = store.session(&args.id).await?;
     let live = LiveTasks::count(&store, &args.id).await?;
     // A suspended session gives none, however many wait.

@@ -1,0 +1,39 @@
+//! What stands in the columns of a database that hold JSON, times and ids, in whichever database.
+//! Does not know tables.
+
+use chrono::DateTime;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use taskwright_registry::{InvalidId, Timestamp};
+
+use crate::StoreError;
+
+/// A value as JSON.
+pub(crate) fn encode<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| of_row(what, error))
+}
+
+/// JSON as a value.
+pub(crate) fn decode<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| of_row(what, error))
+}
+
+/// A time as a column has it.
+pub(crate) fn millis(at: Timestamp) -> i64 {
+    at.timestamp_millis()
+}
+
+/// A column as a time.
+pub(crate) fn time(millis: i64) -> Result<Timestamp, StoreError> {
+    DateTime::from_timestamp_millis(millis).ok_or_else(|| of_row("a time", millis))
+}
+
+/// A row that does not hold what this program writes.
+pub(crate) fn of_row(what: &str, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { reason: format!("{what}: {error}") }
+}
+
+/// An identifier in a row that is none.
+pub(crate) fn of_id(error: InvalidId) -> StoreError {
+    of_row("an id", error)
+}

@@ -1,0 +1,35 @@
+//! Work done elsewhere, in PostgreSQL.
+//! Does not decide anything: the verbs do.
+
+use async_trait::async_trait;
+use taskwright_registry::{HostRef, SessionId, TaskId};
+
+use super::{PostgresStore, of, verb, whole_claims};
+use crate::{Claimed, ExternalCancelPage, ExternalWork, StoreError, verbs};
+
+#[async_trait]
+impl ExternalWork for PostgresStore {
+    async fn take_on(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        holder: &HostRef,
+        remote: Option<String>,
+    ) -> Result<Claimed, StoreError> {
+        let (sessions, session, id, holder) = (of(session), session.clone(), id.clone(), holder.clone());
+        let verb = verb!(rows, now, [session, id, holder, remote], {
+            let claim = verbs::take_on(rows, &session, &id, &holder, remote, now.at).await?;
+            whole_claims(rows, vec![claim]).await
+        });
+        let mut claims = self.write(sessions, verb).await?;
+        claims.pop().ok_or_else(|| StoreError::Corrupt { reason: "a task that was taken on is not there".to_owned() })
+    }
+
+    async fn external_cancels(&self, after: u64, limit: usize) -> Result<ExternalCancelPage, StoreError> {
+        self.read(verb!(rows, _, [], verbs::external_cancels(rows, after, limit).await)).await
+    }
+
+    async fn external_overdue(&self, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError> {
+        self.read(verb!(rows, now, [], verbs::external_overdue(rows, limit, now.at).await)).await
+    }
+}

@@ -1,0 +1,428 @@
+//! A store in a PostgreSQL database that several hosts share.
+//! Does not hold a rule of its own: verbs and core decide here as they do for every store.
+
+mod external;
+mod failure;
+mod notices;
+mod options;
+mod rows;
+mod schema;
+mod sessions;
+mod transaction;
+mod write_rows;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use futures::future::BoxFuture;
+use serde_json::Value;
+use taskwright_registry::{
+    CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage, NewTask, SessionId,
+    Task, TaskId, TaskUpdate, Timestamp, Wake,
+};
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, mpsc};
+use tokio_postgres::{Config, NoTls};
+
+pub use options::PostgresOptions;
+
+use crate::column::time;
+use crate::store::CHANGES_KEPT;
+use crate::{
+    Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
+    HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
+    TaskQuery, WokenPage, clock, verbs,
+};
+use rows::PgRows;
+use transaction::{Now, Sessions, Shared};
+
+/// A store in a PostgreSQL database. Clones share its connections, which end with the last clone.
+#[derive(Clone)]
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+/// How long the server may take to answer a new connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How often a claim looks that finds nothing because somebody writes wherever something is due.
+const BUSY_LOOKS: u32 = 10;
+
+impl PostgresStore {
+    /// Opens the store at an address such as `postgres://user@127.0.0.1:5432/database`, and makes its schema and tables if there
+    /// are none. Its connections live in the runtime that this is called in; its verbs can be called from anywhere.
+    ///
+    /// # Errors
+    /// `NewerSchema`; `Corrupt` for an address or a schema's name that is none; `Unavailable`.
+    pub async fn open(address: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let mut config: Config = address.parse().map_err(|error| StoreError::Corrupt {
+            reason: format!("the address of the store: {error}; expected postgres://USER@HOST:PORT/DATABASE"),
+        })?;
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let schema = &options.schema;
+        if schema.is_empty() || schema.len() > 60 || !schema.bytes().all(word) || schema.as_bytes()[0].is_ascii_digit()
+        {
+            let reason = format!("the schema `{schema}`: expected lower-case letters, digits and `_`, at most 60");
+            return Err(StoreError::Corrupt { reason });
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        let more = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
+        config.options(format!("{more}-c search_path={schema}")).application_name("taskwright");
+        let recycling_method = RecyclingMethod::Fast;
+        let manager = Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method });
+        let pool = Pool::builder(manager).max_size(options.connections.max(1)).build();
+        let unavailable = |error: &dyn std::error::Error| StoreError::Unavailable {
+            reason: format!("no connection to PostgreSQL: {}", failure::chain(error)),
+        };
+        let pool = pool.map_err(|error| unavailable(&error))?;
+        {
+            let client = pool.get().await.map_err(|error| unavailable(&error))?;
+            schema::migrate(&client, schema).await?;
+        }
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        let (to_tell, queue) = mpsc::unbounded_channel();
+        let channel = format!("taskwright:{schema}");
+        // Only has to differ from that of the other processes.
+        let own = format!("{}-{:x}", std::process::id(), std::ptr::from_ref(&changes).addr());
+        let shared =
+            Arc::new(Shared { pool, options, changes, to_tell, ahead: AtomicI64::new(0), runtime: Handle::current() });
+        tokio::spawn(notices::look(Arc::downgrade(&shared)));
+        tokio::spawn(notices::tell(Arc::downgrade(&shared), queue, channel.clone(), own.clone()));
+        tokio::spawn(notices::hear(config, channel, own, shared.changes.downgrade()));
+        let store = Self { shared };
+        store.read_clock().await?;
+        Ok(store)
+    }
+
+    /// Notes how far the server's clock is ahead of this machine's.
+    async fn read_clock(&self) -> Result<(), StoreError> {
+        let server = self.read(|_, now| Box::pin(async move { Ok(now.at) })).await?;
+        let ahead = (server - chrono::Utc::now()).num_milliseconds();
+        self.shared.ahead.store(ahead, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Runs a verb to its end, also if nobody waits for it any more: a connection is never left in the middle.
+    async fn write<T: Send + 'static>(
+        &self,
+        sessions: Sessions,
+        verb: impl for<'r> Fn(&'r mut PgRows, Now) -> BoxFuture<'r, Result<T, StoreError>> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let work = self.shared.runtime.spawn(self.shared.clone().write(sessions, Box::new(verb)));
+        work.await.unwrap_or_else(|error| Err(StoreError::Unknown { reason: error.to_string() }))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        verb: impl for<'r> Fn(&'r mut PgRows, Now) -> BoxFuture<'r, Result<T, StoreError>> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let work = self.shared.runtime.spawn(self.shared.clone().read(Box::new(verb)));
+        work.await.unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
+    }
+}
+
+/// Runs a verb over rows, with its arguments by reference: `verb!(rows, now, [session, id], verbs::get(rows, &session, &id))`.
+macro_rules! verb {
+    ($rows:ident, $now:pat, [$($name:ident),*], $call:expr) => {
+        $crate::postgres::transaction::verb_of(move |$rows, $now| {
+            $(let $name = $name.clone();)*
+            Box::pin(async move { $call })
+        })
+    };
+}
+pub(super) use verb;
+
+/// The record with its specification.
+async fn whole(rows: &mut PgRows, task: Task) -> Result<Task, StoreError> {
+    let mut tasks = [task];
+    rows.specs(&mut tasks).await?;
+    let [task] = tasks;
+    Ok(task)
+}
+
+async fn whole_claims(rows: &mut PgRows, claims: Vec<Claimed>) -> Result<Vec<Claimed>, StoreError> {
+    let mut tasks: Vec<Task> = claims.iter().map(|claim| claim.task.clone()).collect();
+    rows.specs(&mut tasks).await?;
+    Ok(claims.into_iter().zip(tasks).map(|(claim, task)| Claimed { task, ..claim }).collect())
+}
+
+fn of(session: &SessionId) -> Sessions {
+    Sessions::of([session.clone()])
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn now(&self) -> Timestamp {
+        match &self.shared.options.clock {
+            Some(clock) => clock::read(clock),
+            None => {
+                let millis = chrono::Utc::now().timestamp_millis() + self.shared.ahead.load(Ordering::Relaxed);
+                time(millis).unwrap_or_else(|_| chrono::Utc::now())
+            }
+        }
+    }
+
+    async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
+        let sessions = Sessions::begun([new.session_id.clone()]);
+        self.write(sessions, verb!(rows, now, [new], verbs::create(rows, new, now.at).await)).await
+    }
+
+    async fn create_child(&self, session: &SessionId, parent: &TaskId, new: NewChild) -> Result<Created, StoreError> {
+        let (sessions, session, parent) = (of(session), session.clone(), parent.clone());
+        let verb = verb!(rows, now, [session, parent, new], {
+            verbs::create_child(rows, &session, &parent, new, now.at).await
+        });
+        self.write(sessions, verb).await
+    }
+
+    async fn get(&self, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        let verb = verb!(rows, _, [session, id], {
+            let task = verbs::get(rows, &session, &id).await?;
+            whole(rows, task).await
+        });
+        self.read(verb).await
+    }
+
+    async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        let (session, query) = (session.clone(), query.clone());
+        let verb = verb!(rows, _, [session, query], {
+            let mut page = verbs::list(rows, &session, &query).await?;
+            rows.specs(&mut page.tasks).await?;
+            Ok(page)
+        });
+        self.read(verb).await
+    }
+
+    async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
+        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let verb = verb!(rows, now, [session, id, update], {
+            let task = verbs::update(rows, &session, &id, update, now.at).await?;
+            whole(rows, task).await
+        });
+        self.write(sessions, verb).await
+    }
+
+    async fn request_cancel(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        reason: Option<String>,
+    ) -> Result<(Task, CancelEffect), StoreError> {
+        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let verb = verb!(rows, now, [session, id, reason], {
+            let (task, effect) = verbs::request_cancel(rows, &session, &id, reason.as_deref(), now.at).await?;
+            Ok((whole(rows, task).await?, effect))
+        });
+        self.write(sessions, verb).await
+    }
+
+    async fn record_message(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        message: NewMessage,
+    ) -> Result<RecordedMessage, StoreError> {
+        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let verb = verb!(rows, now, [session, id, message], {
+            let recorded = verbs::record_message(rows, &session, &id, message, now.at).await?;
+            Ok(RecordedMessage { task: whole(rows, recorded.task).await?, ..recorded })
+        });
+        self.write(sessions, verb).await
+    }
+
+    async fn messages(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        page: &MessagePage,
+    ) -> Result<Page<Message>, StoreError> {
+        let (session, id, page) = (session.clone(), id.clone(), page.clone());
+        self.read(verb!(rows, _, [session, id, page], verbs::messages(rows, &session, &id, &page).await)).await
+    }
+
+    async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Page<Message>, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        self.read(verb!(rows, _, [session, id], verbs::unread(rows, &session, &id, limit).await)).await
+    }
+
+    async fn mark_delivered(
+        &self,
+        session: &SessionId,
+        id: &TaskId,
+        fence: Fence,
+        message: &MessageId,
+    ) -> Result<(), StoreError> {
+        let (sessions, session, id, message) = (of(session), session.clone(), id.clone(), message.clone());
+        let verb = verb!(rows, now, [session, id, message], {
+            verbs::mark_delivered(rows, &session, &id, fence, &message, now.at).await
+        });
+        self.write(sessions, verb).await
+    }
+
+    async fn checkpoint(&self, session: &SessionId, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        self.read(verb!(rows, _, [session, id], verbs::checkpoint(rows, &session, &id).await)).await
+    }
+
+    async fn result(&self, session: &SessionId, id: &TaskId) -> Result<Option<Value>, StoreError> {
+        let (session, id) = (session.clone(), id.clone());
+        self.read(verb!(rows, _, [session, id], verbs::result(rows, &session, &id).await)).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
+        let sessions = match &request.only {
+            None => Sessions::none(),
+            Some(only) => {
+                let only = only.clone();
+                let owner = self.read(verb!(rows, _, [only], crate::rows::Rows::owner(rows, &only).await)).await?;
+                Sessions::of(owner)
+            }
+        };
+        let mut sessions = sessions;
+        for _ in 0..BUSY_LOOKS {
+            let request = request.clone();
+            let verb = verb!(rows, now, [request], {
+                let claims = verbs::claim(rows, &request, now.at, &now.lease).await?;
+                Ok((whole_claims(rows, claims).await?, rows.busy.take()))
+            });
+            let (claims, busy) = self.write(sessions, verb).await?;
+            match busy {
+                // Nothing else was there: this session is waited for, before anything is locked.
+                Some(busy) if claims.is_empty() => sessions = of(&busy),
+                _ => return Ok(claims),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn held_by(&self, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
+        let host = host.clone();
+        let verb = verb!(rows, _, [host], {
+            let claims = verbs::held_by(rows, &host).await?;
+            whole_claims(rows, claims).await
+        });
+        self.read(verb).await
+    }
+
+    async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError> {
+        let host = host.clone();
+        let verb = verb!(rows, now, [host], verbs::open_lease(rows, &host, length, now.at, &now.lease).await);
+        self.write(Sessions::none(), verb).await
+    }
+
+    async fn renew_lease(&self, host: &HostRef) -> Result<(), StoreError> {
+        let host = host.clone();
+        let verb = verb!(rows, now, [host], verbs::renew_lease(rows, &host, now.at, &now.lease).await);
+        self.write(Sessions::none(), verb).await?;
+        // Not more often than this: a machine's clock does not run away within a lease.
+        self.read_clock().await
+    }
+
+    async fn close_lease(&self, host: &HostRef) -> Result<(), StoreError> {
+        let host = host.clone();
+        self.write(Sessions::none(), verb!(rows, _, [host], verbs::close_lease(rows, &host).await)).await
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostStatus>, StoreError> {
+        self.read(verb!(rows, now, [], verbs::hosts(rows, &now.lease).await)).await
+    }
+
+    async fn lapsed(&self, after: u64, limit: usize) -> Result<LapsedPage, StoreError> {
+        self.read(verb!(rows, now, [], verbs::lapsed(rows, after, limit, &now.lease).await)).await
+    }
+
+    async fn reap(&self, session: &SessionId, id: &TaskId, crash_limit: u32) -> Result<Reaped, StoreError> {
+        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let verb = verb!(rows, now, [session, id], {
+            Ok(match verbs::reap(rows, &session, &id, crash_limit, now.at, &now.lease).await? {
+                Reaped::Reattached(task) => Reaped::Reattached(whole(rows, task).await?),
+                Reaped::Ended(task) => Reaped::Ended(whole(rows, task).await?),
+                Reaped::Untouched => Reaped::Untouched,
+            })
+        });
+        self.write(sessions, verb).await
+    }
+
+    async fn sweep_leases(&self) -> Result<usize, StoreError> {
+        self.write(Sessions::none(), verb!(rows, now, [], verbs::sweep_leases(rows, &now.lease).await)).await
+    }
+
+    async fn finished(
+        &self,
+        before: Timestamp,
+        after: Option<FinishedPlace>,
+        limit: usize,
+    ) -> Result<FinishedPage, StoreError> {
+        self.read(verb!(rows, _, [], verbs::finished(rows, before, after, limit).await)).await
+    }
+
+    async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError> {
+        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        self.write(sessions, verb!(rows, _, [session, id], verbs::forget(rows, &session, &id, before).await)).await
+    }
+
+    async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.write(Sessions::none(), verb!(rows, _, [], verbs::trim_log(rows, before, limit).await)).await
+    }
+
+    async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError> {
+        self.read(verb!(rows, _, [], verbs::code_in_use(rows).await)).await
+    }
+
+    async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+        let kinds = kinds.to_vec();
+        self.read(verb!(rows, _, [kinds], verbs::next_due(rows, &kinds, after).await)).await
+    }
+
+    async fn backlog(&self, kinds: &[KindOffer]) -> Result<Vec<Backlog>, StoreError> {
+        let kinds = kinds.to_vec();
+        self.read(verb!(rows, now, [kinds], verbs::backlog(rows, &kinds, now.at).await)).await
+    }
+
+    async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {
+        let session = session.clone();
+        self.read(verb!(rows, _, [session], verbs::events(rows, &session, after, limit).await)).await
+    }
+
+    async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Page<Wake>, StoreError> {
+        let session = session.clone();
+        self.read(verb!(rows, _, [session], verbs::wakes(rows, &session, limit).await)).await
+    }
+
+    async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError> {
+        self.read(verb!(rows, _, [], verbs::sessions_with_wakes(rows, after, limit).await)).await
+    }
+
+    async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError> {
+        let (sessions, session, host) = (of(session), session.clone(), host.clone());
+        let verb =
+            verb!(rows, now, [session, host], verbs::claim_wakes(rows, &session, &host, limit, &now.lease).await);
+        self.write(sessions, verb).await
+    }
+
+    async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError> {
+        let (sessions, session, host) = (of(session), session.clone(), host.clone());
+        self.write(sessions, verb!(rows, _, [session, host], verbs::release_wakes(rows, &session, &host).await)).await
+    }
+
+    async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {
+        let (sessions, session, ids) = (of(session), session.clone(), ids.to_vec());
+        let verb = verb!(rows, now, [session, ids], verbs::acknowledge_wakes(rows, &session, &ids, now.at).await);
+        self.write(sessions, verb).await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+}

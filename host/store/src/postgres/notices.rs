@@ -1,0 +1,211 @@
+//! Tells other processes what was committed here, and hears what was committed there: one connection that listens.
+//! Does not guarantee that anything is heard: whoever waits looks by itself from time to time, and a gap is told as `Elsewhere`.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use taskwright_registry::{SessionId, TaskId, Timestamp};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_postgres::{AsyncMessage, Config, NoTls};
+
+use super::transaction::Shared;
+use crate::Change;
+
+/// The most that one notice can hold; PostgreSQL takes 8,000 bytes.
+const LONGEST: usize = 7_000;
+/// How long to wait before another connection is tried.
+const AGAIN: Duration = Duration::from_millis(250);
+/// How often to look whether something was committed of which nobody told, because its process died in between.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What a transaction has to tell, and who waits until it was.
+pub(super) struct ToTell {
+    pub(super) changes: Vec<Change>,
+    pub(super) told: oneshot::Sender<()>,
+}
+
+/// A change as a notice has it.
+#[derive(Serialize, Deserialize)]
+enum Told {
+    #[serde(rename = "t")]
+    Task(SessionId, TaskId, Option<Timestamp>),
+    #[serde(rename = "s")]
+    Session(SessionId),
+    #[serde(rename = "w")]
+    Woken(SessionId),
+    #[serde(rename = "e")]
+    Elsewhere,
+}
+
+impl From<Change> for Told {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Task { session_id, task_id, due_at } => Told::Task(session_id, task_id, due_at),
+            Change::Session { session_id } => Told::Session(session_id),
+            Change::Woken { session_id } => Told::Woken(session_id),
+            Change::Elsewhere => Told::Elsewhere,
+        }
+    }
+}
+
+impl From<Told> for Change {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Task(session_id, task_id, due_at) => Change::Task { session_id, task_id, due_at },
+            Told::Session(session_id) => Change::Session { session_id },
+            Told::Woken(session_id) => Change::Woken { session_id },
+            Told::Elsewhere => Change::Elsewhere,
+        }
+    }
+}
+
+/// A notice: who sends it, and what was committed.
+#[derive(Serialize, Deserialize)]
+struct Notice {
+    from: String,
+    changes: Vec<Told>,
+}
+
+/// Notices with all changes, each short enough. More than a few at one time are told as one word.
+fn notices(from: &str, changes: Vec<Change>) -> Vec<String> {
+    let mut notices = Vec::new();
+    let mut notice = Notice { from: from.to_owned(), changes: Vec::new() };
+    let mut bytes = 0;
+    for change in changes {
+        let told = Told::from(change);
+        let more = serde_json::to_string(&told).map_or(0, |text| text.len() + 1);
+        if bytes + more > LONGEST {
+            notices.extend(serde_json::to_string(&notice).ok());
+            (notice.changes, bytes) = (Vec::new(), 0);
+        }
+        notice.changes.push(told);
+        bytes += more;
+    }
+    notices.extend(serde_json::to_string(&notice).ok());
+    if notices.len() > 4 {
+        let elsewhere = Notice { from: from.to_owned(), changes: vec![Told::Elsewhere] };
+        return serde_json::to_string(&elsewhere).into_iter().collect();
+    }
+    notices
+}
+
+/// Tells other processes, for as long as the store is there: what is committed while a notice is on its way is told with the next
+/// one. It is no part of the transaction: that would make all commits of the server queue up behind each other.
+pub(super) async fn tell(
+    shared: Weak<Shared>,
+    mut queue: mpsc::UnboundedReceiver<ToTell>,
+    channel: String,
+    from: String,
+) {
+    while let Some(first) = queue.recv().await {
+        let (mut changes, mut waiting) = (first.changes, vec![first.told]);
+        while let Ok(next) = queue.try_recv() {
+            for change in next.changes {
+                if !changes.contains(&change) {
+                    changes.push(change);
+                }
+            }
+            waiting.push(next.told);
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        for notice in notices(&from, changes) {
+            let told = async {
+                let client = shared.pool.get().await.map_err(|error| error.to_string())?;
+                let statement =
+                    client.prepare_cached("SELECT pg_notify($1, $2)").await.map_err(|error| error.to_string())?;
+                client.execute(&statement, &[&channel, &notice]).await.map_err(|error| error.to_string())
+            };
+            if let Err(error) = told.await {
+                tracing::warn!(error, "other processes were not told of a commit; they will see when they look");
+            }
+        }
+        for told in waiting {
+            // Who has gone has nothing to wait for.
+            let _ = told.send(());
+        }
+    }
+}
+
+/// Looks from time to time whether there is something new, for what nobody told of.
+pub(super) async fn look(shared: Weak<Shared>) {
+    let mut seen: Option<i64> = None;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let newest = async {
+            let client = shared.pool.get().await.ok()?;
+            let sql = "SELECT last_value FROM pg_sequences
+                       WHERE schemaname = current_schema() AND sequencename = 'events_no_seq'";
+            let statement = client.prepare_cached(sql).await.ok()?;
+            client.query_opt(&statement, &[]).await.ok()??.get::<_, Option<i64>>(0)
+        };
+        let Some(newest) = newest.await else { continue };
+        if seen.replace(newest).is_some_and(|seen| seen != newest) {
+            // Nobody listening is fine.
+            let _ = shared.changes.send(Change::Elsewhere);
+        }
+    }
+}
+
+/// Hears what other processes tell, for as long as somebody may want to know.
+pub(super) async fn hear(config: Config, channel: String, own: String, changes: broadcast::WeakSender<Change>) {
+    loop {
+        if let Err(error) = listen(&config, &channel, &own, &changes).await {
+            tracing::warn!(error, "commits of other processes are not heard now");
+        }
+        let Some(changes) = changes.upgrade() else { return };
+        // What was told meanwhile was missed.
+        let _ = changes.send(Change::Elsewhere);
+        drop(changes);
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn listen(
+    config: &Config,
+    channel: &str,
+    own: &str,
+    changes: &broadcast::WeakSender<Change>,
+) -> Result<(), String> {
+    let (client, mut connection) = config.connect(NoTls).await.map_err(|error| error.to_string())?;
+    let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
+    let begin = format!("LISTEN \"{channel}\"");
+    let listening = client.batch_execute(&begin);
+    futures::pin_mut!(listening);
+    let mut began = false;
+    loop {
+        let message = tokio::select! {
+            done = &mut listening, if !began => {
+                done.map_err(|error| error.to_string())?;
+                began = true;
+                // What was told before this was missed.
+                let Some(changes) = changes.upgrade() else { return Ok(()) };
+                let _ = changes.send(Change::Elsewhere);
+                continue;
+            }
+            message = futures::StreamExt::next(&mut messages) => message,
+        };
+        match message {
+            None => return Err("the connection has ended".to_owned()),
+            Some(Err(error)) => return Err(error.to_string()),
+            Some(Ok(AsyncMessage::Notification(notice))) => {
+                let Some(changes) = changes.upgrade() else { return Ok(()) };
+                match serde_json::from_str::<Notice>(notice.payload()) {
+                    Ok(notice) if notice.from == own => {}
+                    Ok(notice) => {
+                        for change in notice.changes {
+                            // Nobody listening is fine.
+                            let _ = changes.send(change.into());
+                        }
+                    }
+                    // Of another version: it is known that there was something.
+                    Err(_) => {
+                        let _ = changes.send(Change::Elsewhere);
+                    }
+                }
+            }
+            Some(Ok(_)) => {}
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! How a store in PostgreSQL is set up.
+//! Does not hold where the server is: its address does, with user and password.
+
+use std::fmt;
+
+use crate::{Clock, LeaseClock};
+
+/// Options of a store in PostgreSQL.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// The most connections that this process keeps for the store, beside one that listens; at least 1.
+    pub connections: usize,
+    /// The schema that holds the store's tables; it is made if it is not there. Lower-case letters, digits and `_`.
+    pub schema: String,
+    /// A clock in place of the server's, for tests.
+    pub clock: Option<Clock>,
+    /// A clock of leases in place of the server's, for tests.
+    pub lease_clock: Option<LeaseClock>,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self { connections: 16, schema: "taskwright".to_owned(), clock: None, lease_clock: None }
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("connections", &self.connections)
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
+    }
+}
