@@ -75,9 +75,10 @@ impl Home {
     pub(crate) async fn open_or_create(&self) -> Result<Arc<dyn Store>> {
         if let Some(address) = &self.store {
             if !(address.starts_with("postgres://") || address.starts_with("postgresql://")) {
-                return Err(refused(format!(
-                    "--store {address}: expected postgres://USER@HOST:PORT/DATABASE; leave it away for a file in the folder of --dir"
-                )));
+                // It may hold a password.
+                return Err(refused(
+                    "--store: expected postgres://USER@HOST:PORT/DATABASE; leave it away for a file in the folder of --dir",
+                ));
             }
             // What lies beside the records: the session's files, the cache and the kinds.
             std::fs::create_dir_all(&self.dir)?;
