@@ -15,6 +15,7 @@ use tokio_postgres::types::{FromSqlOwned, ToSql};
 use super::failure::{met_another, of_statement};
 use crate::column::{decode, millis, of_id, of_row, time};
 use crate::committed::Committed;
+use crate::encoded::{Encoded, decode_event};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
 use crate::{Backlog, CodeInUse, FinishedPlace, Hidden, KindOffer, Order, StoreError, TaskFilter};
@@ -33,12 +34,19 @@ pub(super) struct PgRows {
     pub(super) busy: Option<SessionId>,
     pub(super) announced: Committed,
     /// The record that was encoded last, so that its event need not encode it again.
-    pub(super) encoded: Option<(TaskId, u64, String)>,
+    pub(super) encoded: Encoded,
 }
 
 impl PgRows {
     pub(super) fn new(client: Object, writes: bool) -> Self {
-        Self { client, writes, met_another: false, busy: None, announced: Committed::default(), encoded: None }
+        Self {
+            client,
+            writes,
+            met_another: false,
+            busy: None,
+            announced: Committed::default(),
+            encoded: Encoded::default(),
+        }
     }
 
     pub(super) fn failed(&mut self, error: &tokio_postgres::Error) -> StoreError {
@@ -213,16 +221,9 @@ fn lease(row: &Row) -> Result<LeaseRow, StoreError> {
 
 /// An event, but for its session.
 fn event(row: &Row) -> Result<(u64, Timestamp, TaskId, EventBody), StoreError> {
-    let body = match text(row, 3)?.as_str() {
-        "task.created" => EventBody::Created { task: json("an event", row, 5)? },
-        "task.updated" => {
-            let changes = text(row, 4)?.split(',').map(str::to_owned).collect();
-            EventBody::Updated { task: json("an event", row, 5)?, changes }
-        }
-        "task.message.sent" => EventBody::MessageSent { message: json("an event", row, 5)? },
-        "task.message.received" => EventBody::MessageReceived { message: json("an event", row, 5)? },
-        _ => json("an event", row, 5)?,
-    };
+    let changes: Option<String> = get(row, 4)?;
+    let body: &str = row.try_get(5).map_err(|error| of_row("an event", error))?;
+    let body = decode_event(&text(row, 3)?, changes.as_deref(), body)?;
     Ok((number(row, 0)?, at(row, 1)?, text(row, 2)?.parse().map_err(of_id)?, body))
 }
 

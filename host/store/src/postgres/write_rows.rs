@@ -8,6 +8,7 @@ use taskwright_registry::{
 
 use super::rows::{Given, PgRows, big, get, taken_number};
 use crate::column::{encode, millis, of_row};
+use crate::encoded::same_columns;
 use crate::rows::{LeaseRow, NewWake, Taken, Transaction};
 use crate::{Change, Hidden, StoreError};
 
@@ -19,33 +20,6 @@ impl PgRows {
             rows => Err(of_row(what, format!("{rows} rows where there had to be one"))),
         }
     }
-
-    /// Encodes a record and keeps the text for the event that follows.
-    fn encode_record(&mut self, task: &Task) -> Result<String, StoreError> {
-        let text = if task.spec.is_null() { encode("a record", task)? } else { encode("a record", &task.snapshot())? };
-        self.encoded = Some((task.id.clone(), task.version, text.clone()));
-        Ok(text)
-    }
-
-    /// The text of a record, from the write before if that was its own.
-    fn take_encoded(&mut self, task: &Task) -> Result<String, StoreError> {
-        match self.encoded.take() {
-            Some((id, version, text)) if id == task.id && version == task.version => Ok(text),
-            _ => encode("a record", task),
-        }
-    }
-}
-
-/// Whether everything that has a column of its own is as it was.
-fn same_columns(before: &Task, after: &Task) -> bool {
-    before.state == after.state
-        && before.dispatch.phase == after.dispatch.phase
-        && before.dispatch.due_at == after.dispatch.due_at
-        && before.dispatch.host == after.dispatch.host
-        && before.dispatch.code == after.dispatch.code
-        && before.reported_at == after.reported_at
-        && before.external_ends_at() == after.external_ends_at()
-        && before.external_cancel_waits() == after.external_cancel_waits()
 }
 
 impl Transaction for PgRows {
@@ -91,7 +65,7 @@ impl Transaction for PgRows {
     }
 
     async fn move_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
-        let record = self.encode_record(after)?;
+        let record = self.encoded.record(after)?.to_owned();
         let sql = "UPDATE tasks SET version = $3, record = $4, session = (SELECT no FROM sessions WHERE id = $5)
                    WHERE id = $1 AND version = $2";
         let (id, to) = (before.id.as_str(), after.session_id.as_str());
@@ -110,7 +84,7 @@ impl Transaction for PgRows {
                            $13, $14, $15, $16)
                        RETURNING no)
                    INSERT INTO specs (task, spec) SELECT no, $17 FROM new";
-        let record = self.encode_record(task)?;
+        let record = self.encoded.record(task)?.to_owned();
         let host = task.dispatch.host.as_ref();
         let given: [Given<'_>; 17] = [
             &task.id.as_str(),
@@ -135,7 +109,7 @@ impl Transaction for PgRows {
     }
 
     async fn put_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
-        let record = self.encode_record(after)?;
+        let record = self.encoded.record(after)?.to_owned();
         let id = before.id.as_str();
         if same_columns(before, after) {
             // Touches no index.
@@ -211,14 +185,7 @@ impl Transaction for PgRows {
     ) -> Result<(), StoreError> {
         let kind = body.type_name();
         self.announced.event(kind);
-        let (changes, body) = match &body {
-            EventBody::Created { task } => (None, self.take_encoded(task)?),
-            EventBody::Updated { task, changes } => (Some(changes.join(",")), self.take_encoded(task)?),
-            EventBody::MessageSent { message } | EventBody::MessageReceived { message } => {
-                (None, encode("a message", message)?)
-            }
-            EventBody::Transferred { .. } => (None, encode("an event", &body)?),
-        };
+        let (changes, body) = self.encoded.event(&body)?;
         let sql = "WITH next AS (
                        UPDATE sessions SET last_seq = last_seq + 1 WHERE id = $1 RETURNING no, last_seq)
                    INSERT INTO events (session, seq, at, task_id, type, changes, body)

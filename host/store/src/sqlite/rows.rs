@@ -7,13 +7,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
-    TaskId, Timestamp, Wake,
+    Event, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task, TaskId,
+    Timestamp, Wake,
 };
 
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, millis, time};
 use crate::committed::Committed;
+use crate::encoded::{Encoded, decode_event};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
 use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
@@ -23,12 +24,12 @@ pub(super) struct SqliteRows<'c> {
     pub(super) connection: &'c Connection,
     pub(super) announced: Committed,
     /// The record that was encoded last, so that its event need not encode it again.
-    pub(super) encoded: Option<(TaskId, u64, String)>,
+    pub(super) encoded: Encoded,
 }
 
 impl<'c> SqliteRows<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, announced: Committed::default(), encoded: None }
+        Self { connection, announced: Committed::default(), encoded: Encoded::default() }
     }
 
     /// The specification as it is stored, so that it can be decoded elsewhere.
@@ -136,19 +137,9 @@ fn named(row: &Row<'_>, first: usize) -> Result<(SessionId, TaskId), StoreError>
 }
 
 fn event(session: &SessionId, row: &Row<'_>) -> Result<Event, StoreError> {
-    let body = row.get_ref(5)?;
-    let kind: String = row.get(3)?;
-    let body = match kind.as_str() {
-        "task.created" => EventBody::Created { task: decode_column("an event", body)? },
-        "task.updated" => {
-            let changes: String = row.get(4)?;
-            let changes = changes.split(',').map(str::to_owned).collect();
-            EventBody::Updated { task: decode_column("an event", body)?, changes }
-        }
-        "task.message.sent" => EventBody::MessageSent { message: decode_column("an event", body)? },
-        "task.message.received" => EventBody::MessageReceived { message: decode_column("an event", body)? },
-        _ => decode_column("an event", body)?,
-    };
+    let (kind, changes) = (row.get::<_, String>(3)?, row.get::<_, Option<String>>(4)?);
+    let body = row.get_ref(5)?.as_str().map_err(|error| of_row("an event", error))?;
+    let body = decode_event(&kind, changes.as_deref(), body)?;
     let task_id = row.get::<_, String>(2)?.parse().map_err(of_id)?;
     Ok(Event { session_id: session.clone(), seq: row.get(0)?, task_id, at: time(row.get(1)?)?, body })
 }

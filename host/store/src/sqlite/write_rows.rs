@@ -10,6 +10,7 @@ use taskwright_registry::{
 use super::failure::of_row;
 use super::rows::{SqliteRows, taken_number};
 use super::text::{encode, millis};
+use crate::encoded::same_columns;
 use crate::rows::{LeaseRow, NewWake, Taken, Transaction};
 use crate::{Change, Hidden, StoreError};
 
@@ -21,33 +22,6 @@ impl SqliteRows<'_> {
             rows => Err(of_row(what, format!("{rows} rows where there had to be one"))),
         }
     }
-
-    /// Encodes a record and keeps the text for the event that follows.
-    fn encode_record(&mut self, task: &Task) -> Result<&str, StoreError> {
-        let text = if task.spec.is_null() { encode("a record", task)? } else { encode("a record", &task.snapshot())? };
-        let (_, _, text) = self.encoded.insert((task.id.clone(), task.version, text));
-        Ok(text)
-    }
-
-    /// The text of a record, from the write before if that was its own.
-    fn take_encoded(&mut self, task: &Task) -> Result<String, StoreError> {
-        match self.encoded.take() {
-            Some((id, version, text)) if id == task.id && version == task.version => Ok(text),
-            _ => encode("a record", task),
-        }
-    }
-}
-
-/// Whether everything that has a column of its own is as it was.
-fn same_columns(before: &Task, after: &Task) -> bool {
-    before.state == after.state
-        && before.dispatch.phase == after.dispatch.phase
-        && before.dispatch.due_at == after.dispatch.due_at
-        && before.dispatch.host == after.dispatch.host
-        && before.dispatch.code == after.dispatch.code
-        && before.reported_at == after.reported_at
-        && before.external_ends_at() == after.external_ends_at()
-        && before.external_cancel_waits() == after.external_cancel_waits()
 }
 
 impl Transaction for SqliteRows<'_> {
@@ -95,8 +69,8 @@ impl Transaction for SqliteRows<'_> {
     }
 
     async fn move_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
-        self.encode_record(after)?;
-        let record = self.encoded.as_ref().map(|(_, _, text)| text.as_str());
+        self.encoded.record(after)?;
+        let record = self.encoded.kept();
         let sql = "UPDATE tasks SET version = ?3, record = ?4, session = (SELECT no FROM sessions WHERE id = ?5)
                    WHERE id = ?1 AND version = ?2";
         let (id, to) = (before.id.as_str(), after.session_id.as_str());
@@ -113,7 +87,7 @@ impl Transaction for SqliteRows<'_> {
             .prepare_cached("INSERT INTO sessions (id) VALUES (?1) ON CONFLICT DO NOTHING")?
             .execute([task.session_id.as_str()])?;
         let host = task.dispatch.host.as_ref();
-        let record = self.encode_record(task)?;
+        let record = self.encoded.record(task)?;
         connection
             .prepare_cached(
                 "INSERT INTO tasks (id, session, version, state, phase, due_at, host_id, host_epoch, kind, name,
@@ -147,8 +121,8 @@ impl Transaction for SqliteRows<'_> {
     }
 
     async fn put_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
-        self.encode_record(after)?;
-        let record = self.encoded.as_ref().map(|(_, _, text)| text.as_str());
+        self.encoded.record(after)?;
+        let record = self.encoded.kept();
         let (id, expected) = (before.id.as_str(), before.version);
         if same_columns(before, after) {
             // Touches no index.
@@ -226,14 +200,7 @@ impl Transaction for SqliteRows<'_> {
     ) -> Result<(), StoreError> {
         let kind = body.type_name();
         self.announced.event(kind);
-        let (changes, body) = match &body {
-            EventBody::Created { task } => (None, self.take_encoded(task)?),
-            EventBody::Updated { task, changes } => (Some(changes.join(",")), self.take_encoded(task)?),
-            EventBody::MessageSent { message } | EventBody::MessageReceived { message } => {
-                (None, encode("a message", message)?)
-            }
-            EventBody::Transferred { .. } => (None, encode("an event", &body)?),
-        };
+        let (changes, body) = self.encoded.event(&body)?;
         let connection = self.connection;
         let (no, seq): (i64, i64) = connection
             .prepare_cached("UPDATE sessions SET last_seq = last_seq + 1 WHERE id = ?1 RETURNING no, last_seq")?
