@@ -87,11 +87,14 @@ fn start() -> Result<String, String> {
     serve.stdout(Stdio::null()).stderr(Stdio::null());
     keep(serve)?;
     let until = Instant::now() + Duration::from_secs(30);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    let mut ready = Command::new(programs.join("pg_isready"));
+    ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+    // It listens before it takes connections.
+    while !ready.status().map_err(|error| format!("pg_isready: {error}"))?.success() {
         if Instant::now() > until {
-            return Err("the server does not listen".to_owned());
+            return Err("the server takes no connections".to_owned());
         }
-        // There is nothing that could be waited for but the port.
+        // There is nothing that could be waited for but the answer.
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(format!("postgres://taskwright@127.0.0.1:{port}/postgres"))

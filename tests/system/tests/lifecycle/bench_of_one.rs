@@ -4,11 +4,12 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use taskwright_runner::registry::{Event, State, Task};
-use taskwright_runner::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
+use taskwright_runner::store::{MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 use taskwright_runner::{KindSettings, Runner, RunnerConfig, Session};
 use taskwright_system_tests::{FaultPlan, FaultStore, NativeWalkthrough};
 
@@ -22,6 +23,39 @@ pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
 pub(crate) enum Data {
     Memory,
     Sqlite,
+    Postgres,
+}
+
+impl Data {
+    /// Whether there can be such a store here; says so if not.
+    pub(crate) fn is_there(self) -> bool {
+        let Data::Postgres = self else { return true };
+        let address = taskwright_test_postgres::address();
+        address.inspect_err(|why| taskwright_test_postgres::skipped(why)).is_ok()
+    }
+}
+
+/// Where the records are, for who opens them again.
+#[derive(Clone)]
+enum Database {
+    Memory,
+    Sqlite(PathBuf),
+    /// In a schema of its own.
+    Postgres(String),
+}
+
+impl Database {
+    async fn open(&self) -> Option<Arc<dyn Store>> {
+        Some(match self {
+            Database::Memory => return None,
+            Database::Sqlite(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default()).expect("a store")),
+            Database::Postgres(schema) => {
+                let options = PostgresOptions { connections: 6, schema: schema.clone(), ..PostgresOptions::default() };
+                let address = taskwright_test_postgres::address().expect("a server");
+                Arc::new(PostgresStore::open(address, options).await.expect("a store"))
+            }
+        })
+    }
 }
 
 /// What the walkthrough is.
@@ -37,7 +71,7 @@ pub(crate) struct Bench {
     pub(crate) runner: Runner,
     pub(crate) session: Session,
     pub(crate) folder: Arc<tempfile::TempDir>,
-    database: Option<PathBuf>,
+    database: Database,
     code: Code,
     /// Which call of the runners to the store fails, if one does.
     faults: Option<Arc<FaultPlan>>,
@@ -57,13 +91,18 @@ impl Bench {
     /// A bench whose runners meet a failing store.
     pub(crate) async fn with_faults(data: Data, code: Code, faults: Option<Arc<FaultPlan>>) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let (store, database): (Arc<dyn Store>, _) = match data {
-            Data::Memory => (Arc::new(MemoryStore::new()), None),
-            Data::Sqlite => {
-                let path = folder.path().join("registry.db");
-                let store = SqliteStore::open(&path, SqliteOptions::default()).expect("a new store");
-                (Arc::new(store), Some(path))
+        static SCHEMAS: AtomicU64 = AtomicU64::new(0);
+        let database = match data {
+            Data::Memory => Database::Memory,
+            Data::Sqlite => Database::Sqlite(folder.path().join("registry.db")),
+            Data::Postgres => {
+                let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
+                Database::Postgres(format!("bench_{}_{number}", std::process::id()))
             }
+        };
+        let store = match database.open().await {
+            Some(store) => store,
+            None => Arc::new(MemoryStore::new()),
         };
         Self::over(store, folder, database, code, faults, settings()).await
     }
@@ -76,7 +115,7 @@ impl Bench {
     async fn over(
         store: Arc<dyn Store>,
         folder: Arc<tempfile::TempDir>,
-        database: Option<PathBuf>,
+        database: Database,
         code: Code,
         faults: Option<Arc<FaultPlan>>,
         mut config: RunnerConfig,
@@ -105,10 +144,7 @@ impl Bench {
 
     /// As after a restart of the process: the file is opened anew, if there is one.
     pub(crate) async fn restarted(&self) -> Self {
-        let store: Arc<dyn Store> = match &self.database {
-            Some(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default()).expect("the store of before")),
-            None => self.store.clone(),
-        };
+        let store = self.database.open().await.unwrap_or_else(|| self.store.clone());
         let (folder, database) = (self.folder.clone(), self.database.clone());
         Self::over(store, folder, database, self.code, self.faults.clone(), settings()).await
     }
