@@ -24,7 +24,7 @@ use taskwright_registry::{
     Task, TaskId, TaskUpdate, Timestamp, Wake,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_postgres::{Config, NoTls};
 
 pub use options::PostgresOptions;
@@ -91,14 +91,22 @@ impl PostgresStore {
         }
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let (to_tell, queue) = mpsc::unbounded_channel();
+        let (alive, gone) = oneshot::channel();
         let channel = format!("taskwright:{schema}");
         // Only has to differ from that of the other processes.
         let own = format!("{}-{:x}", std::process::id(), std::ptr::from_ref(&changes).addr());
-        let shared =
-            Arc::new(Shared { pool, options, changes, to_tell, ahead: AtomicI64::new(0), runtime: Handle::current() });
+        let shared = Arc::new(Shared {
+            pool,
+            options,
+            changes,
+            to_tell,
+            ahead: AtomicI64::new(0),
+            runtime: Handle::current(),
+            _alive: alive,
+        });
         tokio::spawn(notices::look(Arc::downgrade(&shared)));
         tokio::spawn(notices::tell(Arc::downgrade(&shared), queue, channel.clone(), own.clone()));
-        tokio::spawn(notices::hear(config, channel, own, shared.changes.downgrade()));
+        tokio::spawn(notices::hear(config, channel, own, shared.changes.downgrade(), gone));
         let store = Self { shared };
         store.read_clock().await?;
         Ok(store)

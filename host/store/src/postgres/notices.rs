@@ -148,10 +148,24 @@ pub(super) async fn look(shared: Weak<Shared>) {
     }
 }
 
-/// Hears what other processes tell, for as long as somebody may want to know.
-pub(super) async fn hear(config: Config, channel: String, own: String, changes: broadcast::WeakSender<Change>) {
+/// Hears what other processes tell, until the store is gone: `alive` is dropped with it.
+pub(super) async fn hear(
+    config: Config,
+    channel: String,
+    own: String,
+    changes: broadcast::WeakSender<Change>,
+    alive: oneshot::Receiver<()>,
+) {
+    tokio::select! {
+        biased;
+        _ = alive => {}
+        () = listen_again_and_again(&config, &channel, &own, &changes) => {}
+    }
+}
+
+async fn listen_again_and_again(config: &Config, channel: &str, own: &str, changes: &broadcast::WeakSender<Change>) {
     loop {
-        if let Err(error) = listen(&config, &channel, &own, &changes).await {
+        if let Err(error) = listen(config, channel, own, changes).await {
             tracing::warn!(error, "commits of other processes are not heard now");
         }
         let Some(changes) = changes.upgrade() else { return };

@@ -85,6 +85,8 @@ pub(super) struct Shared {
     pub(super) to_tell: mpsc::UnboundedSender<ToTell>,
     /// How far the server's clock is ahead of this one's, in milliseconds.
     pub(super) ahead: std::sync::atomic::AtomicI64,
+    /// Ends what listens.
+    pub(super) _alive: oneshot::Sender<()>,
     /// Where the connections live.
     pub(super) runtime: tokio::runtime::Handle,
 }

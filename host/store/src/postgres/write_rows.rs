@@ -263,15 +263,13 @@ impl Transaction for PgRows {
     }
 
     async fn delete_oldest_events(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        // The oldest first, and none behind one that stays: the log of each session keeps no gap, even if the clock went back.
-        let limit = big(limit as u64);
-        let sql = "SELECT min(no) FROM (SELECT no, at FROM events ORDER BY no LIMIT $2) AS oldest WHERE at >= $1";
-        let first_kept: Option<i64> = self.one(sql, &[&millis(before), &limit], |row| get(row, 0)).await?.flatten();
-        let sql = "SELECT max(no) FROM (SELECT no FROM events WHERE no < $1 ORDER BY no LIMIT $2) AS gone";
-        let until = first_kept.unwrap_or(i64::MAX);
-        let last_gone: Option<i64> = self.one(sql, &[&until, &limit], |row| get(row, 0)).await?.flatten();
-        let Some(last_gone) = last_gone else { return Ok(0) };
-        let deleted = self.run("DELETE FROM events WHERE no <= $1", &[&last_gone]).await?;
+        // The oldest first, and none behind one that stays: the log of each session keeps no gap, even if the clock went back. In one
+        // statement, which sees one state of the log: what is written meanwhile is not the oldest.
+        let sql = "WITH oldest AS (SELECT no, at FROM events ORDER BY no LIMIT $2),
+                       kept AS (SELECT min(no) AS no FROM oldest WHERE at >= $1)
+                   DELETE FROM events USING oldest, kept
+                   WHERE events.no = oldest.no AND (kept.no IS NULL OR oldest.no < kept.no)";
+        let deleted = self.run(sql, &[&millis(before), &big(limit as u64)]).await?;
         Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
 

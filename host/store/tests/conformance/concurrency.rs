@@ -154,6 +154,24 @@ async fn many_hosts_never_get_the_same_claim(world: World) {
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 60);
 }
 
+// L25
+async fn a_log_that_is_trimmed_while_it_begins_keeps_its_beginning(world: World) {
+    let long_ago = world.store.now() - chrono::TimeDelta::days(30);
+    at_once(20, |number| {
+        let (store, new) = (Arc::clone(&world.store), world.new_task());
+        async move {
+            if number % 2 == 0 {
+                store.create(new).await.expect("a task");
+            } else {
+                assert_eq!(store.trim_log(long_ago, 100).await.expect("a look"), 0, "nothing is old");
+            }
+        }
+    })
+    .await;
+    let page = world.store.events(&world.session, 0, 100).await.unwrap();
+    assert_eq!((page.first, page.last, page.events.len()), (1, 10, 10));
+}
+
 // L1, L19
 async fn of_many_ends_one_counts(world: World) {
     let task = world.running_with(taskwright_registry::WakePolicy::OnTerminal).await;
@@ -199,6 +217,7 @@ for_every_store!(
     one_creation_by_many_is_one_task,
     one_id_goes_to_one_of_many_sessions,
     many_hosts_never_get_the_same_claim,
+    a_log_that_is_trimmed_while_it_begins_keeps_its_beginning,
     of_many_ends_one_counts,
     a_cancel_survives_a_storm_of_other_writes,
 );
