@@ -17,7 +17,9 @@ use crate::rows::{LeaseRow, NewWake, Rows, Taken, Transaction};
 use crate::{Hidden, Order, TaskFilter, verbs};
 
 /// Steps of a plan that are as they should be, by what the statement begins with, and why.
-const EXPECTED: [(&str, &str, &str); 8] = [
+const EXPECTED: [(&str, &str, &str); 10] = [
+    ("SELECT count FROM forgotten", "SCAN forgotten", "it has one row"),
+    ("UPDATE forgotten", "SCAN forgotten", "it has one row"),
     (
         "SELECT record FROM sessions WHERE ending = 1",
         "SCAN sessions USING INDEX sessions_ending",
