@@ -32,17 +32,16 @@ impl Committed {
         }
     }
 
-    pub(crate) fn tell(self, changes: &broadcast::Sender<Change>) {
-        self.tell_and(changes, |_| {});
+    /// What has changed, in order.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
-    /// Tells whoever listens here, and `others` of each change.
-    pub(crate) fn tell_and(self, changes: &broadcast::Sender<Change>, mut others: impl FnMut(&Change)) {
+    pub(crate) fn tell(self, changes: &broadcast::Sender<Change>) {
         for (type_name, count) in self.events {
             metrics::counter!("taskwright_events_total", "type" => type_name).increment(count);
         }
         for change in self.changes {
-            others(&change);
             // Nobody listening is fine.
             let _ = changes.send(change);
         }

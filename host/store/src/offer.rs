@@ -33,6 +33,11 @@ impl KindOffer {
     }
 }
 
+/// Each kind with each code that its tasks may be handed out with.
+pub(crate) fn offered(kinds: &[KindOffer]) -> impl Iterator<Item = (&str, Option<&str>)> {
+    kinds.iter().flat_map(|offer| offer.codes().map(|code| (offer.kind.as_str(), code)))
+}
+
 impl From<&str> for KindOffer {
     /// A kind whose code has no digest.
     fn from(kind: &str) -> Self {

@@ -9,6 +9,7 @@ use taskwright_registry::{
     TaskId, Timestamp, Wake, WakeCause,
 };
 
+use crate::column::of_row;
 use crate::turns::DueTask;
 use crate::{Backlog, Change, CodeInUse, FinishedPlace, KindOffer, LeaseTime, Order, StoreError, TaskFilter};
 
@@ -21,6 +22,27 @@ pub(crate) enum Taken {
     Held,
     /// For good.
     Settled,
+}
+
+impl Taken {
+    /// How a column has it.
+    pub(crate) fn number(self) -> i16 {
+        match self {
+            Taken::No => 0,
+            Taken::Settled => 1,
+            Taken::Held => 2,
+        }
+    }
+
+    /// What a column says.
+    pub(crate) fn from_number(number: i16) -> Result<Self, StoreError> {
+        match number {
+            0 => Ok(Taken::No),
+            1 => Ok(Taken::Settled),
+            2 => Ok(Taken::Held),
+            other => Err(of_row("a message", format!("`taken` is {other}"))),
+        }
+    }
 }
 
 /// A message with what the store knows about it.

@@ -2,6 +2,7 @@
 //! Does not say how: the conformance suite checks that they all do.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use taskwright_registry::{
     CancelEffect, Fence, HostRef, Lease, LeaseLength, Message, MessageId, NewChild, NewMessage, NewTask, SessionId,
@@ -66,7 +67,7 @@ pub struct Claimed {
 }
 
 /// Says that something was committed, so that nobody has to poll within a process. It says what to read, not what is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// This task, or what belongs to it, changed.
     Task {

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use taskwright_registry::{HostRef, SessionId, TaskId};
 
-use super::{PostgresStore, of, verb, whole_claims};
+use super::{PostgresStore, of, whole_claims};
 use crate::{Claimed, ExternalCancelPage, ExternalWork, StoreError, verbs};
 
 #[async_trait]
@@ -26,10 +26,10 @@ impl ExternalWork for PostgresStore {
     }
 
     async fn external_cancels(&self, after: u64, limit: usize) -> Result<ExternalCancelPage, StoreError> {
-        self.read(verb!(rows, _, [], verbs::external_cancels(rows, after, limit).await)).await
+        self.read(read!(rows, verbs::external_cancels(rows, after, limit).await)).await
     }
 
     async fn external_overdue(&self, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError> {
-        self.read(verb!(rows, now, [], verbs::external_overdue(rows, limit, now.at).await)).await
+        self.read(read!(rows, now, verbs::external_overdue(rows, limit, now.at).await)).await
     }
 }

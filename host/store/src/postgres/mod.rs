@@ -1,8 +1,35 @@
 //! A store in a PostgreSQL database that several hosts share.
 //! Does not hold a rule of its own: verbs and core decide here as they do for every store.
 
+/// A verb that writes, with what it takes along for each time that it is run:
+/// `verb!(rows, now, [session, id], verbs::forget(rows, &session, &id, now.at).await)`.
+macro_rules! verb {
+    ($rows:ident, $now:pat, [$($name:ident),*], $call:expr) => {
+        $crate::postgres::transaction::verb_of(move |$rows, $now| {
+            $(let $name = $name.clone();)*
+            Box::pin(async move { $call })
+        })
+    };
+}
+
+/// A verb that only reads: `read!(rows, verbs::get(rows, &session, &id).await)`, or with the time in front of what it calls.
+macro_rules! read {
+    ($rows:ident, $call:expr) => {
+        $crate::postgres::transaction::read_of(move |$rows| Box::pin(async move { $call }))
+    };
+    ($rows:ident, $now:ident, $call:expr) => {
+        $crate::postgres::transaction::read_of(move |$rows| {
+            Box::pin(async move {
+                let $now = $rows.now().await?;
+                $call
+            })
+        })
+    };
+}
+
 mod external;
 mod failure;
+mod lists;
 mod notices;
 mod options;
 mod rows;
@@ -37,7 +64,7 @@ use crate::{
     TaskQuery, WokenPage, clock, verbs,
 };
 use rows::PgRows;
-use transaction::{Now, Sessions, Shared};
+use transaction::{Locked, Now, Shared};
 
 /// A store in a PostgreSQL database. Clones share its connections, which end with the last clone.
 #[derive(Clone)]
@@ -108,64 +135,48 @@ impl PostgresStore {
         tokio::spawn(notices::tell(Arc::downgrade(&shared), queue, channel.clone(), own.clone()));
         tokio::spawn(notices::hear(config, channel, own, shared.changes.downgrade(), gone));
         let store = Self { shared };
-        store.read_clock().await?;
+        store.note_clock(store.read(read!(rows, now, Ok(now.at))).await?);
         Ok(store)
     }
 
     /// Notes how far the server's clock is ahead of this machine's.
-    async fn read_clock(&self) -> Result<(), StoreError> {
-        let server = self.read(|_, now| Box::pin(async move { Ok(now.at) })).await?;
+    fn note_clock(&self, server: Timestamp) {
         let ahead = (server - chrono::Utc::now()).num_milliseconds();
         self.shared.ahead.store(ahead, Ordering::Relaxed);
-        Ok(())
     }
 
     /// Runs a verb to its end, also if nobody waits for it any more: a connection is never left in the middle.
     async fn write<T: Send + 'static>(
         &self,
-        sessions: Sessions,
+        locked: Locked,
         verb: impl for<'r> Fn(&'r mut PgRows, Now) -> BoxFuture<'r, Result<T, StoreError>> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        let work = self.shared.runtime.spawn(self.shared.clone().write(sessions, Box::new(verb)));
+        let work = self.shared.runtime.spawn(self.shared.clone().write(locked, Box::new(verb)));
         work.await.unwrap_or_else(|error| Err(StoreError::Unknown { reason: error.to_string() }))
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        verb: impl for<'r> Fn(&'r mut PgRows, Now) -> BoxFuture<'r, Result<T, StoreError>> + Send + Sync + 'static,
+        verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let work = self.shared.runtime.spawn(self.shared.clone().read(Box::new(verb)));
         work.await.unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
     }
 }
 
-/// Runs a verb over rows, with its arguments by reference: `verb!(rows, now, [session, id], verbs::get(rows, &session, &id))`.
-macro_rules! verb {
-    ($rows:ident, $now:pat, [$($name:ident),*], $call:expr) => {
-        $crate::postgres::transaction::verb_of(move |$rows, $now| {
-            $(let $name = $name.clone();)*
-            Box::pin(async move { $call })
-        })
-    };
-}
-pub(super) use verb;
-
 /// The record with its specification.
-async fn whole(rows: &mut PgRows, task: Task) -> Result<Task, StoreError> {
-    let mut tasks = [task];
-    rows.specs(&mut tasks).await?;
-    let [task] = tasks;
+async fn whole(rows: &mut PgRows, mut task: Task) -> Result<Task, StoreError> {
+    rows.specs([&mut task]).await?;
     Ok(task)
 }
 
-async fn whole_claims(rows: &mut PgRows, claims: Vec<Claimed>) -> Result<Vec<Claimed>, StoreError> {
-    let mut tasks: Vec<Task> = claims.iter().map(|claim| claim.task.clone()).collect();
-    rows.specs(&mut tasks).await?;
-    Ok(claims.into_iter().zip(tasks).map(|(claim, task)| Claimed { task, ..claim }).collect())
+async fn whole_claims(rows: &mut PgRows, mut claims: Vec<Claimed>) -> Result<Vec<Claimed>, StoreError> {
+    rows.specs(claims.iter_mut().map(|claim| &mut claim.task)).await?;
+    Ok(claims)
 }
 
-fn of(session: &SessionId) -> Sessions {
-    Sessions::of([session.clone()])
+fn of(session: &SessionId) -> Locked {
+    Locked::of([session.clone()])
 }
 
 #[async_trait]
@@ -181,7 +192,7 @@ impl Store for PostgresStore {
     }
 
     async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
-        let sessions = Sessions::begun([new.session_id.clone()]);
+        let sessions = Locked::begun([new.session_id.clone()]);
         self.write(sessions, verb!(rows, now, [new], verbs::create(rows, new, now.at).await)).await
     }
 
@@ -195,7 +206,7 @@ impl Store for PostgresStore {
 
     async fn get(&self, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
         let (session, id) = (session.clone(), id.clone());
-        let verb = verb!(rows, _, [session, id], {
+        let verb = read!(rows, {
             let task = verbs::get(rows, &session, &id).await?;
             whole(rows, task).await
         });
@@ -204,7 +215,7 @@ impl Store for PostgresStore {
 
     async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         let (session, query) = (session.clone(), query.clone());
-        let verb = verb!(rows, _, [session, query], {
+        let verb = read!(rows, {
             let mut page = verbs::list(rows, &session, &query).await?;
             rows.specs(&mut page.tasks).await?;
             Ok(page)
@@ -256,12 +267,12 @@ impl Store for PostgresStore {
         page: &MessagePage,
     ) -> Result<Page<Message>, StoreError> {
         let (session, id, page) = (session.clone(), id.clone(), page.clone());
-        self.read(verb!(rows, _, [session, id, page], verbs::messages(rows, &session, &id, &page).await)).await
+        self.read(read!(rows, verbs::messages(rows, &session, &id, &page).await)).await
     }
 
     async fn unread(&self, session: &SessionId, id: &TaskId, limit: usize) -> Result<Page<Message>, StoreError> {
         let (session, id) = (session.clone(), id.clone());
-        self.read(verb!(rows, _, [session, id], verbs::unread(rows, &session, &id, limit).await)).await
+        self.read(read!(rows, verbs::unread(rows, &session, &id, limit).await)).await
     }
 
     async fn mark_delivered(
@@ -280,21 +291,21 @@ impl Store for PostgresStore {
 
     async fn checkpoint(&self, session: &SessionId, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError> {
         let (session, id) = (session.clone(), id.clone());
-        self.read(verb!(rows, _, [session, id], verbs::checkpoint(rows, &session, &id).await)).await
+        self.read(read!(rows, verbs::checkpoint(rows, &session, &id).await)).await
     }
 
     async fn result(&self, session: &SessionId, id: &TaskId) -> Result<Option<Value>, StoreError> {
         let (session, id) = (session.clone(), id.clone());
-        self.read(verb!(rows, _, [session, id], verbs::result(rows, &session, &id).await)).await
+        self.read(read!(rows, verbs::result(rows, &session, &id).await)).await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
         let sessions = match &request.only {
-            None => Sessions::none(),
+            None => Locked::none(),
             Some(only) => {
                 let only = only.clone();
-                let owner = self.read(verb!(rows, _, [only], crate::rows::Rows::owner(rows, &only).await)).await?;
-                Sessions::of(owner)
+                let owner = self.read(read!(rows, crate::rows::Rows::owner(rows, &only).await)).await?;
+                Locked::of(owner)
             }
         };
         let mut sessions = sessions;
@@ -316,7 +327,7 @@ impl Store for PostgresStore {
 
     async fn held_by(&self, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
         let host = host.clone();
-        let verb = verb!(rows, _, [host], {
+        let verb = read!(rows, {
             let claims = verbs::held_by(rows, &host).await?;
             whole_claims(rows, claims).await
         });
@@ -326,28 +337,31 @@ impl Store for PostgresStore {
     async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError> {
         let host = host.clone();
         let verb = verb!(rows, now, [host], verbs::open_lease(rows, &host, length, now.at, &now.lease).await);
-        self.write(Sessions::none(), verb).await
+        self.write(Locked::none(), verb).await
     }
 
     async fn renew_lease(&self, host: &HostRef) -> Result<(), StoreError> {
         let host = host.clone();
-        let verb = verb!(rows, now, [host], verbs::renew_lease(rows, &host, now.at, &now.lease).await);
-        self.write(Sessions::none(), verb).await?;
+        let verb = verb!(rows, now, [host], {
+            verbs::renew_lease(rows, &host, now.at, &now.lease).await?;
+            Ok(now.at)
+        });
         // Not more often than this: a machine's clock does not run away within a lease.
-        self.read_clock().await
+        self.note_clock(self.write(Locked::none(), verb).await?);
+        Ok(())
     }
 
     async fn close_lease(&self, host: &HostRef) -> Result<(), StoreError> {
         let host = host.clone();
-        self.write(Sessions::none(), verb!(rows, _, [host], verbs::close_lease(rows, &host).await)).await
+        self.write(Locked::none(), verb!(rows, _, [host], verbs::close_lease(rows, &host).await)).await
     }
 
     async fn hosts(&self) -> Result<Vec<HostStatus>, StoreError> {
-        self.read(verb!(rows, now, [], verbs::hosts(rows, &now.lease).await)).await
+        self.read(read!(rows, now, verbs::hosts(rows, &now.lease).await)).await
     }
 
     async fn lapsed(&self, after: u64, limit: usize) -> Result<LapsedPage, StoreError> {
-        self.read(verb!(rows, now, [], verbs::lapsed(rows, after, limit, &now.lease).await)).await
+        self.read(read!(rows, now, verbs::lapsed(rows, after, limit, &now.lease).await)).await
     }
 
     async fn reap(&self, session: &SessionId, id: &TaskId, crash_limit: u32) -> Result<Reaped, StoreError> {
@@ -363,7 +377,7 @@ impl Store for PostgresStore {
     }
 
     async fn sweep_leases(&self) -> Result<usize, StoreError> {
-        self.write(Sessions::none(), verb!(rows, now, [], verbs::sweep_leases(rows, &now.lease).await)).await
+        self.write(Locked::none(), verb!(rows, now, [], verbs::sweep_leases(rows, &now.lease).await)).await
     }
 
     async fn finished(
@@ -372,7 +386,7 @@ impl Store for PostgresStore {
         after: Option<FinishedPlace>,
         limit: usize,
     ) -> Result<FinishedPage, StoreError> {
-        self.read(verb!(rows, _, [], verbs::finished(rows, before, after, limit).await)).await
+        self.read(read!(rows, verbs::finished(rows, before, after, limit).await)).await
     }
 
     async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError> {
@@ -381,35 +395,35 @@ impl Store for PostgresStore {
     }
 
     async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.write(Sessions::none(), verb!(rows, _, [], verbs::trim_log(rows, before, limit).await)).await
+        self.write(Locked::none(), verb!(rows, _, [], verbs::trim_log(rows, before, limit).await)).await
     }
 
     async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError> {
-        self.read(verb!(rows, _, [], verbs::code_in_use(rows).await)).await
+        self.read(read!(rows, verbs::code_in_use(rows).await)).await
     }
 
     async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         let kinds = kinds.to_vec();
-        self.read(verb!(rows, _, [kinds], verbs::next_due(rows, &kinds, after).await)).await
+        self.read(read!(rows, verbs::next_due(rows, &kinds, after).await)).await
     }
 
     async fn backlog(&self, kinds: &[KindOffer]) -> Result<Vec<Backlog>, StoreError> {
         let kinds = kinds.to_vec();
-        self.read(verb!(rows, now, [kinds], verbs::backlog(rows, &kinds, now.at).await)).await
+        self.read(read!(rows, now, verbs::backlog(rows, &kinds, now.at).await)).await
     }
 
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         let session = session.clone();
-        self.read(verb!(rows, _, [session], verbs::events(rows, &session, after, limit).await)).await
+        self.read(read!(rows, verbs::events(rows, &session, after, limit).await)).await
     }
 
     async fn wakes(&self, session: &SessionId, limit: usize) -> Result<Page<Wake>, StoreError> {
         let session = session.clone();
-        self.read(verb!(rows, _, [session], verbs::wakes(rows, &session, limit).await)).await
+        self.read(read!(rows, verbs::wakes(rows, &session, limit).await)).await
     }
 
     async fn sessions_with_wakes(&self, after: Option<u64>, limit: usize) -> Result<WokenPage, StoreError> {
-        self.read(verb!(rows, _, [], verbs::sessions_with_wakes(rows, after, limit).await)).await
+        self.read(read!(rows, verbs::sessions_with_wakes(rows, after, limit).await)).await
     }
 
     async fn claim_wakes(&self, session: &SessionId, host: &HostRef, limit: usize) -> Result<ClaimedWakes, StoreError> {

@@ -5,7 +5,6 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use taskwright_registry::{SessionId, TaskId, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_postgres::{AsyncMessage, Config, NoTls};
 
@@ -25,46 +24,11 @@ pub(super) struct ToTell {
     pub(super) told: oneshot::Sender<()>,
 }
 
-/// A change as a notice has it.
-#[derive(Serialize, Deserialize)]
-enum Told {
-    #[serde(rename = "t")]
-    Task(SessionId, TaskId, Option<Timestamp>),
-    #[serde(rename = "s")]
-    Session(SessionId),
-    #[serde(rename = "w")]
-    Woken(SessionId),
-    #[serde(rename = "e")]
-    Elsewhere,
-}
-
-impl From<Change> for Told {
-    fn from(change: Change) -> Self {
-        match change {
-            Change::Task { session_id, task_id, due_at } => Told::Task(session_id, task_id, due_at),
-            Change::Session { session_id } => Told::Session(session_id),
-            Change::Woken { session_id } => Told::Woken(session_id),
-            Change::Elsewhere => Told::Elsewhere,
-        }
-    }
-}
-
-impl From<Told> for Change {
-    fn from(told: Told) -> Self {
-        match told {
-            Told::Task(session_id, task_id, due_at) => Change::Task { session_id, task_id, due_at },
-            Told::Session(session_id) => Change::Session { session_id },
-            Told::Woken(session_id) => Change::Woken { session_id },
-            Told::Elsewhere => Change::Elsewhere,
-        }
-    }
-}
-
 /// A notice: who sends it, and what was committed.
 #[derive(Serialize, Deserialize)]
 struct Notice {
     from: String,
-    changes: Vec<Told>,
+    changes: Vec<Change>,
 }
 
 /// Notices with all changes, each short enough. More than a few at one time are told as one word.
@@ -73,18 +37,17 @@ fn notices(from: &str, changes: Vec<Change>) -> Vec<String> {
     let mut notice = Notice { from: from.to_owned(), changes: Vec::new() };
     let mut bytes = 0;
     for change in changes {
-        let told = Told::from(change);
-        let more = serde_json::to_string(&told).map_or(0, |text| text.len() + 1);
+        let more = serde_json::to_string(&change).map_or(0, |text| text.len() + 1);
         if bytes + more > LONGEST {
             notices.extend(serde_json::to_string(&notice).ok());
             (notice.changes, bytes) = (Vec::new(), 0);
         }
-        notice.changes.push(told);
+        notice.changes.push(change);
         bytes += more;
     }
     notices.extend(serde_json::to_string(&notice).ok());
     if notices.len() > 4 {
-        let elsewhere = Notice { from: from.to_owned(), changes: vec![Told::Elsewhere] };
+        let elsewhere = Notice { from: from.to_owned(), changes: vec![Change::Elsewhere] };
         return serde_json::to_string(&elsewhere).into_iter().collect();
     }
     notices
@@ -210,7 +173,7 @@ async fn listen(
                     Ok(notice) => {
                         for change in notice.changes {
                             // Nobody listening is fine.
-                            let _ = changes.send(change.into());
+                            let _ = changes.send(change);
                         }
                     }
                     // Of another version: it is known that there was something.

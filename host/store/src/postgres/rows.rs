@@ -1,24 +1,29 @@
 //! Rows out of a PostgreSQL database.
 //! Does not write: `write_rows` does, over the same type.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, State,
-    Task, TaskId, Timestamp, Wake,
+    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
+    TaskId, Timestamp, Wake,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 
 use super::failure::{met_another, of_statement};
+use super::lists::List;
+use super::transaction::Shared;
 use crate::column::{decode, millis, of_id, of_row, time};
 use crate::committed::Committed;
 use crate::encoded::{Encoded, decode_event};
+use crate::offer::offered;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
-use crate::{Backlog, CodeInUse, FinishedPlace, Hidden, KindOffer, Order, StoreError, TaskFilter};
+use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// What a statement is given.
 pub(super) type Given<'g> = &'g (dyn ToSql + Sync);
@@ -26,6 +31,7 @@ pub(super) type Given<'g> = &'g (dyn ToSql + Sync);
 /// A connection, for the length of one verb.
 pub(super) struct PgRows {
     pub(super) client: Object,
+    pub(super) shared: Arc<Shared>,
     /// Whether the verb writes: what it reads to decide by is locked then.
     pub(super) writes: bool,
     /// Whether the transaction met another one, and may do better when it is tried again.
@@ -38,9 +44,10 @@ pub(super) struct PgRows {
 }
 
 impl PgRows {
-    pub(super) fn new(client: Object, writes: bool) -> Self {
+    pub(super) fn new(client: Object, writes: bool, shared: Arc<Shared>) -> Self {
         Self {
             client,
+            shared,
             writes,
             met_another: false,
             busy: None,
@@ -91,15 +98,16 @@ impl PgRows {
         changed.map_err(|error| self.failed(&error))
     }
 
-    /// The specifications of tasks.
-    pub(super) async fn specs(&mut self, tasks: &mut [Task]) -> Result<(), StoreError> {
+    /// Reads the specifications of tasks into their records.
+    pub(super) async fn specs<'t>(&mut self, tasks: impl IntoIterator<Item = &'t mut Task>) -> Result<(), StoreError> {
+        let tasks: Vec<&mut Task> = tasks.into_iter().collect();
         if tasks.is_empty() {
             return Ok(());
         }
         let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
         let sql = "SELECT t.id, s.spec FROM tasks t JOIN specs s ON s.task = t.no WHERE t.id = ANY($1)";
         let found = self.all(sql, &[&ids], |row| Ok((text(row, 0)?, text(row, 1)?))).await?;
-        let mut found: std::collections::HashMap<String, String> = found.into_iter().collect();
+        let mut found: HashMap<String, String> = found.into_iter().collect();
         for task in tasks {
             let spec = found.remove(task.id.as_str());
             let spec = spec.ok_or_else(|| of_row("a specification is missing", &task.id))?;
@@ -179,29 +187,6 @@ fn message(row: &Row) -> Result<Message, StoreError> {
     json("a message", row, 0)
 }
 
-/// Each kind with each code that its tasks may be handed out with.
-fn offered(kinds: &[KindOffer]) -> impl Iterator<Item = (&str, Option<&str>)> {
-    kinds.iter().flat_map(|offer| offer.codes().map(|code| (offer.kind.as_str(), code)))
-}
-
-/// How a message's `taken` is stored.
-pub(super) fn taken_number(taken: Taken) -> i16 {
-    match taken {
-        Taken::No => 0,
-        Taken::Settled => 1,
-        Taken::Held => 2,
-    }
-}
-
-fn taken(number: i16) -> Result<Taken, StoreError> {
-    match number {
-        0 => Ok(Taken::No),
-        1 => Ok(Taken::Settled),
-        2 => Ok(Taken::Held),
-        other => Err(of_row("a message", format!("`taken` is {other}"))),
-    }
-}
-
 /// What a lease is read from.
 const LEASE: &str = "SELECT id, epoch, length_ms, era, until_ms, taken, opened_at, renewed_at FROM hosts";
 
@@ -225,65 +210,6 @@ fn event(row: &Row) -> Result<(u64, Timestamp, TaskId, EventBody), StoreError> {
     let body: &str = row.try_get(5).map_err(|error| of_row("an event", error))?;
     let body = decode_event(&text(row, 3)?, changes.as_deref(), body)?;
     Ok((number(row, 0)?, at(row, 1)?, text(row, 2)?.parse().map_err(of_id)?, body))
-}
-
-/// The statement of a list, and what it is given beside session and limit.
-struct List {
-    sql: String,
-    given: Vec<Box<dyn ToSql + Sync + Send>>,
-}
-
-impl List {
-    fn of(filter: &TaskFilter, order: Order, after: Option<&TaskId>) -> Self {
-        let sql = "SELECT record FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = $1)".to_owned();
-        let mut list = Self { sql, given: Vec::new() };
-        if !filter.states.is_empty() {
-            if filter.states.iter().all(|state| state.is_live()) {
-                list.sql.push_str(" AND phase <> 'over'");
-            }
-            let states: Vec<&'static str> = filter.states.iter().copied().map(State::as_str).collect();
-            list.and("state = ANY(?)", states);
-        }
-        if !filter.kinds.is_empty() {
-            list.and("kind = ANY(?)", filter.kinds.clone());
-        }
-        if let Some(name) = &filter.name {
-            list.and("name = ?", name.clone());
-        }
-        if let Some(prefix) = &filter.id_prefix {
-            // An id holds no character behind `~`.
-            list.and("id >= ?", prefix.clone());
-            list.and("id < ?", format!("{prefix}~"));
-        }
-        if let Some(parent) = &filter.parent_task_id {
-            list.and("parent_task_id = ?", parent.clone());
-        }
-        if let Some(run) = &filter.run_id {
-            list.and("run_id = ?", run.clone());
-        }
-        match filter.hidden {
-            Hidden::LeftOut => list.sql.push_str(" AND hidden = 0"),
-            Hidden::Included => {}
-            Hidden::Only => list.sql.push_str(" AND hidden > 0"),
-            Hidden::Unreported => list.sql.push_str(" AND hidden = 1"),
-        }
-        let (beyond, direction) = match order {
-            Order::OldestFirst => ("no > (SELECT no FROM tasks WHERE id = ?)", "ASC"),
-            Order::NewestFirst => ("no < (SELECT no FROM tasks WHERE id = ?)", "DESC"),
-        };
-        if let Some(after) = after {
-            list.and(beyond, after.as_str().to_owned());
-        }
-        list.sql.push_str(&format!(" ORDER BY no {direction} LIMIT $2"));
-        list
-    }
-
-    fn and(&mut self, clause: &str, given: impl ToSql + Sync + Send + 'static) {
-        self.given.push(Box::new(given));
-        let place = format!("${}", self.given.len() + 2);
-        self.sql.push_str(" AND ");
-        self.sql.push_str(&clause.replace('?', &place));
-    }
 }
 
 impl Rows for PgRows {
@@ -580,7 +506,11 @@ impl Rows for PgRows {
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
         let sql = "SELECT body, taken, answered FROM messages WHERE id = $1";
         self.one(sql, &[&id.as_str()], |row| {
-            Ok(StoredMessage { message: message(row)?, taken: taken(get(row, 1)?)?, answered: get(row, 2)? })
+            Ok(StoredMessage {
+                message: message(row)?,
+                taken: Taken::from_number(get(row, 1)?)?,
+                answered: get(row, 2)?,
+            })
         })
         .await
     }

@@ -4,8 +4,8 @@
 use async_trait::async_trait;
 use taskwright_registry::{CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
 
-use super::transaction::Sessions as Locked;
-use super::{PostgresStore, of, verb, whole};
+use super::transaction::Locked;
+use super::{PostgresStore, of, whole};
 use crate::{CancelStep, CancelWalk, CloseStep, SessionPage, SessionQuery, Sessions, StoreError, verbs};
 
 #[async_trait]
@@ -20,12 +20,12 @@ impl Sessions for PostgresStore {
 
     async fn session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
         let id = id.clone();
-        self.read(verb!(rows, _, [id], verbs::session(rows, &id).await)).await
+        self.read(read!(rows, verbs::session(rows, &id).await)).await
     }
 
     async fn sessions(&self, query: &SessionQuery) -> Result<SessionPage, StoreError> {
         let query = query.clone();
-        self.read(verb!(rows, _, [query], verbs::sessions(rows, &query).await)).await
+        self.read(read!(rows, verbs::sessions(rows, &query).await)).await
     }
 
     async fn suspend_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
@@ -50,7 +50,7 @@ impl Sessions for PostgresStore {
     }
 
     async fn ending_sessions(&self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
-        self.read(verb!(rows, _, [], verbs::ending_sessions(rows, limit).await)).await
+        self.read(read!(rows, verbs::ending_sessions(rows, limit).await)).await
     }
 
     async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<CloseStep, StoreError> {
@@ -62,7 +62,7 @@ impl Sessions for PostgresStore {
 
     async fn to_erase(&self, id: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
         let id = id.clone();
-        self.read(verb!(rows, _, [id], verbs::to_erase(rows, &id, limit).await)).await
+        self.read(read!(rows, verbs::to_erase(rows, &id, limit).await)).await
     }
 
     async fn erase(&self, id: &SessionId, tasks: &[TaskId]) -> Result<bool, StoreError> {
@@ -97,7 +97,7 @@ impl Sessions for PostgresStore {
 
     async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
         let id = id.clone();
-        let verb = verb!(rows, _, [id], {
+        let verb = read!(rows, {
             match verbs::claimed_task(rows, &id, claim).await? {
                 Some(task) => Ok(Some(whole(rows, task).await?)),
                 None => Ok(None),
@@ -108,7 +108,7 @@ impl Sessions for PostgresStore {
 
     async fn held_task(&self, host: &HostRef, id: &TaskId) -> Result<Task, StoreError> {
         let (host, id) = (host.clone(), id.clone());
-        let verb = verb!(rows, _, [host, id], {
+        let verb = read!(rows, {
             let task = verbs::held_task(rows, &host, &id).await?;
             whole(rows, task).await
         });

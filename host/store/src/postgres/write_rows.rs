@@ -6,7 +6,7 @@ use taskwright_registry::{
     Direction, EventBody, HostRef, Message, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp,
 };
 
-use super::rows::{Given, PgRows, big, get, taken_number};
+use super::rows::{Given, PgRows, big, get};
 use crate::column::{encode, millis, of_row};
 use crate::encoded::same_columns;
 use crate::rows::{LeaseRow, NewWake, Taken, Transaction};
@@ -167,12 +167,12 @@ impl Transaction for PgRows {
 
     async fn take_message(&mut self, id: &MessageId, taken: Taken) -> Result<(), StoreError> {
         let sql = "UPDATE messages SET taken = $2 WHERE id = $1";
-        self.one_row("a message", sql, &[&id.as_str(), &taken_number(taken)]).await
+        self.one_row("a message", sql, &[&id.as_str(), &taken.number()]).await
     }
 
     async fn release_held(&mut self, task: &TaskId, into: Taken) -> Result<(), StoreError> {
         let sql = "UPDATE messages SET taken = $2 WHERE task = (SELECT no FROM tasks WHERE id = $1) AND taken = 2";
-        self.run(sql, &[&task.as_str(), &taken_number(into)]).await?;
+        self.run(sql, &[&task.as_str(), &into.number()]).await?;
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, millis, time};
 use crate::committed::Committed;
 use crate::encoded::{Encoded, decode_event};
+use crate::offer::offered;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
 use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
@@ -78,39 +79,12 @@ fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
     Ok(DueTask { due_at: time(row.get(0)?)?, place: row.get(1)?, turn: row.get(2)?, session })
 }
 
-/// Each kind with each code that its tasks may be handed out with.
-fn offered(kinds: &[KindOffer]) -> impl Iterator<Item = (&str, Option<&str>)> {
-    kinds.iter().flat_map(|offer| offer.codes().map(|code| (offer.kind.as_str(), code)))
-}
-
 fn message(row: &Row<'_>) -> Result<Message, StoreError> {
     decode_column("a message", row.get_ref(0)?)
 }
 
 fn task_id(row: &Row<'_>) -> Result<TaskId, StoreError> {
     row.get::<_, String>(0)?.parse().map_err(of_id)
-}
-
-/// How a message's `taken` is stored.
-const NOT_TAKEN: i64 = 0;
-const SETTLED: i64 = 1;
-const HELD: i64 = 2;
-
-pub(super) fn taken_number(taken: Taken) -> i64 {
-    match taken {
-        Taken::No => NOT_TAKEN,
-        Taken::Held => HELD,
-        Taken::Settled => SETTLED,
-    }
-}
-
-fn taken(number: i64) -> Result<Taken, StoreError> {
-    match number {
-        NOT_TAKEN => Ok(Taken::No),
-        HELD => Ok(Taken::Held),
-        SETTLED => Ok(Taken::Settled),
-        other => Err(of_row("a message", format!("`taken` is {other}"))),
-    }
 }
 
 /// What a lease is read from.
@@ -437,7 +411,7 @@ impl Rows for SqliteRows<'_> {
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
         let sql = "SELECT body, taken, answered FROM messages WHERE id = ?1";
         self.one(sql, [id.as_str()], |row| {
-            let taken = taken(row.get(1)?)?;
+            let taken = Taken::from_number(row.get(1)?)?;
             Ok(StoredMessage { message: message(row)?, taken, answered: row.get(2)? })
         })
     }

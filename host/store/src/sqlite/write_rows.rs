@@ -8,7 +8,7 @@ use taskwright_registry::{
 };
 
 use super::failure::of_row;
-use super::rows::{SqliteRows, taken_number};
+use super::rows::SqliteRows;
 use super::text::{encode, millis};
 use crate::encoded::same_columns;
 use crate::rows::{LeaseRow, NewWake, Taken, Transaction};
@@ -181,13 +181,13 @@ impl Transaction for SqliteRows<'_> {
 
     async fn take_message(&mut self, id: &MessageId, taken: Taken) -> Result<(), StoreError> {
         let sql = "UPDATE messages SET taken = ?2 WHERE id = ?1";
-        self.one_row("a message", sql, params![id.as_str(), taken_number(taken)])
+        self.one_row("a message", sql, params![id.as_str(), taken.number()])
     }
 
     async fn release_held(&mut self, task: &TaskId, into: Taken) -> Result<(), StoreError> {
         // The 2 stands here as a literal so that the index of what is held serves.
         let sql = "UPDATE messages SET taken = ?2 WHERE task = (SELECT no FROM tasks WHERE id = ?1) AND taken = 2";
-        self.connection.prepare_cached(sql)?.execute(params![task.as_str(), taken_number(into)])?;
+        self.connection.prepare_cached(sql)?.execute(params![task.as_str(), into.number()])?;
         Ok(())
     }
 
