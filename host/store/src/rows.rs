@@ -152,20 +152,19 @@ pub(crate) trait Rows {
     ) -> Result<Vec<Task>, StoreError>;
     /// Tasks of these kinds, with code that is offered, with `due_at` up to `now`, the longest due first.
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError>;
-    /// The same of one session alone, by its turn.
-    async fn due_in_turn(
+    /// The longest due tasks of these kinds of each of so many sessions, at most `each`: in turn behind `after`, and around.
+    async fn round(
         &mut self,
-        turn: u64,
         kinds: &[KindOffer],
+        after: Option<u64>,
         now: Timestamp,
-        limit: usize,
+        sessions: usize,
+        each: usize,
     ) -> Result<Vec<DueTask>, StoreError>;
     /// The turn of a session, if it has one: a number that stays.
     async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError>;
-    /// The first turn behind `after`, or of all, in which a task that is offered waits for a time to come or past.
-    async fn next_turn(&mut self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError>;
-    /// The task of a place in order of creation.
-    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError>;
+    /// The records of what was due, in this order. A store in which others write meanwhile leaves out what it cannot have now.
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError>;
     /// The smallest `due_at` of these kinds with code that is offered that is later than `after`.
     async fn next_due(
         &mut self,
@@ -276,8 +275,9 @@ pub(crate) trait Transaction: Rows {
     ) -> Result<(), StoreError>;
     /// Writes a wake, unless there is one for its cause.
     async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError>;
-    /// Acknowledges a wake of a session; says whether there was one to acknowledge.
-    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, at: Timestamp) -> Result<bool, StoreError>;
+    /// Acknowledges wakes of a session, and says how many there were to acknowledge.
+    async fn acknowledge_wakes(&mut self, session: &SessionId, ids: &[u64], at: Timestamp)
+    -> Result<usize, StoreError>;
     /// Writes which host delivers the wakes of a session that exists; none removes what was written.
     async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError>;
     /// Writes a lease, or replaces the one of the same host and epoch.

@@ -41,9 +41,9 @@ pub(crate) struct DueTask {
     pub(crate) session: SessionId,
 }
 
-/// Chooses the places of at most `limit` tasks, in the order in which they are to be claimed. `after` is the turn that was
+/// Chooses at most `limit` tasks, in the order in which they are to be claimed. `after` is the turn that was
 /// served last.
-pub(crate) fn share_out(mut due: Vec<DueTask>, turns: &Turns, after: Option<u64>, limit: usize) -> Vec<u64> {
+pub(crate) fn share_out(mut due: Vec<DueTask>, turns: &Turns, after: Option<u64>, limit: usize) -> Vec<DueTask> {
     due.sort_unstable();
     due.dedup_by_key(|task| task.place);
     let mut sessions: BTreeMap<u64, VecDeque<DueTask>> = BTreeMap::new();
@@ -64,11 +64,37 @@ pub(crate) fn share_out(mut due: Vec<DueTask>, turns: &Turns, after: Option<u64>
         if room > 0
             && let Some(task) = tasks.pop_front()
         {
-            chosen.push(task.place);
+            chosen.push(task);
             queue.push_back((room - 1, tasks));
         }
     }
     chosen
+}
+
+/// What is due of each of so many sessions in turn, of a store that looks for one after another.
+pub(crate) fn go_round<E>(
+    after: Option<u64>,
+    sessions: usize,
+    mut next_turn: impl FnMut(Option<u64>) -> Result<Option<u64>, E>,
+    mut due_in_turn: impl FnMut(u64) -> Result<Vec<DueTask>, E>,
+) -> Result<Vec<DueTask>, E> {
+    let (mut due, mut turn, mut round) = (Vec::new(), after, after.is_none());
+    let mut looked_at = 0;
+    while looked_at < sessions {
+        let Some(next) = next_turn(turn)? else {
+            if round {
+                break;
+            }
+            (turn, round) = (None, true);
+            continue;
+        };
+        if round && after.is_some_and(|after| next > after) {
+            break;
+        }
+        due.extend(due_in_turn(next)?);
+        (turn, looked_at) = (Some(next), looked_at + 1);
+    }
+    Ok(due)
 }
 
 #[cfg(test)]
@@ -89,6 +115,10 @@ mod tests {
             session: session(turn),
         };
         tasks.iter().map(task).collect()
+    }
+
+    fn share_out(due: Vec<DueTask>, turns: &Turns, after: Option<u64>, limit: usize) -> Vec<u64> {
+        super::share_out(due, turns, after, limit).into_iter().map(|task| task.place).collect()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use taskwright_registry::{
 use super::tables::{SessionRow, Tables, TaskRow};
 use crate::committed::Committed;
 use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Taken, Transaction};
-use crate::turns::DueTask;
+use crate::turns::{DueTask, go_round};
 use crate::{Backlog, Change, Claimed, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// The tables, for the length of one verb.
@@ -191,27 +191,29 @@ impl Rows for MemoryRows<'_> {
         Ok(self.due_tasks(self.tables.index.due(kinds, now, limit)))
     }
 
-    async fn due_in_turn(
+    async fn round(
         &mut self,
-        turn: u64,
         kinds: &[KindOffer],
+        after: Option<u64>,
         now: Timestamp,
-        limit: usize,
+        sessions: usize,
+        each: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
-        Ok(self.due_tasks(self.tables.index.due_in_turn(turn, kinds, now, limit)))
+        let index = &self.tables.index;
+        let due = |turn| Ok(self.due_tasks(index.due_in_turn(turn, kinds, now, each)));
+        go_round(after, sessions, |turn| Ok(index.next_turn(kinds, turn)), due)
     }
 
     async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
         Ok(self.tables.index.turn_of(session))
     }
 
-    async fn next_turn(&mut self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError> {
-        Ok(self.tables.index.next_turn(kinds, after))
-    }
-
-    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError> {
-        let id = self.tables.index.at_place(place);
-        Ok(id.and_then(|id| self.tables.tasks.get(id)).map(|row| row.task.clone()))
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+        let record = |task: &DueTask| {
+            let id = self.tables.index.at_place(task.place)?;
+            Some(self.tables.tasks.get(id)?.task.clone())
+        };
+        Ok(due.iter().filter_map(record).collect())
     }
 
     async fn next_due(
@@ -514,9 +516,15 @@ impl Transaction for MemoryRows<'_> {
         Ok(())
     }
 
-    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, _at: Timestamp) -> Result<bool, StoreError> {
-        let acknowledged = self.tables.sessions.get_mut(session).is_some_and(|row| row.wakes.remove(&id).is_some());
-        if acknowledged {
+    async fn acknowledge_wakes(
+        &mut self,
+        session: &SessionId,
+        ids: &[u64],
+        _at: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let Some(row) = self.tables.sessions.get_mut(session) else { return Ok(0) };
+        let acknowledged = ids.iter().filter(|id| row.wakes.remove(id).is_some()).count();
+        if acknowledged > 0 {
             self.note_wakes(session);
         }
         Ok(acknowledged)

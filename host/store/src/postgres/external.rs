@@ -21,7 +21,7 @@ impl ExternalWork for PostgresStore {
             let claim = verbs::take_on(rows, &session, &id, &holder, remote, now.at).await?;
             whole_claims(rows, vec![claim]).await
         });
-        let mut claims = self.write(sessions, verb).await?;
+        let mut claims = self.write_alone(sessions, verb).await?;
         claims.pop().ok_or_else(|| StoreError::Corrupt { reason: "a task that was taken on is not there".to_owned() })
     }
 

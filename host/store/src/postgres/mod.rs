@@ -27,15 +27,20 @@ macro_rules! read {
     };
 }
 
+mod claims;
 mod external;
 mod failure;
+mod flush;
+mod group;
 mod lists;
 mod notices;
 mod options;
+mod pipeline;
 mod rows;
 mod schema;
 mod sessions;
 mod transaction;
+mod unit;
 mod write_rows;
 
 use std::sync::Arc;
@@ -63,8 +68,9 @@ use crate::{
     HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
     TaskQuery, WokenPage, clock, verbs,
 };
+use group::Write;
 use rows::PgRows;
-use transaction::{Locked, Now, Shared};
+use transaction::{About, Now, Shared};
 
 /// A store in a PostgreSQL database. Clones share its connections, which end with the last clone.
 #[derive(Clone)]
@@ -124,6 +130,7 @@ impl PostgresStore {
         let own = format!("{}-{:x}", std::process::id(), std::ptr::from_ref(&changes).addr());
         let shared = Arc::new(Shared {
             pool,
+            queue: std::sync::Mutex::default(),
             options,
             changes,
             to_tell,
@@ -145,23 +152,60 @@ impl PostgresStore {
         self.shared.ahead.store(ahead, Ordering::Relaxed);
     }
 
-    /// Runs a verb to its end, also if nobody waits for it any more: a connection is never left in the middle.
+    /// Runs a verb to its end, also if nobody waits for it any more: a connection is never left in the middle. It is committed
+    /// together with others that come at the same time.
     async fn write<T: Send + 'static>(
         &self,
-        locked: Locked,
+        about: About,
         verb: impl for<'r> Fn(&'r mut PgRows, Now) -> BoxFuture<'r, Result<T, StoreError>> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        let work = self.shared.runtime.spawn(self.shared.clone().write(locked, Box::new(verb)));
-        work.await.unwrap_or_else(|error| Err(StoreError::Unknown { reason: error.to_string() }))
+        let (reply, outcome) = oneshot::channel();
+        self.shared.enqueue(Box::new(Write { about, verb: Box::new(verb), outcome: None, reply }));
+        outcome.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// The same in a transaction of its own: for verbs that lock what they find.
+    async fn write_alone<T: Send + 'static>(
+        &self,
+        about: About,
+        verb: impl for<'r> Fn(&'r mut PgRows, Now) -> BoxFuture<'r, Result<T, StoreError>> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, outcome) = oneshot::channel();
+        let (shared, job) =
+            (self.shared.clone(), Box::new(Write { about, verb: Box::new(verb), outcome: None, reply }));
+        self.shared.runtime.spawn(async move { shared.commit_alone(job).await });
+        outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
     async fn read<T: Send + 'static>(
         &self,
         verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let work = self.shared.runtime.spawn(self.shared.clone().read(Box::new(verb)));
+        self.look(None, verb).await
+    }
+
+    /// A read that begins with the record of a task.
+    async fn read_of<T: Send + 'static>(
+        &self,
+        task: &TaskId,
+        verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.look(Some(task.clone()), verb).await
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        task: Option<TaskId>,
+        verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let work = self.shared.runtime.spawn(self.shared.clone().read(task, Box::new(verb)));
         work.await.unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
     }
+}
+
+/// What is said when the runtime of the connections ended before a write had its reply.
+fn gone() -> StoreError {
+    StoreError::Unknown { reason: "the store's runtime ended before it replied".to_owned() }
 }
 
 /// The record with its specification.
@@ -175,8 +219,12 @@ async fn whole_claims(rows: &mut PgRows, mut claims: Vec<Claimed>) -> Result<Vec
     Ok(claims)
 }
 
-fn of(session: &SessionId) -> Locked {
-    Locked::of([session.clone()])
+fn of(session: &SessionId) -> About {
+    About::of([session.clone()])
+}
+
+fn of_task(session: &SessionId, id: &TaskId) -> About {
+    of(session).tasks([id])
 }
 
 #[async_trait]
@@ -192,12 +240,17 @@ impl Store for PostgresStore {
     }
 
     async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
-        let sessions = Locked::begun([new.session_id.clone()]);
+        let session = &new.session_id;
+        let parent: Option<TaskId> = new.parent.task_id.as_ref().and_then(|id| id.parse().ok());
+        let sessions = About::begun([session.clone()])
+            .makes(session, new.idempotency_key.as_ref())
+            .tasks([&new.id].into_iter().chain(&parent));
         self.write(sessions, verb!(rows, now, [new], verbs::create(rows, new, now.at).await)).await
     }
 
     async fn create_child(&self, session: &SessionId, parent: &TaskId, new: NewChild) -> Result<Created, StoreError> {
-        let (sessions, session, parent) = (of(session), session.clone(), parent.clone());
+        let sessions = of_task(session, parent).makes(session, None);
+        let (session, parent) = (session.clone(), parent.clone());
         let verb = verb!(rows, now, [session, parent, new], {
             verbs::create_child(rows, &session, &parent, new, now.at).await
         });
@@ -205,12 +258,13 @@ impl Store for PostgresStore {
     }
 
     async fn get(&self, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
-        let (session, id) = (session.clone(), id.clone());
+        let (session, task) = (session.clone(), id);
+        let id = id.clone();
         let verb = read!(rows, {
             let task = verbs::get(rows, &session, &id).await?;
             whole(rows, task).await
         });
-        self.read(verb).await
+        self.read_of(task, verb).await
     }
 
     async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
@@ -224,7 +278,7 @@ impl Store for PostgresStore {
     }
 
     async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
-        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, update], {
             let task = verbs::update(rows, &session, &id, update, now.at).await?;
             whole(rows, task).await
@@ -238,7 +292,7 @@ impl Store for PostgresStore {
         id: &TaskId,
         reason: Option<String>,
     ) -> Result<(Task, CancelEffect), StoreError> {
-        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, reason], {
             let (task, effect) = verbs::request_cancel(rows, &session, &id, reason.as_deref(), now.at).await?;
             Ok((whole(rows, task).await?, effect))
@@ -252,7 +306,8 @@ impl Store for PostgresStore {
         id: &TaskId,
         message: NewMessage,
     ) -> Result<RecordedMessage, StoreError> {
-        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let sessions = of_task(session, id).message(&message.id);
+        let (session, id) = (session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, message], {
             let recorded = verbs::record_message(rows, &session, &id, message, now.at).await?;
             Ok(RecordedMessage { task: whole(rows, recorded.task).await?, ..recorded })
@@ -282,7 +337,8 @@ impl Store for PostgresStore {
         fence: Fence,
         message: &MessageId,
     ) -> Result<(), StoreError> {
-        let (sessions, session, id, message) = (of(session), session.clone(), id.clone(), message.clone());
+        let sessions = of_task(session, id).message(message);
+        let (session, id, message) = (session.clone(), id.clone(), message.clone());
         let verb = verb!(rows, now, [session, id, message], {
             verbs::mark_delivered(rows, &session, &id, fence, &message, now.at).await
         });
@@ -301,11 +357,11 @@ impl Store for PostgresStore {
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
         let sessions = match &request.only {
-            None => Locked::none(),
+            None => About::none(),
             Some(only) => {
                 let only = only.clone();
                 let owner = self.read(read!(rows, crate::rows::Rows::owner(rows, &only).await)).await?;
-                Locked::of(owner)
+                About::of(owner)
             }
         };
         let mut sessions = sessions;
@@ -315,7 +371,7 @@ impl Store for PostgresStore {
                 let claims = verbs::claim(rows, &request, now.at, &now.lease).await?;
                 Ok((whole_claims(rows, claims).await?, rows.busy.take()))
             });
-            let (claims, busy) = self.write(sessions, verb).await?;
+            let (claims, busy) = self.write_alone(sessions, verb).await?;
             match busy {
                 // Nothing else was there: this session is waited for, before anything is locked.
                 Some(busy) if claims.is_empty() => sessions = of(&busy),
@@ -337,7 +393,7 @@ impl Store for PostgresStore {
     async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError> {
         let host = host.clone();
         let verb = verb!(rows, now, [host], verbs::open_lease(rows, &host, length, now.at, &now.lease).await);
-        self.write(Locked::none(), verb).await
+        self.write_alone(About::none(), verb).await
     }
 
     async fn renew_lease(&self, host: &HostRef) -> Result<(), StoreError> {
@@ -347,13 +403,13 @@ impl Store for PostgresStore {
             Ok(now.at)
         });
         // Not more often than this: a machine's clock does not run away within a lease.
-        self.note_clock(self.write(Locked::none(), verb).await?);
+        self.note_clock(self.write_alone(About::none(), verb).await?);
         Ok(())
     }
 
     async fn close_lease(&self, host: &HostRef) -> Result<(), StoreError> {
         let host = host.clone();
-        self.write(Locked::none(), verb!(rows, _, [host], verbs::close_lease(rows, &host).await)).await
+        self.write_alone(About::none(), verb!(rows, _, [host], verbs::close_lease(rows, &host).await)).await
     }
 
     async fn hosts(&self) -> Result<Vec<HostStatus>, StoreError> {
@@ -365,7 +421,7 @@ impl Store for PostgresStore {
     }
 
     async fn reap(&self, session: &SessionId, id: &TaskId, crash_limit: u32) -> Result<Reaped, StoreError> {
-        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id], {
             Ok(match verbs::reap(rows, &session, &id, crash_limit, now.at, &now.lease).await? {
                 Reaped::Reattached(task) => Reaped::Reattached(whole(rows, task).await?),
@@ -373,11 +429,11 @@ impl Store for PostgresStore {
                 Reaped::Untouched => Reaped::Untouched,
             })
         });
-        self.write(sessions, verb).await
+        self.write_alone(sessions, verb).await
     }
 
     async fn sweep_leases(&self) -> Result<usize, StoreError> {
-        self.write(Locked::none(), verb!(rows, now, [], verbs::sweep_leases(rows, &now.lease).await)).await
+        self.write_alone(About::none(), verb!(rows, now, [], verbs::sweep_leases(rows, &now.lease).await)).await
     }
 
     async fn finished(
@@ -390,12 +446,12 @@ impl Store for PostgresStore {
     }
 
     async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError> {
-        let (sessions, session, id) = (of(session), session.clone(), id.clone());
+        let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         self.write(sessions, verb!(rows, _, [session, id], verbs::forget(rows, &session, &id, before).await)).await
     }
 
     async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.write(Locked::none(), verb!(rows, _, [], verbs::trim_log(rows, before, limit).await)).await
+        self.write_alone(About::none(), verb!(rows, _, [], verbs::trim_log(rows, before, limit).await)).await
     }
 
     async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError> {
@@ -430,12 +486,13 @@ impl Store for PostgresStore {
         let (sessions, session, host) = (of(session), session.clone(), host.clone());
         let verb =
             verb!(rows, now, [session, host], verbs::claim_wakes(rows, &session, &host, limit, &now.lease).await);
-        self.write(sessions, verb).await
+        self.write_alone(sessions, verb).await
     }
 
     async fn release_wakes(&self, session: &SessionId, host: &HostRef) -> Result<(), StoreError> {
         let (sessions, session, host) = (of(session), session.clone(), host.clone());
-        self.write(sessions, verb!(rows, _, [session, host], verbs::release_wakes(rows, &session, &host).await)).await
+        self.write_alone(sessions, verb!(rows, _, [session, host], verbs::release_wakes(rows, &session, &host).await))
+            .await
     }
 
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError> {

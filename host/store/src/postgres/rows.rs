@@ -17,10 +17,10 @@ use tokio_postgres::types::{FromSqlOwned, ToSql};
 use super::failure::{met_another, of_statement};
 use super::lists::List;
 use super::transaction::Shared;
+use super::unit::Unit;
 use crate::column::{decode, millis, of_id, of_row, time};
 use crate::committed::Committed;
 use crate::encoded::{Encoded, decode_event};
-use crate::offer::offered;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::turns::DueTask;
 use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
@@ -38,6 +38,16 @@ pub(super) struct PgRows {
     pub(super) met_another: bool,
     /// The first session that a claim passed by because somebody was writing in it.
     pub(super) busy: Option<SessionId>,
+    /// What begins the transaction, as long as nothing was asked in it.
+    pub(super) begin: Option<&'static str>,
+    /// Whether a transaction was begun and has not ended.
+    pub(super) began: bool,
+    /// Whether the transaction can only be rolled back.
+    pub(super) broken: bool,
+    /// Whether the connection cannot be used any more.
+    pub(super) lost: bool,
+    /// What the transaction knows, and what it has not written yet.
+    pub(super) unit: Unit,
     pub(super) announced: Committed,
     /// The record that was encoded last, so that its event need not encode it again.
     pub(super) encoded: Encoded,
@@ -51,6 +61,11 @@ impl PgRows {
             writes,
             met_another: false,
             busy: None,
+            begin: None,
+            began: false,
+            broken: false,
+            lost: false,
+            unit: Unit::default(),
             announced: Committed::default(),
             encoded: Encoded::default(),
         }
@@ -58,13 +73,21 @@ impl PgRows {
 
     pub(super) fn failed(&mut self, error: &tokio_postgres::Error) -> StoreError {
         self.met_another |= met_another(error);
+        self.broken = true;
         of_statement(error)
     }
 
-    async fn rows(&mut self, sql: &str, given: &[Given<'_>]) -> Result<Vec<Row>, StoreError> {
-        let rows = match self.client.prepare_cached(sql).await {
-            Ok(statement) => self.client.query(&statement, given).await,
-            Err(error) => Err(error),
+    /// The rows of a statement, which sees all that the transaction has written.
+    pub(super) async fn rows(&mut self, sql: &str, given: &[Given<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.flush().await?;
+        let rows = match (self.client.prepare_cached(sql).await, self.begin.take()) {
+            (Ok(statement), None) => self.client.query(&statement, given).await,
+            (Ok(statement), Some(begin)) => {
+                self.began = true;
+                let both = futures::join!(self.client.batch_execute(begin), self.client.query(&statement, given));
+                both.0.and(both.1)
+            }
+            (Err(error), _) => Err(error),
         };
         rows.map_err(|error| self.failed(&error))
     }
@@ -91,6 +114,8 @@ impl PgRows {
 
     /// Runs a statement, and says how many rows it has changed.
     pub(super) async fn run(&mut self, sql: &str, given: &[Given<'_>]) -> Result<u64, StoreError> {
+        self.flush().await?;
+        self.unit.writes += 1;
         let changed = match self.client.prepare_cached(sql).await {
             Ok(statement) => self.client.execute(&statement, given).await,
             Err(error) => Err(error),
@@ -100,7 +125,15 @@ impl PgRows {
 
     /// Reads the specifications of tasks into their records.
     pub(super) async fn specs<'t>(&mut self, tasks: impl IntoIterator<Item = &'t mut Task>) -> Result<(), StoreError> {
-        let tasks: Vec<&mut Task> = tasks.into_iter().collect();
+        let mut tasks: Vec<&mut Task> = tasks.into_iter().collect();
+        for task in &mut tasks {
+            if let Some(Some(known)) = self.unit.tasks.get(&task.id)
+                && let Some(spec) = &known.spec
+            {
+                task.spec = decode("a specification", spec)?;
+            }
+        }
+        tasks.retain(|task| task.spec.is_null());
         if tasks.is_empty() {
             return Ok(());
         }
@@ -122,17 +155,22 @@ pub(super) fn get<T: FromSqlOwned>(row: &Row, at: usize) -> Result<T, StoreError
     row.try_get(at).map_err(|error| of_row("a column", error))
 }
 
-fn text(row: &Row, at: usize) -> Result<String, StoreError> {
+/// A column of text, where it lies.
+pub(super) fn borrowed(row: &Row, at: usize) -> Result<&str, StoreError> {
+    row.try_get(at).map_err(|error| of_row("a column", error))
+}
+
+pub(super) fn text(row: &Row, at: usize) -> Result<String, StoreError> {
     get(row, at)
 }
 
 /// A number that is never negative.
-fn number(row: &Row, at: usize) -> Result<u64, StoreError> {
+pub(super) fn number(row: &Row, at: usize) -> Result<u64, StoreError> {
     let number: i64 = get(row, at)?;
     u64::try_from(number).map_err(|error| of_row("a number", error))
 }
 
-fn at(row: &Row, at: usize) -> Result<Timestamp, StoreError> {
+pub(super) fn at(row: &Row, at: usize) -> Result<Timestamp, StoreError> {
     time(get(row, at)?)
 }
 
@@ -146,7 +184,7 @@ pub(super) fn big(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn many(limit: usize) -> i64 {
+pub(super) fn many(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
@@ -174,17 +212,17 @@ fn count(row: &Row) -> Result<u64, StoreError> {
     number(row, 0)
 }
 
-fn due_task(row: &Row) -> Result<DueTask, StoreError> {
-    let session = text(row, 3)?.parse().map_err(of_id)?;
-    Ok(DueTask { due_at: at(row, 0)?, place: number(row, 1)?, turn: number(row, 2)?, session })
-}
-
 fn named_at(row: &Row, first: usize) -> Result<(SessionId, TaskId), StoreError> {
     Ok((text(row, first)?.parse().map_err(of_id)?, text(row, first + 1)?.parse().map_err(of_id)?))
 }
 
 fn message(row: &Row) -> Result<Message, StoreError> {
     json("a message", row, 0)
+}
+
+/// A message with what is known about it.
+pub(super) fn stored_message(row: &Row) -> Result<StoredMessage, StoreError> {
+    Ok(StoredMessage { message: message(row)?, taken: Taken::from_number(get(row, 1)?)?, answered: get(row, 2)? })
 }
 
 /// What a lease is read from.
@@ -214,6 +252,9 @@ fn event(row: &Row) -> Result<(u64, Timestamp, TaskId, EventBody), StoreError> {
 
 impl Rows for PgRows {
     async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        if let Some(known) = self.unit.sessions.get(id) {
+            return Ok(known.record.clone());
+        }
         let sql = "SELECT record FROM sessions WHERE id = $1 AND record IS NOT NULL";
         self.one(sql, &[&id.as_str()], session_record).await
     }
@@ -266,20 +307,32 @@ impl Rows for PgRows {
     }
 
     async fn forgotten(&mut self) -> Result<u64, StoreError> {
+        if let Some(forgotten) = self.unit.forgotten {
+            return Ok(forgotten);
+        }
         let count = self.one("SELECT last_value FROM forgotten", &[], count).await?;
         count.ok_or_else(|| of_row("what was forgotten", "no row where there had to be one"))
     }
 
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
-        self.one("SELECT record FROM tasks WHERE id = $1", &[&id.as_str()], record).await
+        if !self.unit.tasks.contains_key(id) {
+            self.look_at(std::slice::from_ref(id)).await?;
+        }
+        Ok(self.unit.task(id).map(|known| known.task.clone()))
     }
 
     async fn owner(&mut self, id: &TaskId) -> Result<Option<SessionId>, StoreError> {
+        if let Some(known) = self.unit.tasks.get(id) {
+            return Ok(known.as_ref().map(|known| known.task.session_id.clone()));
+        }
         let sql = "SELECT s.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = $1";
         self.one(sql, &[&id.as_str()], |row| text(row, 0)?.parse().map_err(of_id)).await
     }
 
     async fn find_spec(&mut self, id: &TaskId) -> Result<Value, StoreError> {
+        if let Some(spec) = self.unit.task(id).and_then(|known| known.spec.as_ref()) {
+            return decode("a specification", spec);
+        }
         let sql = "SELECT spec FROM specs WHERE task = (SELECT no FROM tasks WHERE id = $1)";
         let spec = self.one(sql, &[&id.as_str()], |row| json("a specification", row, 0)).await?;
         spec.ok_or_else(|| of_row("a specification is missing", id))
@@ -296,6 +349,9 @@ impl Rows for PgRows {
     }
 
     async fn find_by_key(&mut self, session: &SessionId, key: &str) -> Result<Option<TaskId>, StoreError> {
+        if let Some(known) = self.unit.keys.get(&(session.clone(), key.to_owned())) {
+            return Ok(known.clone());
+        }
         let sql =
             "SELECT id FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = $1) AND idempotency_key = $2";
         self.one(sql, &[&session.as_str(), &key], task_id).await
@@ -323,68 +379,26 @@ impl Rows for PgRows {
     }
 
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = $1 AND t.code IS NOT DISTINCT FROM $2 AND t.due_at <= $3
-                   ORDER BY t.due_at, t.no LIMIT $4";
-        let mut due = Vec::new();
-        for (kind, code) in offered(kinds) {
-            due.extend(self.all(sql, &[&kind, &code, &millis(now), &many(limit)], due_task).await?);
-        }
-        due.sort_unstable();
-        due.dedup();
-        due.truncate(limit);
-        Ok(due)
+        self.longest_due(kinds, now, limit).await
     }
 
-    async fn due_in_turn(
+    async fn round(
         &mut self,
-        turn: u64,
         kinds: &[KindOffer],
+        after: Option<u64>,
         now: Timestamp,
-        limit: usize,
+        sessions: usize,
+        each: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = $1 AND t.code IS NOT DISTINCT FROM $2 AND t.session = $3 AND t.due_at <= $4
-                   ORDER BY t.due_at, t.no LIMIT $5";
-        let mut due = Vec::new();
-        for (kind, code) in offered(kinds) {
-            let given: [Given<'_>; 5] = [&kind, &code, &big(turn), &millis(now), &many(limit)];
-            due.extend(self.all(sql, &given, due_task).await?);
-        }
-        Ok(due)
+        self.due_by_turns(kinds, after, now, sessions, each).await
     }
 
     async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
         self.one("SELECT no FROM sessions WHERE id = $1", &[&session.as_str()], count).await
     }
 
-    async fn next_turn(&mut self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError> {
-        let sql = "SELECT session FROM tasks
-                   WHERE kind = $1 AND code IS NOT DISTINCT FROM $2 AND session > $3 AND due_at IS NOT NULL
-                   ORDER BY session LIMIT 1";
-        let after = after.map_or(-1, big);
-        let mut next: Option<u64> = None;
-        for (kind, code) in offered(kinds) {
-            let of_kind = self.one(sql, &[&kind, &code, &after], count).await?;
-            next = next.into_iter().chain(of_kind).min();
-        }
-        Ok(next)
-    }
-
-    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError> {
-        if self.writes {
-            // Who has locked one session waits for no other: two claims would wait for each other.
-            let sql = "SELECT no FROM sessions WHERE no = (SELECT session FROM tasks WHERE no = $1)
-                       FOR NO KEY UPDATE SKIP LOCKED";
-            if self.one(sql, &[&big(place)], count).await?.is_none() {
-                if self.busy.is_none() {
-                    let sql = "SELECT s.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.no = $1";
-                    self.busy = self.one(sql, &[&big(place)], |row| text(row, 0)?.parse().map_err(of_id)).await?;
-                }
-                return Ok(None);
-            }
-        }
-        self.one("SELECT record FROM tasks WHERE no = $1", &[&big(place)], record).await
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+        self.claimable(due).await
     }
 
     async fn next_due(
@@ -392,35 +406,11 @@ impl Rows for PgRows {
         kinds: &[KindOffer],
         after: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(due_at) FROM tasks
-                   WHERE kind = $1 AND code IS NOT DISTINCT FROM $2 AND due_at > $3";
-        let after = after.map_or(i64::MIN, millis);
-        let mut next: Option<i64> = None;
-        for (kind, code) in offered(kinds) {
-            let due: Option<i64> = self.one(sql, &[&kind, &code, &after], |row| get(row, 0)).await?.flatten();
-            next = next.into_iter().chain(due).min();
-        }
-        next.map(time).transpose()
+        self.next_due_of(kinds, after).await
     }
 
     async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
-        let sql = "SELECT count(*), min(due_at) FROM
-                       (SELECT due_at FROM tasks WHERE kind = $1 AND code IS NOT DISTINCT FROM $2 AND due_at <= $3
-                        ORDER BY due_at LIMIT $4) AS due";
-        let mut all = Vec::new();
-        for offer in kinds {
-            let (mut due, mut oldest) = (0u64, None);
-            for (kind, code) in offered(std::slice::from_ref(offer)) {
-                let given: [Given<'_>; 4] = [&kind, &code, &millis(now), &big(Backlog::COUNTED)];
-                let of_code = self.one(sql, &given, |row| Ok((number(row, 0)?, get::<Option<i64>>(row, 1)?))).await?;
-                let (count, first) = of_code.unwrap_or_default();
-                due += count;
-                oldest = oldest.into_iter().chain(first).min();
-            }
-            let oldest = oldest.map(time).transpose()?;
-            all.push(Backlog { kind: offer.kind.clone(), due: due.min(Backlog::COUNTED), oldest });
-        }
-        Ok(all)
+        self.backlog_of(kinds, now).await
     }
 
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
@@ -504,15 +494,11 @@ impl Rows for PgRows {
     }
 
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
+        if let Some(known) = self.unit.messages.get(id) {
+            return Ok(known.clone());
+        }
         let sql = "SELECT body, taken, answered FROM messages WHERE id = $1";
-        self.one(sql, &[&id.as_str()], |row| {
-            Ok(StoredMessage {
-                message: message(row)?,
-                taken: Taken::from_number(get(row, 1)?)?,
-                answered: get(row, 2)?,
-            })
-        })
-        .await
+        self.one(sql, &[&id.as_str()], stored_message).await
     }
 
     async fn messages_after(

@@ -1,58 +1,97 @@
-//! Runs verbs over PostgreSQL: takes a connection, locks the sessions that the verb is about, commits, tells.
-//! Does not know any verb.
+//! A transaction in PostgreSQL: begins, locks the sessions that verbs are about, reads what they will look up, commits.
+//! Does not know any verb, nor which of them share a transaction: `group` does.
 //!
 //! A session is what is locked: everything that belongs to one changes under the lock of its row alone, so that what a verb reads
 //! to decide by is still so when it writes, and the numbers of its log become visible in their order. Sessions do not wait for
 //! each other, and could lie in several databases.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Object, Pool};
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use taskwright_registry::{SessionId, Timestamp};
+use taskwright_registry::{MessageId, SessionId, Task, TaskId, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_postgres::{Row, Statement};
 
 use super::failure::{chain, met_another, of_commit};
+use super::group::Queue;
 use super::notices::ToTell;
 use super::options::PostgresOptions;
-use super::rows::{PgRows, get};
-use crate::column::time;
+use super::rows::{Given, PgRows, get};
+use super::unit::{KnownSession, KnownTask};
+use crate::column::{decode, time};
 use crate::committed::Committed;
 use crate::{Change, LeaseTime, StoreError, clock};
 
-/// How often a transaction that met another one is tried again.
-const TRIES: u32 = 10;
-
-/// Which sessions a verb is about.
+/// What a verb is about: the sessions that are locked for it, and what it will look up, so that it is read along with the locks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Locked {
-    ids: Vec<SessionId>,
+pub(super) struct About {
+    sessions: Vec<SessionId>,
     /// Those of them that the verb may begin, so that their names have to be locked if they are not there yet.
     begun: Vec<SessionId>,
+    tasks: Vec<TaskId>,
+    keys: Vec<(SessionId, String)>,
+    messages: Vec<MessageId>,
+    /// Whether it makes a task.
+    births: bool,
 }
 
-impl Locked {
-    /// None: the verb locks what it looks at.
+impl About {
+    /// No session: the verb locks what it looks at.
     pub(super) fn none() -> Self {
         Self::default()
     }
 
     /// Sessions that may be there.
     pub(super) fn of(ids: impl IntoIterator<Item = SessionId>) -> Self {
-        Self { ids: ids.into_iter().collect(), begun: Vec::new() }
+        Self { sessions: ids.into_iter().collect(), ..Self::default() }
     }
 
     /// Sessions that the verb may begin.
     pub(super) fn begun(ids: impl IntoIterator<Item = SessionId>) -> Self {
         let begun: Vec<SessionId> = ids.into_iter().collect();
-        Self { ids: begun.clone(), begun }
+        Self { sessions: begun.clone(), begun, ..Self::default() }
     }
 
     /// And these.
     pub(super) fn and(mut self, ids: impl IntoIterator<Item = SessionId>) -> Self {
-        self.ids.extend(ids);
+        self.sessions.extend(ids);
         self
+    }
+
+    /// It looks at these tasks.
+    pub(super) fn tasks<'i>(mut self, ids: impl IntoIterator<Item = &'i TaskId>) -> Self {
+        self.tasks.extend(ids.into_iter().cloned());
+        self
+    }
+
+    /// It looks for a message.
+    pub(super) fn message(mut self, id: &MessageId) -> Self {
+        self.messages.push(id.clone());
+        self
+    }
+
+    /// It makes a task, with a key perhaps.
+    pub(super) fn makes(mut self, session: &SessionId, key: Option<&String>) -> Self {
+        self.births = true;
+        self.keys.extend(key.map(|key| (session.clone(), key.clone())));
+        self
+    }
+
+    /// The sessions that are locked for it.
+    pub(super) fn sessions(&self) -> &[SessionId] {
+        &self.sessions
+    }
+
+    /// Takes over what another verb is about.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.sessions.extend_from_slice(&other.sessions);
+        self.begun.extend_from_slice(&other.begun);
+        self.tasks.extend_from_slice(&other.tasks);
+        self.keys.extend_from_slice(&other.keys);
+        self.messages.extend_from_slice(&other.messages);
+        self.births |= other.births;
     }
 }
 
@@ -91,6 +130,8 @@ pub(super) type Read<T> = Box<dyn for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r
 /// What the clones of a store share.
 pub(super) struct Shared {
     pub(super) pool: Pool,
+    /// Writes that wait for others to be committed.
+    pub(super) queue: Mutex<Queue>,
     pub(super) options: PostgresOptions,
     pub(super) changes: broadcast::Sender<Change>,
     /// To whoever tells other processes.
@@ -110,129 +151,252 @@ impl Shared {
         })
     }
 
-    async fn rows(self: &Arc<Self>, writes: bool) -> Result<PgRows, StoreError> {
+    pub(super) async fn rows(self: &Arc<Self>, writes: bool) -> Result<PgRows, StoreError> {
         Ok(PgRows::new(self.connection().await?, writes, self.clone()))
     }
 
-    /// Runs a verb that writes, in a transaction that is tried again when it meets another one.
-    pub(super) async fn write<T: Send + 'static>(
-        self: Arc<Self>,
-        locked: Locked,
-        verb: Verb<T>,
-    ) -> Result<T, StoreError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let mut rows = self.rows(true).await?;
-            match rows.transact(&locked, &verb).await {
-                Ok(value) => {
-                    let committed = std::mem::take(&mut rows.announced);
-                    // Whoever tells the others needs a connection.
-                    drop(rows);
-                    self.tell(committed).await;
-                    return Ok(value);
-                }
-                Err(error) => {
-                    let again = rows.met_another && tries < TRIES;
-                    rows.leave("ROLLBACK").await;
-                    if !again {
-                        return Err(error);
-                    }
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(u64::from(tries) * 2)).await;
-        }
-    }
-
-    /// Tells whoever listens in this process, and returns when the others were told: a process that ends right after its write has
-    /// told of it.
-    async fn tell(&self, committed: Committed) {
+    /// Tells whoever listens in this process. What it returns ends when the others were told: a process that ends right after its write
+    /// has told of it.
+    pub(super) fn tell(&self, committed: Committed) -> impl Future<Output = ()> + Send + use<> {
         let changes = committed.changes().to_vec();
         committed.tell(&self.changes);
-        if changes.is_empty() {
-            return;
-        }
         let (told, heard) = oneshot::channel();
-        // Nobody is told any more when the store is going away.
-        if self.to_tell.send(ToTell { changes, told }).is_ok() {
-            let _ = heard.await;
+        if !changes.is_empty() {
+            // Nobody is told any more when the store is going away.
+            let _ = self.to_tell.send(ToTell { changes, told });
         }
+        heard.map(|_| ())
     }
 
     /// Runs a verb that only reads, over one state of the database.
-    pub(super) async fn read<T: Send + 'static>(self: Arc<Self>, verb: Read<T>) -> Result<T, StoreError> {
+    pub(super) async fn read<T: Send + 'static>(
+        self: Arc<Self>,
+        looks_at: Option<TaskId>,
+        verb: Read<T>,
+    ) -> Result<T, StoreError> {
         let mut rows = self.rows(false).await?;
-        let outcome = match rows.run_plain("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await {
+        rows.begin = Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let looked = match looks_at {
+            Some(task) => rows.look_at(&[task]).await,
+            None => Ok(()),
+        };
+        let outcome = match looked {
             Ok(()) => verb(&mut rows).await,
             Err(error) => Err(error),
         };
-        rows.leave("COMMIT").await;
+        rows.leave_unheard("COMMIT");
         outcome
     }
 }
 
+/// What locks sessions. Whoever locks several does so in one order.
+const LOCK: &str = "SELECT id, no, last_seq, record FROM sessions WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+const MAKE: &str = "INSERT INTO sessions (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING id";
+/// What a transaction looks up first.
+const TASKS: &str = "SELECT t.id, t.record, s.spec FROM tasks t JOIN specs s ON s.task = t.no WHERE t.id = ANY($1)";
+const KEYS: &str = "SELECT s.id, t.idempotency_key, t.id FROM unnest($1::text[], $2::text[]) AS k(session, key)
+    JOIN sessions s ON s.id = k.session JOIN tasks t ON t.session = s.no AND t.idempotency_key = k.key";
+const MESSAGES: &str = "SELECT body, taken, answered FROM messages WHERE id = ANY($1)";
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, (SELECT last_value FROM forgotten)";
+
 impl PgRows {
-    /// Locks, runs the verb and commits.
-    async fn transact<T>(&mut self, locked: &Locked, verb: &Verb<T>) -> Result<T, StoreError> {
-        self.run_plain("BEGIN").await?;
-        self.lock(locked).await?;
-        let now = self.now().await?;
-        let value = verb(self, now).await?;
+    /// Begins, locks, and reads what was announced, all in one go, and the time behind the locks.
+    pub(super) async fn begin(&mut self, about: &About) -> Result<Now, StoreError> {
+        let ids = |ids: &[SessionId]| {
+            let ids: std::collections::BTreeSet<&str> = ids.iter().map(SessionId::as_str).collect();
+            ids.into_iter().map(str::to_owned).collect::<Vec<String>>()
+        };
+        let sessions = ids(&about.sessions);
+        let tasks: Vec<&str> = about.tasks.iter().map(TaskId::as_str).collect();
+        let messages: Vec<&str> = about.messages.iter().map(MessageId::as_str).collect();
+        let (of, keys): (Vec<&str>, Vec<&str>) =
+            about.keys.iter().map(|(session, key)| (session.as_str(), key.as_str())).unzip();
+        let clocks = self.shared.options.clock.is_none() || self.shared.options.lease_clock.is_none();
+        let (locked, found, keyed, heard, clock);
+        {
+            let client = &self.client;
+            let lock = Asked::of(client, LOCK, !sessions.is_empty()).await;
+            let look = Asked::of(client, TASKS, !tasks.is_empty()).await;
+            let key = Asked::of(client, KEYS, !keys.is_empty()).await;
+            let hear = Asked::of(client, MESSAGES, !messages.is_empty()).await;
+            let ask = Asked::of(client, CLOCK, clocks || about.births).await;
+            let given: [&[Given<'_>]; 4] = [&[&sessions], &[&tasks], &[&of, &keys], &[&messages]];
+            // In this order: each of them sees what was committed before the locks were had.
+            let began;
+            (began, locked, found, keyed, heard, clock) = futures::join!(
+                client.batch_execute("BEGIN"),
+                lock.rows(client, given[0]),
+                look.rows(client, given[1]),
+                key.rows(client, given[2]),
+                hear.rows(client, given[3]),
+                ask.rows(client, &[]),
+            );
+            self.began = true;
+            began.map_err(|error| self.failed(&error))?;
+        }
+        let locked = locked.map_err(|error| self.failed(&error))?;
+        self.know_sessions(&locked, false)?;
+        let missing: Vec<SessionId> =
+            about.begun.iter().filter(|id| !self.unit.sessions.contains_key(*id)).cloned().collect();
+        if !missing.is_empty() {
+            let missing = ids(&missing);
+            let made = self.all(MAKE, &[&missing], |row| get::<String>(row, 0)).await?;
+            let rows = self.rows(LOCK, &[&missing]).await?;
+            self.know_sessions(&rows, false)?;
+            for id in made {
+                let id = id.parse().map_err(crate::column::of_id)?;
+                if let Some(session) = self.unit.sessions.get_mut(&id) {
+                    session.made = true;
+                }
+            }
+        }
+        for id in &about.tasks {
+            self.unit.tasks.insert(id.clone(), None);
+        }
+        let found = found.map_err(|error| self.failed(&error))?;
+        self.know_tasks(&found)?;
+        self.unit.keys.extend(about.keys.iter().cloned().map(|key| (key, None)));
+        for row in keyed.map_err(|error| self.failed(&error))? {
+            let (session, id): (String, String) = (get(&row, 0)?, get(&row, 2)?);
+            let (session, id) =
+                (session.parse().map_err(crate::column::of_id)?, id.parse().map_err(crate::column::of_id)?);
+            self.unit.keys.insert((session, get(&row, 1)?), Some(id));
+        }
+        self.unit.messages.extend(about.messages.iter().cloned().map(|id| (id, None)));
+        for row in heard.map_err(|error| self.failed(&error))? {
+            let message = super::rows::stored_message(&row)?;
+            self.unit.messages.insert(message.message.id.clone(), Some(message));
+        }
+        let mut server = 0;
+        if let Some(row) = clock.map_err(|error| self.failed(&error))?.first() {
+            server = get(row, 0)?;
+            self.unit.forgotten = Some(u64::try_from(get::<i64>(row, 1)?).unwrap_or_default());
+        }
+        self.time(server)
+    }
+
+    /// Notes sessions that were read with `LOCK`.
+    pub(super) fn know_sessions(&mut self, rows: &[Row], made: bool) -> Result<(), StoreError> {
+        for row in rows {
+            let id: String = get(row, 0)?;
+            let record: Option<String> = get(row, 3)?;
+            let record = record.map(|record| decode("a session", &record)).transpose()?;
+            let (no, last_seq) = (get(row, 1)?, get(row, 2)?);
+            let known = KnownSession { no, record, last_seq, changed: false, logged: false, made };
+            self.unit.sessions.insert(id.parse().map_err(crate::column::of_id)?, known);
+        }
+        Ok(())
+    }
+
+    /// Notes tasks that were read with their specifications.
+    pub(super) fn know_tasks(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        for row in rows {
+            let (record, spec): (&str, String) = (super::rows::borrowed(row, 1)?, get(row, 2)?);
+            let task: Task = decode("a record", record)?;
+            let stored = Some(task.version);
+            let known = KnownTask { text: None, spec: Some(spec), stored, waits: false, task };
+            self.unit.tasks.insert(known.task.id.clone(), Some(known));
+        }
+        Ok(())
+    }
+
+    /// Reads tasks with their specifications, to have them at hand.
+    pub(super) async fn look_at(&mut self, ids: &[TaskId]) -> Result<(), StoreError> {
+        let names: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+        let rows = self.rows(TASKS, &[&names]).await?;
+        for id in ids {
+            self.unit.tasks.insert(id.clone(), None);
+        }
+        self.know_tasks(&rows)
+    }
+
+    /// A session that this transaction has locked, or locks now.
+    pub(super) async fn locked_session(&mut self, id: &SessionId) -> Result<Option<&mut KnownSession>, StoreError> {
+        if !self.unit.sessions.contains_key(id) {
+            let rows = self.rows(LOCK, &[&vec![id.as_str()]]).await?;
+            self.know_sessions(&rows, false)?;
+        }
+        Ok(self.unit.sessions.get_mut(id))
+    }
+
+    /// Writes what waits, and commits; nothing is committed where nothing was written.
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.flush().await?;
+        if self.unit.writes == 0 {
+            // Also takes back names that were locked for sessions which then did not begin.
+            self.roll_back().await;
+            return Ok(());
+        }
+        let empty: Vec<i64> =
+            self.unit.sessions.values().filter(|s| s.made && s.record.is_none()).map(|s| s.no).collect();
+        if !empty.is_empty() {
+            self.run("DELETE FROM sessions WHERE no = ANY($1) AND record IS NULL", &[&empty]).await?;
+        }
         let committed = self.client.batch_execute("COMMIT").await;
+        self.began = false;
         committed.map_err(|error| {
             self.met_another |= met_another(&error);
             of_commit(&error)
-        })?;
-        Ok(value)
+        })
     }
 
-    async fn lock(&mut self, Locked { ids, begun }: &Locked) -> Result<(), StoreError> {
-        if ids.is_empty() {
-            return Ok(());
+    /// Leaves nothing behind.
+    pub(super) async fn roll_back(&mut self) {
+        if self.began && self.client.batch_execute("ROLLBACK").await.is_err() {
+            self.lost = true;
         }
-        if !begun.is_empty() {
-            let mut begun: Vec<&str> = begun.iter().map(SessionId::as_str).collect();
-            begun.sort_unstable();
-            let sql = "INSERT INTO sessions (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING";
-            self.run(sql, &[&begun]).await?;
-        }
-        // Whoever locks several does so in one order.
-        let sql = "SELECT no FROM sessions WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
-        let ids: Vec<&str> = ids.iter().map(SessionId::as_str).collect();
-        self.all(sql, &[&ids], |row| get::<i64>(row, 0)).await?;
-        Ok(())
+        self.began = false;
     }
 
     /// What the clocks say.
     pub(super) async fn now(&mut self) -> Result<Now, StoreError> {
-        let shared = self.shared.clone();
-        let (clock, lease_clock) = (&shared.options.clock, &shared.options.lease_clock);
-        let millis = if clock.is_some() && lease_clock.is_some() {
-            0
-        } else {
-            let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-            self.one(sql, &[], |row| get::<i64>(row, 0)).await?.unwrap_or_default()
-        };
-        let at = match clock {
+        let options = &self.shared.options;
+        if options.clock.is_some() && options.lease_clock.is_some() {
+            return self.time(0);
+        }
+        let server = self.one(CLOCK, &[], |row| get::<i64>(row, 0)).await?.unwrap_or_default();
+        self.time(server)
+    }
+
+    fn time(&self, server: i64) -> Result<Now, StoreError> {
+        let at = match &self.shared.options.clock {
             Some(clock) => clock::read(clock),
-            None => time(millis)?,
+            None => time(server)?,
         };
-        let lease = match lease_clock {
+        let lease = match &self.shared.options.lease_clock {
             Some(clock) => clock(),
-            None => LeaseTime { era: Arc::from("server"), millis: u64::try_from(millis).unwrap_or_default() },
+            None => LeaseTime { era: Arc::from("server"), millis: u64::try_from(server).unwrap_or_default() },
         };
         Ok(Now { at, lease })
     }
 
-    /// Ends what was begun, and gives the connection back. Nobody else gets one that may be in the middle of something.
-    async fn leave(self, how: &str) {
-        if self.client.batch_execute(how).await.is_err() {
-            drop(deadpool_postgres::Object::take(self.client));
+    /// Gives the connection back. Nobody else gets one that may be in the middle of something.
+    pub(super) fn give_back(self) {
+        if self.lost || self.began {
+            drop(Object::take(self.client));
         }
     }
 
-    async fn run_plain(&mut self, sql: &str) -> Result<(), StoreError> {
-        let done = self.client.batch_execute(sql).await;
-        done.map_err(|error| self.failed(&error))
+    /// Ends what was begun without waiting for the answer: whoever has the connection next speaks behind it.
+    fn leave_unheard(mut self, how: &str) {
+        if std::mem::take(&mut self.began) {
+            let _ = self.client.batch_execute(how).now_or_never();
+        }
+    }
+}
+
+/// A statement that is asked together with others, if there is something to ask.
+struct Asked(Option<Result<Statement, tokio_postgres::Error>>);
+
+impl Asked {
+    async fn of(client: &Object, sql: &str, wanted: bool) -> Self {
+        Self(if wanted { Some(client.prepare_cached(sql).await) } else { None })
+    }
+
+    async fn rows(self, client: &Object, given: &[Given<'_>]) -> Result<Vec<Row>, tokio_postgres::Error> {
+        match self.0 {
+            Some(statement) => client.query(&statement?, given).await,
+            None => Ok(Vec::new()),
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Rows into a PostgreSQL database, within a transaction that has locked the sessions it is about.
-//! Does not begin or commit: the store does.
+//! Does not begin or commit. What is written often only waits here: `flush` sends it, before anything else is asked.
 
 use serde_json::Value;
 use taskwright_registry::{
@@ -7,10 +7,10 @@ use taskwright_registry::{
 };
 
 use super::rows::{Given, PgRows, big, get};
+use super::unit::{KnownTask, NewEvent, UnsentMessage};
 use crate::column::{encode, millis, of_row};
-use crate::encoded::same_columns;
-use crate::rows::{LeaseRow, NewWake, Taken, Transaction};
-use crate::{Change, Hidden, StoreError};
+use crate::rows::{LeaseRow, NewWake, StoredMessage, Taken, Transaction};
+use crate::{Change, StoreError};
 
 impl PgRows {
     /// Runs a statement that must change exactly one row.
@@ -24,24 +24,26 @@ impl PgRows {
 
 impl Transaction for PgRows {
     async fn put_session(&mut self, session: &SessionRecord) -> Result<(), StoreError> {
-        let sql = "INSERT INTO sessions (id, state, record, ending, owner_id, owner_task_id)
-                   VALUES ($1, $2, $3, $4, $5, $6)
-                   ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = excluded.record,
-                       ending = excluded.ending, owner_id = excluded.owner_id, owner_task_id = excluded.owner_task_id";
-        let owner = session.owner.as_ref();
-        let owner_id = owner.map(|owner| owner.session_id.as_str());
-        let owner_task = owner.and_then(|owner| owner.task_id.as_ref()).map(TaskId::as_str);
-        let record = encode("a session", session)?;
-        let given: [Given<'_>; 6] =
-            [&session.id.as_str(), &session.state.as_str(), &record, &session.is_ending(), &owner_id, &owner_task];
-        self.one_row("a session", sql, &given).await
+        if self.locked_session(&session.id).await?.is_none() {
+            let id = session.id.as_str();
+            let sql = "INSERT INTO sessions (id) VALUES ($1) ON CONFLICT DO NOTHING";
+            self.run(sql, &[&id]).await?;
+        }
+        let known = self.locked_session(&session.id).await?;
+        let known = known.ok_or_else(|| of_row("a session", "no row where there had to be one"))?;
+        known.record = Some(session.clone());
+        known.changed = true;
+        self.unit.wrote(512);
+        Ok(())
     }
 
     async fn delete_session(&mut self, id: &SessionId) -> Result<(), StoreError> {
         let sql = "DELETE FROM wakes WHERE session = (SELECT no FROM sessions WHERE id = $1)";
         self.run(sql, &[&id.as_str()]).await?;
         // What is remembered of its lineages, and who delivers its wakes, goes with it.
-        self.one_row("a session", "DELETE FROM sessions WHERE id = $1", &[&id.as_str()]).await
+        self.one_row("a session", "DELETE FROM sessions WHERE id = $1", &[&id.as_str()]).await?;
+        self.unit.sessions.remove(id);
+        Ok(())
     }
 
     async fn delete_events_of(&mut self, session: &SessionId, limit: usize) -> Result<usize, StoreError> {
@@ -73,84 +75,65 @@ impl Transaction for PgRows {
         let sql = "UPDATE wakes SET session = (SELECT no FROM sessions WHERE id = $3)
                    WHERE session = (SELECT no FROM sessions WHERE id = $2) AND task_id = $1 AND acknowledged_at IS NULL";
         self.run(sql, &[&id, &before.session_id.as_str(), &to]).await?;
+        self.unit.forget();
         Ok(())
     }
 
     async fn insert_task(&mut self, task: &Task) -> Result<(), StoreError> {
-        let sql = "WITH new AS (
-                       INSERT INTO tasks (id, session, version, state, phase, due_at, host_id, host_epoch, kind, name,
-                           idempotency_key, parent_task_id, run_id, hidden, record, external_ends_at)
-                       VALUES ($1, (SELECT no FROM sessions WHERE id = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-                           $13, $14, $15, $16)
-                       RETURNING no)
-                   INSERT INTO specs (task, spec) SELECT no, $17 FROM new";
-        let record = self.encoded.record(task)?.to_owned();
-        let host = task.dispatch.host.as_ref();
-        let given: [Given<'_>; 17] = [
-            &task.id.as_str(),
-            &task.session_id.as_str(),
-            &big(task.version),
-            &task.state.as_str(),
-            &task.dispatch.phase.as_str(),
-            &task.dispatch.due_at.map(millis),
-            &host.map(|host| host.id.as_str()),
-            &host.map(|host| big(host.epoch)),
-            &task.kind,
-            &task.name,
-            &task.idempotency_key,
-            &task.parent.task_id,
-            &task.parent.run_id,
-            &i16::from(Hidden::rank(task)),
-            &record,
-            &task.external_ends_at().map(millis),
-            &encode("a specification", &task.spec)?,
-        ];
-        self.one_row("a task", sql, &given).await
+        // Its session has to be known by its number.
+        if self.locked_session(&task.session_id).await?.is_none() {
+            return Err(of_row("a task", format!("there is no row for its session {}", task.session_id)));
+        }
+        let text = self.encoded.record(task)?.to_owned();
+        let spec = encode("a specification", &task.spec)?;
+        if let Some(key) = &task.idempotency_key {
+            self.unit.keys.insert((task.session_id.clone(), key.clone()), Some(task.id.clone()));
+        }
+        self.unit.wrote(text.len() + spec.len() + 256);
+        self.unit.order.push(task.id.clone());
+        let mut task = task.clone();
+        task.spec = Value::Null;
+        let id = task.id.clone();
+        let known = KnownTask { task, text: Some(text), spec: Some(spec), stored: None, waits: true };
+        self.unit.tasks.insert(id, Some(known));
+        Ok(())
     }
 
     async fn put_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError> {
-        let record = self.encoded.record(after)?.to_owned();
-        let id = before.id.as_str();
-        if same_columns(before, after) {
-            // Touches no index.
-            let sql = "UPDATE tasks SET version = $3, record = $4 WHERE id = $1 AND version = $2";
-            let given: [Given<'_>; 4] = [&id, &big(before.version), &big(after.version), &record];
-            return self.one_row("a task", sql, &given).await;
+        let text = self.encoded.record(after)?.to_owned();
+        self.unit.wrote(text.len() + 256);
+        let mut task = after.clone();
+        task.spec = Value::Null;
+        let known = self.unit.tasks.entry(before.id.clone()).or_default();
+        let known = known.get_or_insert_with(|| KnownTask {
+            task: before.clone(),
+            text: None,
+            spec: None,
+            stored: Some(before.version),
+            waits: false,
+        });
+        if known.task.version != before.version {
+            let both = format!("version {} where there had to be {}", known.task.version, before.version);
+            return Err(of_row("a task", both));
         }
-        let host = after.dispatch.host.as_ref();
-        let sql = "UPDATE tasks SET version = $3, record = $4, state = $5, phase = $6, due_at = $7, host_id = $8,
-                       host_epoch = $9, finished_at = $10, code = $11, external_ends_at = $12, external_cancel = $13,
-                       hidden = $14
-                   WHERE id = $1 AND version = $2";
-        let given: [Given<'_>; 14] = [
-            &id,
-            &big(before.version),
-            &big(after.version),
-            &record,
-            &after.state.as_str(),
-            &after.dispatch.phase.as_str(),
-            &after.dispatch.due_at.map(millis),
-            &host.map(|host| host.id.as_str()),
-            &host.map(|host| big(host.epoch)),
-            &after.finished_at.map(millis),
-            &after.dispatch.code,
-            &after.external_ends_at().map(millis),
-            &after.external_cancel_waits(),
-            &i16::from(Hidden::rank(after)),
-        ];
-        self.one_row("a task", sql, &given).await
+        if !std::mem::replace(&mut known.waits, true) {
+            self.unit.order.push(before.id.clone());
+        }
+        (known.task, known.text) = (task, Some(text));
+        Ok(())
     }
 
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {
-        let sql = "INSERT INTO results (task, result) SELECT no, $2 FROM tasks WHERE id = $1
-                   ON CONFLICT (task) DO UPDATE SET result = excluded.result";
-        self.one_row("a result", sql, &[&id.as_str(), &encode("a result", &result)?]).await
+        let result = encode("a result", &result)?;
+        self.unit.wrote(result.len() + 64);
+        self.unit.results.insert(id.clone(), result);
+        Ok(())
     }
 
     async fn put_checkpoint(&mut self, id: &TaskId, checkpoint: Vec<u8>) -> Result<(), StoreError> {
-        let sql = "INSERT INTO checkpoints (task, bytes) SELECT no, $2 FROM tasks WHERE id = $1
-                   ON CONFLICT (task) DO UPDATE SET bytes = excluded.bytes";
-        self.one_row("a checkpoint", sql, &[&id.as_str(), &checkpoint]).await
+        self.unit.wrote(checkpoint.len() + 64);
+        self.unit.checkpoints.insert(id.clone(), checkpoint);
+        Ok(())
     }
 
     async fn insert_message(&mut self, message: &Message, answered: bool) -> Result<(), StoreError> {
@@ -158,21 +141,34 @@ impl Transaction for PgRows {
             Direction::Inbound => "inbound",
             Direction::Outbound => "outbound",
         };
-        let sql = "INSERT INTO messages (id, task, direction, answered, body)
-                   SELECT $1, no, $3, $4, $5 FROM tasks WHERE id = $2";
         let body = encode("a message", message)?;
-        let given: [Given<'_>; 5] = [&message.id.as_str(), &message.task_id.as_str(), &direction, &answered, &body];
-        self.one_row("a message", sql, &given).await
+        self.unit.wrote(body.len() + 128);
+        let known = StoredMessage { message: message.clone(), taken: Taken::No, answered };
+        self.unit.messages.insert(message.id.clone(), Some(known));
+        let (id, task) = (message.id.to_string(), message.task_id.to_string());
+        self.unit.new_messages.push(UnsentMessage { id, task, direction, answered, body });
+        Ok(())
     }
 
     async fn take_message(&mut self, id: &MessageId, taken: Taken) -> Result<(), StoreError> {
+        if let Some(Some(known)) = self.unit.messages.get_mut(id) {
+            known.taken = taken;
+        }
         let sql = "UPDATE messages SET taken = $2 WHERE id = $1";
-        self.one_row("a message", sql, &[&id.as_str(), &taken.number()]).await
+        self.unit.wrote(64);
+        self.unit.message_steps.push((sql, vec![Box::new(id.to_string()), Box::new(taken.number())]));
+        Ok(())
     }
 
     async fn release_held(&mut self, task: &TaskId, into: Taken) -> Result<(), StoreError> {
+        for known in self.unit.messages.values_mut().flatten() {
+            if known.message.task_id == *task && known.taken == Taken::Held {
+                known.taken = into;
+            }
+        }
         let sql = "UPDATE messages SET taken = $2 WHERE task = (SELECT no FROM tasks WHERE id = $1) AND taken = 2";
-        self.run(sql, &[&task.as_str(), &into.number()]).await?;
+        self.unit.wrote(64);
+        self.unit.message_steps.push((sql, vec![Box::new(task.to_string()), Box::new(into.number())]));
         Ok(())
     }
 
@@ -184,40 +180,38 @@ impl Transaction for PgRows {
         body: EventBody,
     ) -> Result<(), StoreError> {
         let kind = body.type_name();
-        self.announced.event(kind);
         let (changes, body) = self.encoded.event(&body)?;
-        let sql = "WITH next AS (
-                       UPDATE sessions SET last_seq = last_seq + 1 WHERE id = $1 RETURNING no, last_seq)
-                   INSERT INTO events (session, seq, at, task_id, type, changes, body)
-                   SELECT no, last_seq, $2, $3, $4, $5, $6 FROM next";
-        let given: [Given<'_>; 6] = [&session.as_str(), &millis(at), &task.as_str(), &kind, &changes, &body];
-        self.one_row("an event", sql, &given).await
-    }
-
-    async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError> {
-        let sql = "INSERT INTO wakes (session, task_id, attempt, cause_key, cause, text, created_at)
-                   SELECT no, $2, $3, $4, $5, $6, $7 FROM sessions WHERE id = $1
-                   ON CONFLICT (session, task_id, attempt, cause_key) DO NOTHING";
-        let cause = encode("a wake", &wake.cause)?;
-        let given: [Given<'_>; 7] = [
-            &wake.session_id.as_str(),
-            &wake.task_id.as_str(),
-            &i64::from(wake.attempt),
-            &wake.cause.key(),
-            &cause,
-            &wake.text,
-            &millis(wake.at),
-        ];
-        self.run(sql, &given).await?;
+        let known = self.locked_session(session).await?;
+        let known = known.ok_or_else(|| of_row("an event", format!("there is no row for its session {session}")))?;
+        known.last_seq += 1;
+        known.logged = true;
+        let (session, seq) = (known.no, known.last_seq);
+        self.unit.wrote(body.len() + 128);
+        self.unit.events.push(NewEvent { session, seq, at: millis(at), task: task.to_string(), kind, changes, body });
+        self.announced.event(kind);
         Ok(())
     }
 
-    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, at: Timestamp) -> Result<bool, StoreError> {
+    async fn insert_wake(&mut self, wake: NewWake) -> Result<(), StoreError> {
+        let known = self.locked_session(&wake.session_id).await?;
+        let session = known.ok_or_else(|| of_row("a wake", "there is no row for its session"))?.no;
+        self.unit.wrote(wake.text.len() + 256);
+        self.unit.wakes.push((session, wake));
+        Ok(())
+    }
+
+    async fn acknowledge_wakes(
+        &mut self,
+        session: &SessionId,
+        ids: &[u64],
+        at: Timestamp,
+    ) -> Result<usize, StoreError> {
         // An id that does not fit into a row names none.
-        let Ok(id) = i64::try_from(id) else { return Ok(false) };
+        let ids: Vec<i64> = ids.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
         let sql = "UPDATE wakes SET acknowledged_at = $3
-                   WHERE id = $2 AND session = (SELECT no FROM sessions WHERE id = $1) AND acknowledged_at IS NULL";
-        Ok(self.run(sql, &[&session.as_str(), &id, &millis(at)]).await? == 1)
+                   WHERE id = ANY($2) AND session = (SELECT no FROM sessions WHERE id = $1) AND acknowledged_at IS NULL";
+        let acknowledged = self.run(sql, &[&session.as_str(), &ids, &millis(at)]).await?;
+        Ok(usize::try_from(acknowledged).unwrap_or(usize::MAX))
     }
 
     async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError> {
@@ -259,6 +253,7 @@ impl Transaction for PgRows {
         // What lies beside it goes with it.
         self.one_row("a task", "DELETE FROM tasks WHERE id = $1", &[&task.id.as_str()]).await?;
         self.one("SELECT nextval('forgotten')", &[], |row| get::<i64>(row, 0)).await?;
+        self.unit.forget();
         Ok(())
     }
 

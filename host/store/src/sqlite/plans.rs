@@ -14,6 +14,7 @@ use taskwright_registry::{
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, file, ready};
 use crate::rows::{LeaseRow, NewWake, Rows, Taken, Transaction};
+use crate::turns::DueTask;
 use crate::{Hidden, Order, TaskFilter, verbs};
 
 /// Steps of a plan that are as they should be, by what the statement begins with, and why.
@@ -117,10 +118,11 @@ async fn read(rows: &mut SqliteRows<'_>, task: &Task) {
         }
     }
     let _ = rows.due(&kinds, now(), 10).await;
-    let _ = rows.due_in_turn(1, &kinds, now(), 10).await;
+    let _ = rows.due_in_turn(1, &kinds, now(), 10);
     let _ = rows.turn_of(&session).await;
-    let _ = rows.next_turn(&kinds, None).await;
-    let _ = rows.at_place(1).await;
+    let _ = rows.next_turn(&kinds, None);
+    let due = DueTask { due_at: now(), place: 1, turn: 1, session: session.clone() };
+    let _ = rows.at_places(&[due]).await;
     let _ = rows.next_due(&kinds, None).await;
     let _ = rows.backlog(&kinds, now()).await;
     let _ = rows.code_in_use().await;
@@ -169,7 +171,7 @@ async fn write(rows: &mut SqliteRows<'_>, task: &Task) {
     let body = EventBody::Created { task: Box::new(task.snapshot()) };
     let _ = rows.append_event(&session, id, now(), body).await;
     let _ = rows.insert_wake(wake).await;
-    let _ = rows.acknowledge_wake(&session, 1, now()).await;
+    let _ = rows.acknowledge_wakes(&session, &[1], now()).await;
     let _ = rows.put_wake_claim(&session, Some(&host)).await;
     let _ = rows.put_wake_claim(&session, None).await;
     let _ = rows.put_lease(&lease).await;

@@ -17,7 +17,7 @@ use crate::committed::Committed;
 use crate::encoded::{Encoded, decode_event};
 use crate::offer::offered;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
-use crate::turns::DueTask;
+use crate::turns::{DueTask, go_round};
 use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
@@ -132,6 +132,39 @@ fn wake(session: &SessionId, row: &Row<'_>) -> Result<Wake, StoreError> {
 
 fn session_record(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
     decode_column("a session", row.get_ref(0)?)
+}
+
+impl SqliteRows<'_> {
+    /// The longest due of one session, by its turn.
+    pub(super) fn due_in_turn(
+        &self,
+        turn: u64,
+        kinds: &[KindOffer],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, StoreError> {
+        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.due_at <= ?4
+                   ORDER BY t.due_at, t.no LIMIT ?5";
+        let mut due = Vec::new();
+        for (kind, code) in offered(kinds) {
+            due.extend(self.all(sql, params![kind, code, turn, millis(now), limit], due_task)?);
+        }
+        Ok(due)
+    }
+
+    /// The first turn behind `after`, or of all, in which a task that is offered waits for a time to come or past.
+    pub(super) fn next_turn(&self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT session FROM tasks WHERE kind = ?1 AND code IS ?2 AND session > ?3 AND due_at IS NOT NULL
+                   ORDER BY session LIMIT 1";
+        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let mut next: Option<u64> = None;
+        for (kind, code) in offered(kinds) {
+            let of_kind = self.one(sql, params![kind, code, after], |row| Ok(row.get(0)?))?;
+            next = next.into_iter().chain(of_kind).min();
+        }
+        Ok(next)
+    }
 }
 
 impl Rows for SqliteRows<'_> {
@@ -285,41 +318,27 @@ impl Rows for SqliteRows<'_> {
         Ok(all)
     }
 
-    async fn due_in_turn(
+    async fn round(
         &mut self,
-        turn: u64,
         kinds: &[KindOffer],
+        after: Option<u64>,
         now: Timestamp,
-        limit: usize,
+        sessions: usize,
+        each: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.due_at <= ?4
-                   ORDER BY t.due_at, t.no LIMIT ?5";
-        let mut due = Vec::new();
-        for (kind, code) in offered(kinds) {
-            due.extend(self.all(sql, params![kind, code, turn, millis(now), limit], due_task)?);
-        }
-        Ok(due)
+        go_round(after, sessions, |turn| self.next_turn(kinds, turn), |turn| self.due_in_turn(turn, kinds, now, each))
     }
 
     async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
         self.one("SELECT no FROM sessions WHERE id = ?1", [session.as_str()], |row| Ok(row.get(0)?))
     }
 
-    async fn next_turn(&mut self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError> {
-        let sql = "SELECT session FROM tasks WHERE kind = ?1 AND code IS ?2 AND session > ?3 AND due_at IS NOT NULL
-                   ORDER BY session LIMIT 1";
-        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
-        let mut next: Option<u64> = None;
-        for (kind, code) in offered(kinds) {
-            let of_kind = self.one(sql, params![kind, code, after], |row| Ok(row.get(0)?))?;
-            next = next.into_iter().chain(of_kind).min();
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+        let mut tasks = Vec::with_capacity(due.len());
+        for task in due {
+            tasks.extend(self.one("SELECT record FROM tasks WHERE no = ?1", params![task.place], record)?);
         }
-        Ok(next)
-    }
-
-    async fn at_place(&mut self, place: u64) -> Result<Option<Task>, StoreError> {
-        self.one("SELECT record FROM tasks WHERE no = ?1", params![place], record)
+        Ok(tasks)
     }
 
     async fn next_due(

@@ -230,15 +230,20 @@ impl Transaction for SqliteRows<'_> {
         Ok(())
     }
 
-    async fn acknowledge_wake(&mut self, session: &SessionId, id: u64, at: Timestamp) -> Result<bool, StoreError> {
-        // An id that does not fit into a row names none.
-        let Ok(id) = i64::try_from(id) else {
-            return Ok(false);
-        };
+    async fn acknowledge_wakes(
+        &mut self,
+        session: &SessionId,
+        ids: &[u64],
+        at: Timestamp,
+    ) -> Result<usize, StoreError> {
         let sql = "UPDATE wakes SET acknowledged_at = ?3
                    WHERE id = ?2 AND session = (SELECT no FROM sessions WHERE id = ?1) AND acknowledged_at IS NULL";
-        let rows = self.connection.prepare_cached(sql)?.execute(params![session.as_str(), id, millis(at)])?;
-        Ok(rows == 1)
+        let mut acknowledged = 0;
+        // An id that does not fit into a row names none.
+        for id in ids.iter().filter_map(|id| i64::try_from(*id).ok()) {
+            acknowledged += self.connection.prepare_cached(sql)?.execute(params![session.as_str(), id, millis(at)])?;
+        }
+        Ok(acknowledged)
     }
 
     async fn put_wake_claim(&mut self, session: &SessionId, host: Option<&HostRef>) -> Result<(), StoreError> {

@@ -28,7 +28,7 @@ pub(crate) async fn claim<T: Transaction>(
         None => in_turn(rows, request, now).await?,
         Some(only) => {
             let mut wanted = Vec::from_iter(rows.find_task(only).await?);
-            wanted.retain(|task| task.dispatch.due_at.is_some_and(|due_at| due_at <= now));
+            wanted.retain(|task| is_due(task, now));
             wanted
         }
     };
@@ -41,6 +41,10 @@ pub(crate) async fn claim<T: Transaction>(
         claimed.push(with_inbox(rows, task).await?);
     }
     Ok(claimed)
+}
+
+fn is_due(task: &Task, now: Timestamp) -> bool {
+    task.dispatch.due_at.is_some_and(|due_at| due_at <= now)
 }
 
 /// What the host would run a task with; `None` if it cannot.
@@ -60,28 +64,11 @@ async fn in_turn<R: Rows>(rows: &mut R, request: &ClaimRequest, now: Timestamp) 
     };
     if due.len() >= window {
         // There are more than were looked at, perhaps all of one session: the others' are looked for one by one.
-        let (mut turn, mut round, mut looked_at) = (after, after.is_none(), 0);
-        while looked_at < limit {
-            let Some(next) = rows.next_turn(&request.kinds, turn).await? else {
-                if round {
-                    break;
-                }
-                (turn, round) = (None, true);
-                continue;
-            };
-            if round && after.is_some_and(|after| next > after) {
-                break;
-            }
-            due.extend(rows.due_in_turn(next, &request.kinds, now, limit).await?);
-            (turn, looked_at) = (Some(next), looked_at + 1);
-        }
+        due.extend(rows.round(&request.kinds, after, now, limit, limit).await?);
     }
-    let mut tasks = Vec::new();
-    for place in share_out(due, &request.turns, after, limit) {
-        let task = rows.at_place(place).await?;
-        // In a store where others write meanwhile, somebody may have been faster.
-        tasks.extend(task.filter(|task| task.dispatch.due_at.is_some_and(|due_at| due_at <= now)));
-    }
+    let mut tasks = rows.at_places(&share_out(due, &request.turns, after, limit)).await?;
+    // In a store where others write meanwhile, somebody may have been faster.
+    tasks.retain(|task| is_due(task, now));
     Ok(tasks)
 }
 

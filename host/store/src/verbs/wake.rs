@@ -54,9 +54,5 @@ pub(crate) async fn acknowledge_wakes<T: Transaction>(
     ids: &[u64],
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let mut acknowledged = 0;
-    for id in ids {
-        acknowledged += usize::from(rows.acknowledge_wake(session, *id, now).await?);
-    }
-    Ok(acknowledged)
+    rows.acknowledge_wakes(session, ids, now).await
 }

@@ -44,8 +44,8 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_listed ON tasks (session, hidden, no);
 CREATE INDEX tasks_of_group ON tasks (session, hidden, kind, state, no);
 CREATE INDEX tasks_live ON tasks (session, no) WHERE phase <> 'over';
-CREATE INDEX tasks_due ON tasks (kind, code, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX tasks_due_in_turn ON tasks (kind, code, session, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX tasks_due ON tasks (kind, coalesce(code, ''), due_at, no) WHERE due_at IS NOT NULL;
+CREATE INDEX tasks_due_in_turn ON tasks (kind, coalesce(code, ''), session, due_at, no) WHERE due_at IS NOT NULL;
 CREATE INDEX tasks_code ON tasks (kind, code) WHERE phase <> 'over';
 CREATE INDEX tasks_resident ON tasks (host_id, host_epoch, no) WHERE host_id IS NOT NULL;
 CREATE INDEX tasks_finished ON tasks (finished_at, no) WHERE finished_at IS NOT NULL;

@@ -1,0 +1,167 @@
+//! What is due, and handing it out: what many hosts ask for most often, each in one statement however many kinds they have.
+//! Does not choose: the verb does.
+
+use std::collections::{HashMap, HashSet};
+
+use taskwright_registry::{Task, Timestamp};
+use tokio_postgres::Row;
+
+use super::rows::{PgRows, at, big, get, many, number, text};
+use crate::column::{millis, of_id, time};
+use crate::offer::offered;
+use crate::turns::DueTask;
+use crate::{Backlog, KindOffer, StoreError};
+
+/// The kinds of a claim with their codes, where `''` stands for none.
+fn pairs(kinds: &[KindOffer]) -> (Vec<&str>, Vec<&str>) {
+    offered(kinds).map(|(kind, code)| (kind, code.unwrap_or_default())).unzip()
+}
+
+fn due_task(row: &Row) -> Result<DueTask, StoreError> {
+    let session = text(row, 3)?.parse().map_err(of_id)?;
+    Ok(DueTask { due_at: at(row, 0)?, place: number(row, 1)?, turn: number(row, 2)?, session })
+}
+
+impl PgRows {
+    /// The tasks that are due longest.
+    pub(super) async fn longest_due(
+        &mut self,
+        kinds: &[KindOffer],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, StoreError> {
+        let sql = "SELECT due.due_at, due.no, due.session, s.id
+                   FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN LATERAL (
+                       SELECT due_at, no, session FROM tasks t
+                       WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.due_at <= $3
+                       ORDER BY t.due_at, t.no LIMIT $4) AS due
+                   JOIN sessions s ON s.no = due.session";
+        let (kinds, codes) = pairs(kinds);
+        let mut due = self.all(sql, &[&kinds, &codes, &millis(now), &many(limit)], due_task).await?;
+        due.sort_unstable();
+        due.dedup();
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    /// The longest due of each of so many sessions, in turn behind one and around.
+    pub(super) async fn due_by_turns(
+        &mut self,
+        kinds: &[KindOffer],
+        after: Option<u64>,
+        now: Timestamp,
+        sessions: usize,
+        each: usize,
+    ) -> Result<Vec<DueTask>, StoreError> {
+        // One step of the index for each session, however many tasks each has.
+        let sql = "WITH RECURSIVE turn (session, place) AS (
+                       SELECT (SELECT min(first.session) FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                               CROSS JOIN LATERAL (
+                                   SELECT session FROM tasks t
+                                   WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.session > $3
+                                       AND t.due_at IS NOT NULL
+                                   ORDER BY t.session LIMIT 1) AS first), 1::bigint
+                       UNION ALL
+                       SELECT (SELECT min(next.session) FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                               CROSS JOIN LATERAL (
+                                   SELECT session FROM tasks t
+                                   WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.session > turn.session
+                                       AND t.due_at IS NOT NULL
+                                   ORDER BY t.session LIMIT 1) AS next), turn.place + 1
+                       FROM turn WHERE turn.session IS NOT NULL AND turn.place < $5)
+                   SELECT due.due_at, due.no, turn.session, s.id
+                   FROM turn JOIN sessions s ON s.no = turn.session
+                   CROSS JOIN unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN LATERAL (
+                       SELECT due_at, no FROM tasks t
+                       WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.session = turn.session
+                           AND t.due_at <= $4
+                       ORDER BY t.due_at, t.no LIMIT $6) AS due";
+        let (kinds, codes) = pairs(kinds);
+        let (now, each) = (millis(now), many(each));
+        let first = after.map_or(-1, big);
+        let mut due = self.all(sql, &[&kinds, &codes, &first, &now, &many(sessions), &each], due_task).await?;
+        let served: HashSet<u64> = due.iter().map(|task| task.turn).collect();
+        if let Some(after) = after.filter(|_| served.len() < sessions) {
+            let around =
+                self.all(sql, &[&kinds, &codes, &-1i64, &now, &many(sessions - served.len()), &each], due_task).await?;
+            due.extend(around.into_iter().filter(|task| task.turn <= after));
+        }
+        Ok(due)
+    }
+
+    /// The records of what is due, in this order, but for what lies in sessions in which somebody writes.
+    pub(super) async fn claimable(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+        let lock = "SELECT id, no, last_seq, record FROM sessions WHERE no = ANY($1) ORDER BY id
+                    FOR NO KEY UPDATE SKIP LOCKED";
+        let read =
+            "SELECT t.id, t.record, s.spec, t.no FROM tasks t JOIN specs s ON s.task = t.no WHERE t.no = ANY($1)";
+        let sessions: HashSet<i64> = due.iter().map(|task| big(task.turn)).collect();
+        let sessions: Vec<i64> = sessions.into_iter().collect();
+        // Who has locked one session waits for no other: two claims would wait for each other.
+        let locked = self.rows(lock, &[&sessions]).await?;
+        self.know_sessions(&locked, false)?;
+        let locked: HashSet<i64> = self.unit.sessions.values().map(|session| session.no).collect();
+        self.busy = due.iter().find(|task| !locked.contains(&big(task.turn))).map(|task| task.session.clone());
+        let free: Vec<i64> =
+            due.iter().filter(|task| locked.contains(&big(task.turn))).map(|task| big(task.place)).collect();
+        if free.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.rows(read, &[&free]).await?;
+        self.know_tasks(&rows)?;
+        let mut by_place = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let id = text(row, 0)?.parse().map_err(of_id)?;
+            // It may have moved before its session was locked.
+            let known = self.unit.task(&id).filter(|known| self.unit.sessions.contains_key(&known.task.session_id));
+            if let Some(known) = known {
+                by_place.insert(number(row, 3)?, known.task.clone());
+            }
+        }
+        Ok(due.iter().filter_map(|task| by_place.remove(&task.place)).collect())
+    }
+
+    /// When the next of these kinds is due behind a time.
+    pub(super) async fn next_due_of(
+        &mut self,
+        kinds: &[KindOffer],
+        after: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(next.due_at) FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN LATERAL (
+                       SELECT due_at FROM tasks t
+                       WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.due_at > $3
+                       ORDER BY t.due_at, t.no LIMIT 1) AS next";
+        let (kinds, codes) = pairs(kinds);
+        let after = after.map_or(i64::MIN, millis);
+        let next: Option<i64> = self.one(sql, &[&kinds, &codes, &after], |row| get(row, 0)).await?.flatten();
+        next.map(time).transpose()
+    }
+
+    /// How many are due of each kind, and since when.
+    pub(super) async fn backlog_of(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
+        let sql = "SELECT o.kind, coalesce(sum(due.tasks), 0)::bigint, min(due.oldest)
+                   FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN LATERAL (
+                       SELECT count(*) AS tasks, min(due_at) AS oldest FROM (
+                           SELECT due_at FROM tasks t
+                           WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.due_at <= $3
+                           ORDER BY t.due_at, t.no LIMIT $4) AS first) AS due
+                   GROUP BY o.kind";
+        let (names, codes) = pairs(kinds);
+        let counted = self
+            .all(sql, &[&names, &codes, &millis(now), &big(Backlog::COUNTED)], |row| {
+                Ok((text(row, 0)?, (number(row, 1)?, get::<Option<i64>>(row, 2)?)))
+            })
+            .await?;
+        let counted: HashMap<String, (u64, Option<i64>)> = counted.into_iter().collect();
+        let of = |offer: &KindOffer| {
+            let (due, oldest) = counted.get(&offer.kind).copied().unwrap_or_default();
+            let oldest = oldest.map(time).transpose()?;
+            Ok(Backlog { kind: offer.kind.clone(), due: due.min(Backlog::COUNTED), oldest })
+        };
+        kinds.iter().map(of).collect()
+    }
+}
