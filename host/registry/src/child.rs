@@ -126,6 +126,7 @@ pub fn create_child(parent: &Task, new: NewChild, now: Timestamp) -> Result<Task
             budget: new.budget.narrowed_by(&parent.budget),
             deadline: new.deadline.into_iter().chain(parent.deadline).min(),
             visibility: parent.visibility,
+            priority: parent.priority,
             close_policy: parent.close_policy,
             traceparent: parent.traceparent.clone(),
             ..new

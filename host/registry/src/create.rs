@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::external::check_external;
 use crate::size::check_len;
 use crate::{
-    Backoff, Budget, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Recovery, Rejection, SessionId, State,
-    Task, TaskId, Timestamp, TraceParent, Usage, Visibility, WakePolicy, clean_line, limit,
+    Backoff, Budget, CancelPolicy, ClosePolicy, Dispatch, Lineage, Links, Phase, Priority, Recovery, Rejection,
+    SessionId, State, Task, TaskId, Timestamp, TraceParent, Usage, Visibility, WakePolicy, clean_line, limit,
 };
 
 /// Words that no task may be named.
@@ -54,6 +54,8 @@ pub struct NewTask {
     pub idempotency_key: Option<String>,
     /// When it must be over.
     pub deadline: Option<Timestamp>,
+    /// Which of its session's due tasks are handed out first.
+    pub priority: Priority,
     /// Not to be started before.
     pub not_before: Option<Timestamp>,
     /// Whether it takes messages that answer no question; what its kind says of itself. A creation that is repeated may say
@@ -87,6 +89,7 @@ impl NewTask {
             visibility: Visibility::default(),
             idempotency_key: None,
             deadline: None,
+            priority: Priority::default(),
             not_before: None,
             takes_messages: true,
             traceparent: None,
@@ -176,6 +179,7 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         reported_at: None,
         idempotency_key: new.idempotency_key,
         deadline: new.deadline,
+        priority: new.priority,
         takes_messages: new.takes_messages,
         traceparent: new.traceparent,
         checkpoint: None,
@@ -232,4 +236,5 @@ pub fn same_content(stored: &Task, wanted: &Task) -> bool {
         && stored.visibility == wanted.visibility
         && stored.idempotency_key == wanted.idempotency_key
         && stored.deadline == wanted.deadline
+        && stored.priority == wanted.priority
 }

@@ -51,7 +51,7 @@ pub use idempotency_key::idempotency_key;
 pub use lease::{InvalidLeaseLength, Lease, LeaseLength};
 pub use message::{Direction, Message, NewMessage, Part, Recorded, acknowledge, record_message, same_message};
 pub use plain_text::{clean_json, clean_line, clean_text};
-pub use policy::{CancelMode, CancelPolicy, ClosePolicy, Visibility, WakePolicy};
+pub use policy::{CancelMode, CancelPolicy, ClosePolicy, Priority, Visibility, WakePolicy};
 pub use provenance::{NotAuthentic, Provenance, WakeKey, WakeOrigin};
 pub use reattach::Reattach;
 pub use recovery::{ORPHANED, Recovery, settle_loss};

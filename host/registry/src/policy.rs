@@ -1,4 +1,4 @@
-//! What a task's creator decides about it once: wakes, cancel, close, visibility.
+//! What a task's creator decides about it once: wakes, cancel, close, visibility, priority.
 //! Does not act on them: the transition function and the runner do.
 
 use serde::{Deserialize, Serialize};
@@ -67,4 +67,40 @@ pub enum Visibility {
     Listed,
     /// Only in lists that ask for hidden tasks.
     Hidden,
+}
+
+/// Which of the due tasks of one session are handed out first (L57).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before all others of its session.
+    High,
+    /// Behind what is high.
+    #[default]
+    Normal,
+    /// When nothing else of its session is due.
+    Low,
+}
+
+impl Priority {
+    /// All of them, the first to be handed out first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
+
+    /// Its place among all.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        self as u8
+    }
+
+    /// The one at a place among all.
+    #[must_use]
+    pub fn of_rank(rank: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(rank)).copied()
+    }
+
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
 }

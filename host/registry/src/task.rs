@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Recovery, Schema, SessionId,
-    State, TaskId, Timestamp, TraceParent, Usage, Visibility, WakePolicy,
+    Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, Fence, HostId, InputRequestId, Priority, Recovery, Schema,
+    SessionId, State, TaskId, Timestamp, TraceParent, Usage, Visibility, WakePolicy,
 };
 
 /// How far the work has come.
@@ -307,6 +307,9 @@ pub struct Task {
     /// When it must be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// Which of its session's due tasks are handed out first (L57).
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
     /// Whether it takes messages that answer no question (L56).
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub takes_messages: bool,

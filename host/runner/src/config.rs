@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use taskwright_registry::LeaseLength;
 use taskwright_sandbox::SandboxConfig;
+use taskwright_store::SharedLimits;
 
 /// Settings of a runner.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct RunnerConfig {
     /// How many of them one session may have; three quarters, and all where there are fewer than four, if `None`. Whatever
     /// sessions have at work, another one's task is not kept waiting by one of them alone.
     pub session_slots: Option<usize>,
+    /// How many tasks may be at work on all hosts together. All hosts of a store must be told the same.
+    pub shared_limits: SharedLimits,
     /// How often progress is stored at most. It is always stored before the end.
     pub progress_interval: Duration,
     /// How many bytes of output a task's log keeps.
@@ -45,6 +48,7 @@ impl Default for RunnerConfig {
         Self {
             slots: 64,
             session_slots: None,
+            shared_limits: SharedLimits::default(),
             progress_interval: Duration::from_millis(100),
             output_log_bytes: 4 * 1024 * 1024,
             lease: LeaseLength::default(),

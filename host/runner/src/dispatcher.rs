@@ -20,6 +20,8 @@ const SAFETY_POLL: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Duration = Duration::from_millis(250);
 /// How often it is tried to find out what a claim without a reply has brought.
 const RECOVERIES: u32 = 20;
+/// How long ends are gathered before it is asked whether they make room for others.
+const AFTER_AN_END: Duration = Duration::from_millis(20);
 /// Tasks claimed in one go.
 const BATCH: usize = 64;
 /// What the memory of all guests must have left before anything is claimed: a small guest of Rust.
@@ -29,23 +31,31 @@ const SMALLEST_GUEST: u64 = 2 << 20;
 /// belong to a host that knows nothing of it.
 pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
     let mut grown = inner.catalog.grown.listen();
+    let mut left = inner.hub.left.listen();
     let mut freed = inner.admission.listen();
     loop {
         let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
         // Before the look at what is held: what is given back from here on is heard of.
         freed.catch_up();
         grown.catch_up();
+        left.catch_up();
         let turns = inner.admission.turns();
         let asked = inner.store.now();
-        let request =
-            ClaimRequest { host, kinds: inner.catalog.offers(), only: only.clone(), limit: permits.len(), turns };
+        let request = ClaimRequest {
+            host,
+            kinds: inner.catalog.offers(),
+            only: only.clone(),
+            limit: permits.len(),
+            turns,
+            shared: inner.config.shared_limits.clone(),
+        };
         match inner.store.claim(&request).await {
             Ok(claimed) => {
                 let full = claimed.len() == request.limit;
                 for (claimed, permit) in claimed.into_iter().zip(permits) {
                     spawn(&inner, claimed, permit);
                 }
-                let work = wait_for_work(&inner, &request, asked, &mut freed, &mut grown);
+                let work = wait_for_work(&inner, &request, asked, [&mut freed, &mut grown, &mut left]);
                 if !full && unless_drained(&inner, work).await.is_none() {
                     return;
                 }
@@ -96,8 +106,7 @@ async fn wait_for_work(
     inner: &Inner,
     request: &ClaimRequest,
     asked: Timestamp,
-    freed: &mut Listener<()>,
-    grown: &mut Listener<()>,
+    [freed, grown, left]: [&mut Listener<()>; 3],
 ) {
     let due = match inner.store.next_due(&request.kinds, Some(asked)).await {
         Ok(due) => due,
@@ -119,6 +128,8 @@ async fn wait_for_work(
             () = tokio::time::sleep_until(deadline) => return,
             () = freed.changed() => return,
             () = grown.changed() => return,
+            // What a limit of all hosts has kept back may go on when something of any host has ended.
+            () = left.changed(), if !request.shared.is_empty() => return tokio::time::sleep(AFTER_AN_END).await,
             at = inner.hub.due.next() => {
                 let wait = until(at);
                 if wait.is_zero() {

@@ -90,6 +90,8 @@ pub(crate) struct Hub {
     tasks: Waiters<TaskId>,
     sessions: Waiters<SessionId>,
     pub(crate) due: Due,
+    /// A task has perhaps left its host.
+    pub(crate) left: Signal<()>,
     pub(crate) wakes: WakeNews,
 }
 
@@ -99,6 +101,7 @@ impl Hub {
             tasks: Waiters::new(),
             sessions: Waiters::new(),
             due: Due::default(),
+            left: Signal::new(()),
             wakes: WakeNews::default(),
         })
     }
@@ -120,8 +123,9 @@ impl Hub {
                 Ok(Change::Task { session_id, task_id, due_at }) => {
                     self.tasks.wake(&task_id);
                     self.sessions.wake(&session_id);
-                    if let Some(at) = due_at {
-                        self.due.hear(at);
+                    match due_at {
+                        Some(at) => self.due.hear(at),
+                        None => self.left.change(|()| true),
                     }
                 }
                 Ok(Change::Session { session_id }) => {
@@ -134,6 +138,7 @@ impl Hub {
                     self.tasks.wake_all();
                     self.sessions.wake_all();
                     self.due.hear(Timestamp::MIN_UTC);
+                    self.left.change(|()| true);
                     self.wakes.anywhere();
                 }
                 Err(RecvError::Closed) => return,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskwright_registry::{
-    Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, InvalidTraceParent, Lineage, NewTask, Recovery, Task,
-    TaskId, Timestamp, Visibility, WakePolicy,
+    Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, InvalidTraceParent, Lineage, NewTask, Priority, Recovery,
+    Task, TaskId, Timestamp, Visibility, WakePolicy,
 };
 use taskwright_store::Created;
 
@@ -18,6 +18,7 @@ pub struct TaskRequest<'a> {
     session: &'a Session,
     new: NewTask,
     deadline_in: Option<Duration>,
+    not_before_in: Option<Duration>,
     recovery: Option<Recovery>,
     cancel_policy_said: bool,
 }
@@ -29,6 +30,7 @@ impl<'a> TaskRequest<'a> {
             session,
             new: NewTask::new(id, session.id.clone(), kind, spec),
             deadline_in: None,
+            not_before_in: None,
             recovery: None,
             cancel_policy_said: false,
         }
@@ -140,9 +142,21 @@ impl<'a> TaskRequest<'a> {
         self
     }
 
+    /// Which of its session's due tasks are handed out first (L57).
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.new.priority = priority;
+        self
+    }
+
     /// Not to be started before.
     pub fn not_before(mut self, at: Timestamp) -> Self {
         self.new.not_before = Some(at);
+        self
+    }
+
+    /// How long after its creation it is started at the earliest.
+    pub fn not_before_in(mut self, time: Duration) -> Self {
+        self.not_before_in = Some(time);
         self
     }
 
@@ -203,11 +217,10 @@ impl<'a> TaskRequest<'a> {
             Err(_) if self.recovery == Some(Recovery::External) => self.new.recovery = Recovery::External,
             Err(error) => return Err(error),
         }
-        if let Some(time) = self.deadline_in
-            && let Ok(time) = chrono::TimeDelta::from_std(time)
-        {
-            self.new.deadline = inner.store.now().checked_add_signed(time);
-        }
+        let now = inner.store.now();
+        let in_time = |time: Duration| now.checked_add_signed(chrono::TimeDelta::from_std(time).ok()?);
+        self.new.deadline = self.deadline_in.and_then(in_time).or(self.new.deadline);
+        self.new.not_before = self.not_before_in.and_then(in_time).or(self.new.not_before);
         Ok(inner.store.create(self.new).await?)
     }
 }

@@ -22,22 +22,22 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
     number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
 }
 
-/// When a task must be over.
+/// A time that is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deadline {
-    /// So long after its creation.
+pub(crate) enum When {
+    /// So long after the task is created.
     In(Duration),
     /// At this time.
     At(Timestamp),
 }
 
 /// Reads a span, or a time as in RFC 3339.
-pub(crate) fn deadline(text: &str) -> Result<Deadline, String> {
+pub(crate) fn when(text: &str) -> Result<When, String> {
     match chrono::DateTime::parse_from_rfc3339(text) {
-        Ok(at) => Ok(Deadline::At(at.to_utc())),
+        Ok(at) => Ok(When::At(at.to_utc())),
         Err(_) => span(text)
-            .map(Deadline::In)
-            .map_err(|_| format!("`{text}` is no deadline: expected a span such as 10m, or 2026-01-31T12:00:00Z")),
+            .map(When::In)
+            .map_err(|_| format!("`{text}` is no time: expected a span such as 10m, or 2026-01-31T12:00:00Z")),
     }
 }
 
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn a_deadline_is_a_span_or_a_time() {
-        assert_eq!(deadline("10m"), Ok(Deadline::In(Duration::from_secs(600))));
-        assert!(matches!(deadline("2030-01-31T12:00:00+01:00"), Ok(Deadline::At(_))));
-        assert!(deadline("tomorrow").is_err());
+        assert_eq!(when("10m"), Ok(When::In(Duration::from_secs(600))));
+        assert!(matches!(when("2030-01-31T12:00:00+01:00"), Ok(When::At(_))));
+        assert!(when("tomorrow").is_err());
     }
 }

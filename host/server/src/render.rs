@@ -289,6 +289,7 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ("hidden", if task.visibility == Visibility::Hidden { hidden(task) } else { String::new() }),
         ("if it is canceled", if_canceled(task)),
         ("if its session closes", if_closed(task)),
+        ("priority", if task.priority.is_normal() { String::new() } else { serde_word(&task.priority) }),
         ("deadline", at(task.deadline)),
         ("attempt ends", at(task.attempt_ends_at().filter(|_| task.state.is_live()))),
         ("checkpoint", checkpoint.unwrap_or_default()),
@@ -376,14 +377,8 @@ fn hidden(task: &Task) -> String {
 }
 
 /// The word that a policy is stored as.
-fn serde_word(value: &taskwright_registry::WakePolicy) -> String {
-    use taskwright_registry::WakePolicy;
-    match value {
-        WakePolicy::Silent => "silent",
-        WakePolicy::OnTerminal => "on_terminal",
-        WakePolicy::OnActivity => "on_activity",
-    }
-    .to_owned()
+fn serde_word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// What a message says, on one line.

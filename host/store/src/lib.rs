@@ -18,6 +18,7 @@ mod postgres;
 mod retention;
 mod rows;
 mod sessions;
+mod shared_limits;
 mod sqlite;
 mod store;
 #[doc(hidden)]
@@ -40,6 +41,7 @@ pub use page::{Page, PageLimit};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use retention::{FinishedPage, FinishedPlace};
 pub use sessions::{CloseStep, SessionPage, SessionQuery, Sessions};
+pub use shared_limits::SharedLimits;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
 pub use turns::Turns;

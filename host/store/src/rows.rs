@@ -3,6 +3,8 @@
 //!
 //! Records travel without their specification, which never changes and can be large: `find_spec` reads it.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use taskwright_registry::{
     Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
@@ -150,9 +152,9 @@ pub(crate) trait Rows {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>, StoreError>;
-    /// Tasks of these kinds, with code that is offered, with `due_at` up to `now`, the longest due first.
+    /// Tasks of these kinds, with code that is offered, with `due_at` up to `now`; of more than `limit`, those due longest are among them.
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError>;
-    /// The longest due tasks of these kinds of each of so many sessions, at most `each`: in turn behind `after`, and around.
+    /// The longest due tasks of these kinds of each of so many sessions, at most `each` of each priority: in turn behind `after`, and around.
     async fn round(
         &mut self,
         kinds: &[KindOffer],
@@ -165,6 +167,12 @@ pub(crate) trait Rows {
     async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError>;
     /// The records of what was due, in this order. A store in which others write meanwhile leaves out what it cannot have now.
     async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError>;
+    /// Keeps other claims from counting these kinds until this one is committed.
+    async fn hold_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError>;
+    /// How many tasks of a kind are at work, counted up to `most`.
+    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError>;
+    /// How many tasks of sessions are at work, by their turns; those that are not named have none.
+    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError>;
     /// The smallest `due_at` of these kinds with code that is offered that is later than `after`.
     async fn next_due(
         &mut self,

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     Backlog, ClaimedWakes, CodeInUse, EventPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer,
-    LapsedPage, MessagePage, Page, Reaped, Sessions, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
+    LapsedPage, MessagePage, Page, Reaped, Sessions, SharedLimits, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -51,6 +51,8 @@ pub struct ClaimRequest {
     pub limit: usize,
     /// How they are shared out between sessions; not for a claim of one task.
     pub turns: Turns,
+    /// What holds for all hosts together.
+    pub shared: SharedLimits,
 }
 
 /// A task that now belongs to the claiming host.

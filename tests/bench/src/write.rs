@@ -10,7 +10,7 @@ use anyhow::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, Progress, SessionId, Task, TaskId, TaskUpdate};
-use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store, Turns};
+use taskwright_store::{ClaimRequest, SharedLimits, SqliteOptions, SqliteStore, Store, Turns};
 use tokio::runtime::Runtime;
 
 use crate::figures::{median, milliseconds, per_second};
@@ -45,6 +45,7 @@ impl Store64 {
                 only,
                 limit: 1,
                 turns: Turns::default(),
+                shared: SharedLimits::default(),
             };
             tasks.extend(store.claim(&request).await?.into_iter().map(|claim| claim.task));
         }

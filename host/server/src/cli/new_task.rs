@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use taskwright_registry::{CancelMode, ClosePolicy, TraceParent, WakePolicy};
+use taskwright_registry::{CancelMode, ClosePolicy, Priority, TraceParent, WakePolicy};
 
 use crate::config::budget::OneLimit;
-use crate::duration::{Deadline, deadline, span};
+use crate::duration::{When, span, when};
 use crate::grant::Grant;
 
 /// What a new task is that a host runs.
@@ -36,6 +36,12 @@ pub(crate) struct CreateArgs {
     /// operator allows and never widens it.
     #[arg(long = "budget", value_name = "NAME=LIMIT")]
     pub(crate) budget: Vec<OneLimit>,
+    /// Which of its session's due tasks are started first.
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) priority: Option<Rank>,
+    /// When the task may start at the earliest: a span such as 10m, or a time such as 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) not_before: Option<When>,
     /// Never start the task again after the loss of its process, even if its kind allows that.
     #[arg(long)]
     pub(crate) host_bound: bool,
@@ -54,8 +60,8 @@ pub(crate) struct Terms {
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) wake: Option<Wake>,
     /// When the task must be over: a span such as 10m, or a time such as 2026-01-31T12:00:00Z.
-    #[arg(long, value_name = "WHEN", value_parser = deadline)]
-    pub(crate) deadline: Option<Deadline>,
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) deadline: Option<When>,
     /// How the task is ended before its time.
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) cancel_policy: Option<CancelHow>,
@@ -77,6 +83,27 @@ pub(crate) struct Terms {
     /// Where in a trace this is, as a traceparent of W3C Trace Context; what TRACEPARENT says unless given.
     #[arg(long, value_name = "TRACEPARENT")]
     pub(crate) traceparent: Option<TraceParent>,
+}
+
+/// The words of `--priority`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Rank {
+    /// Before all others.
+    High,
+    /// As it is unless said.
+    Normal,
+    /// When nothing else of the session is due.
+    Low,
+}
+
+impl From<Rank> for Priority {
+    fn from(rank: Rank) -> Self {
+        match rank {
+            Rank::High => Priority::High,
+            Rank::Normal => Priority::Normal,
+            Rank::Low => Priority::Low,
+        }
+    }
 }
 
 /// The words of `--wake`.

@@ -14,6 +14,7 @@ use super::Context;
 use super::terms::on_terms;
 use crate::cli::CreateArgs;
 use crate::config::budget;
+use crate::duration::When;
 use crate::exit_code::Exit;
 use crate::json_argument::json_argument;
 use crate::{kind_source, render};
@@ -76,6 +77,14 @@ pub(crate) async fn create_task(
     if let Some(time) = args.attempt_timeout {
         request = request.attempt_timeout(time);
     }
+    if let Some(priority) = args.priority {
+        request = request.priority(priority.into());
+    }
+    request = match args.not_before {
+        Some(When::In(time)) => request.not_before_in(time),
+        Some(When::At(at)) => request.not_before(at),
+        None => request,
+    };
     if args.host_bound {
         request = request.recovery(Recovery::HostBound);
     }

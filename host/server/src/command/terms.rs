@@ -10,7 +10,7 @@ use taskwright_store::Store;
 
 use super::Context;
 use crate::cli::Terms;
-use crate::duration::Deadline;
+use crate::duration::When;
 use crate::exit_code::refused;
 use crate::find_task::find_task;
 
@@ -41,8 +41,8 @@ pub(crate) async fn on_terms<'a>(
         request = request.traceparent(traceparent.as_str())?;
     }
     request = match terms.deadline {
-        Some(Deadline::In(time)) => request.deadline_in(time),
-        Some(Deadline::At(at)) => request.deadline(at),
+        Some(When::In(time)) => request.deadline_in(time),
+        Some(When::At(at)) => request.deadline(at),
         None => request,
     };
     let parent = match &terms.parent {

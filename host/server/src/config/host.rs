@@ -17,6 +17,8 @@ pub(crate) struct HostConfig {
     pub(crate) slots: Option<NonZeroUsize>,
     /// How many of them one session may have.
     pub(crate) session_slots: Option<NonZeroUsize>,
+    /// How many tasks of one session may be at work on all hosts together.
+    pub(crate) session_limit: Option<NonZeroUsize>,
     /// How long a silent process keeps its tasks.
     pub(crate) lease: Option<Lease>,
     /// How long tasks are kept after their end.
@@ -69,6 +71,9 @@ impl HostConfig {
         }
         if self.session_slots.is_some() {
             config.session_slots = self.session_slots.map(NonZeroUsize::get);
+        }
+        if self.session_limit.is_some() {
+            config.shared_limits.session = self.session_limit.map(NonZeroUsize::get);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! Does not know what the kind wants: it gets what both say.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -19,6 +20,8 @@ use crate::grant::usable_name;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct KindConfig {
+    /// How many of its tasks may be at work on all hosts together.
+    pub(crate) limit: Option<NonZeroUsize>,
     /// Limits in place of the default and of the kind's wish.
     pub(crate) budget: Limits,
     /// Folders, by the names that the kind has for them.

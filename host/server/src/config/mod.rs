@@ -104,6 +104,8 @@ impl Config {
         let mut config = RunnerConfig::default();
         self.file.host.apply(&mut config);
         config.sandbox.budget = self.most();
+        let limit = |(name, kind): (&KindName, &KindConfig)| Some((name.0.clone(), kind.limit?.get()));
+        config.shared_limits.kinds = self.file.kinds.iter().filter_map(limit).collect();
         config
     }
 

@@ -2,6 +2,7 @@
 //! Does not hold secrets: it names where they are.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -38,6 +39,8 @@ struct Host {
     slots: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_slots: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_limit: Option<usize>,
     lease: String,
     keep: String,
     drain_grace: String,
@@ -50,6 +53,8 @@ struct Host {
 
 #[derive(Debug, Serialize)]
 struct Kind {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
     task_folder: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     budget: Limits,
@@ -110,6 +115,7 @@ fn host(config: &Config) -> Host {
     Host {
         slots: runner.slots,
         session_slots: runner.session_slots,
+        session_limit: runner.shared_limits.session,
         lease: time(runner.lease.millis()),
         keep: runner.retention.map_or_else(|| "forever".to_owned(), span),
         drain_grace: span(runner.drain_grace),
@@ -139,6 +145,7 @@ fn one(config: &Config, kind: &KindConfig) -> Kind {
         secrets: http.secrets.iter().map(|(name, source)| (name.clone(), located(source, &whole))).collect(),
     });
     Kind {
+        limit: kind.limit.map(NonZeroUsize::get),
         task_folder: kind.task_folder,
         budget: limits(&kind.budget.0),
         folders: folders.collect(),

@@ -2,9 +2,10 @@
 //! Does not hold records: it holds ids, and follows each record's change.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::ops::Bound;
 
-use taskwright_registry::{HostRef, Phase, SessionId, Task, TaskId, Timestamp};
+use taskwright_registry::{HostRef, Phase, Priority, SessionId, State, Task, TaskId, Timestamp};
 
 use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer};
 
@@ -14,6 +15,9 @@ type Code = (String, Option<String>);
 /// Due tasks: when, their place in order of creation, and which.
 type Due = BTreeSet<(Timestamp, u64, TaskId)>;
 
+/// Due tasks of one session, by their priorities.
+type DueOfSession = BTreeMap<Priority, Due>;
+
 /// The indexes.
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -21,7 +25,7 @@ pub(super) struct Index {
     keys: HashMap<(SessionId, String), TaskId>,
     due: BTreeMap<Code, Due>,
     /// The same by the turns of their sessions.
-    due_by_turn: BTreeMap<Code, BTreeMap<u64, Due>>,
+    due_by_turn: BTreeMap<Code, BTreeMap<u64, DueOfSession>>,
     /// What is due, by place in order of creation.
     due_places: HashMap<u64, TaskId>,
     /// The turn of each session that has had a task, in order of their first ones.
@@ -30,6 +34,9 @@ pub(super) struct Index {
     /// How many live tasks there are of a kind and a code.
     code: BTreeMap<Code, u64>,
     resident: HashMap<HostRef, BTreeSet<(u64, TaskId)>>,
+    /// How many tasks are at work, by session and by kind.
+    at_work: HashMap<SessionId, usize>,
+    at_work_of: HashMap<String, usize>,
     finished: BTreeMap<FinishedPlace, TaskId>,
     /// Tasks whose work is done elsewhere: whose cancel waits to be told, and when a host is to end which.
     external_cancels: BTreeMap<u64, TaskId>,
@@ -54,10 +61,13 @@ impl Index {
             self.due_places.remove(&place);
             let turn = self.turn(&task.session_id);
             if let Some(turns) = self.due_by_turn.get_mut(&code)
-                && let Some(due) = turns.get_mut(&turn)
+                && let Some(priorities) = turns.get_mut(&turn)
             {
-                due.remove(&entry);
-                if due.is_empty() {
+                if let Some(due) = priorities.get_mut(&task.priority) {
+                    due.remove(&entry);
+                }
+                priorities.retain(|_, due| !due.is_empty());
+                if priorities.is_empty() {
                     turns.remove(&turn);
                 }
                 if turns.is_empty() {
@@ -80,6 +90,10 @@ impl Index {
             if held.is_empty() {
                 self.resident.remove(host);
             }
+        }
+        if is_at_work(task) {
+            one_less(&mut self.at_work, &task.session_id);
+            one_less(&mut self.at_work_of, &task.kind);
         }
         if let Some(at) = task.finished_at {
             self.finished.remove(&FinishedPlace { at, place });
@@ -122,13 +136,18 @@ impl Index {
             self.due_places.insert(place, task.id.clone());
             self.due.entry(code(task)).or_default().insert(entry.clone());
             let turn = self.turn(&task.session_id);
-            self.due_by_turn.entry(code(task)).or_default().entry(turn).or_default().insert(entry);
+            let of_session = self.due_by_turn.entry(code(task)).or_default().entry(turn).or_default();
+            of_session.entry(task.priority).or_default().insert(entry);
         }
         if task.state.is_live() {
             *self.code.entry(code(task)).or_default() += 1;
         }
         if let Some(host) = holder(task) {
             self.resident.entry(host.clone()).or_default().insert((place, task.id.clone()));
+        }
+        if is_at_work(task) {
+            *self.at_work.entry(task.session_id.clone()).or_default() += 1;
+            *self.at_work_of.entry(task.kind.clone()).or_default() += 1;
         }
         if let Some(at) = task.finished_at {
             self.finished.insert(FinishedPlace { at, place }, task.id.clone());
@@ -237,8 +256,8 @@ impl Index {
     ) -> Vec<(Timestamp, u64, TaskId)> {
         let of_code = |code: &Code| self.due_by_turn.get(code)?.get(&turn);
         let in_time =
-            |due: &&Due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>();
-        offered(kinds).iter().filter_map(of_code).flat_map(|due| in_time(&due)).collect()
+            |due: &Due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>();
+        offered(kinds).iter().filter_map(of_code).flat_map(BTreeMap::values).flat_map(in_time).collect()
     }
 
     pub(super) fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp> {
@@ -247,6 +266,15 @@ impl Index {
             Some(after) => due.iter().map(|(due_at, ..)| *due_at).find(|due_at| *due_at > after),
         };
         offered(kinds).iter().filter_map(|code| later(self.due.get(code)?)).min()
+    }
+
+    pub(super) fn at_work_of(&self, kind: &str) -> usize {
+        self.at_work_of.get(kind).copied().unwrap_or_default()
+    }
+
+    pub(super) fn at_work_in(&self, turns: &[u64]) -> HashMap<u64, usize> {
+        let turn = |(session, tasks): (&SessionId, &usize)| Some((self.turn_of(session)?, *tasks));
+        self.at_work.iter().filter_map(turn).filter(|(turn, _)| turns.contains(turn)).collect()
     }
 
     pub(super) fn resident(&self, host: &HostRef) -> Vec<TaskId> {
@@ -282,6 +310,20 @@ impl Index {
 
 fn holder(task: &Task) -> Option<&HostRef> {
     task.dispatch.host.as_ref().filter(|_| task.dispatch.phase == Phase::Resident)
+}
+
+/// Whether a task takes a place among those of all hosts.
+fn is_at_work(task: &Task) -> bool {
+    holder(task).is_some() && task.state == State::Running
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
 }
 
 /// Where a task is found by its code.

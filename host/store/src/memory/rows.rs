@@ -4,6 +4,8 @@
 use std::ops::Bound;
 
 use serde_json::Value;
+use std::collections::HashMap;
+
 use taskwright_registry::{
     Direction, Event, EventBody, HostId, HostRef, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
     TaskId, Timestamp, Wake,
@@ -60,9 +62,10 @@ impl<'a> MemoryRows<'a> {
 
     fn due_tasks(&self, due: Vec<(Timestamp, u64, TaskId)>) -> Vec<DueTask> {
         let due_task = |(due_at, place, id): (Timestamp, u64, TaskId)| {
-            let session = self.tables.tasks.get(&id)?.task.session_id.clone();
-            let turn = self.tables.index.turn_of(&session)?;
-            Some(DueTask { due_at, place, turn, session })
+            let task = &self.tables.tasks.get(&id)?.task;
+            let turn = self.tables.index.turn_of(&task.session_id)?;
+            let (session, kind) = (task.session_id.clone(), task.kind.clone());
+            Some(DueTask { priority: task.priority, due_at, place, turn, session, kind })
         };
         due.into_iter().filter_map(due_task).collect()
     }
@@ -214,6 +217,19 @@ impl Rows for MemoryRows<'_> {
             Some(self.tables.tasks.get(id)?.task.clone())
         };
         Ok(due.iter().filter_map(record).collect())
+    }
+
+    async fn hold_kinds(&mut self, _kinds: &[&str]) -> Result<(), StoreError> {
+        // One verb runs at a time.
+        Ok(())
+    }
+
+    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
+        Ok(self.tables.index.at_work_of(kind).min(most))
+    }
+
+    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
+        Ok(self.tables.index.at_work_in(turns))
     }
 
     async fn next_due(

@@ -3,11 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use taskwright_registry::{Task, Timestamp};
+use taskwright_registry::{Priority, Task, Timestamp};
 use tokio_postgres::Row;
 
 use super::rows::{PgRows, at, big, get, many, number, text};
-use crate::column::{millis, of_id, time};
+use crate::column::{millis, of_id, of_row, time};
 use crate::offer::offered;
 use crate::turns::DueTask;
 use crate::{Backlog, KindOffer, StoreError};
@@ -18,8 +18,11 @@ fn pairs(kinds: &[KindOffer]) -> (Vec<&str>, Vec<&str>) {
 }
 
 fn due_task(row: &Row) -> Result<DueTask, StoreError> {
-    let session = text(row, 3)?.parse().map_err(of_id)?;
-    Ok(DueTask { due_at: at(row, 0)?, place: number(row, 1)?, turn: number(row, 2)?, session })
+    let (session, rank) = (text(row, 3)?.parse().map_err(of_id)?, get::<i16>(row, 5)?);
+    let priority = u8::try_from(rank).ok().and_then(Priority::of_rank);
+    let priority = priority.ok_or_else(|| of_row("a priority", format!("there is none of rank {rank}")))?;
+    let (place, turn, kind) = (number(row, 1)?, number(row, 2)?, text(row, 4)?);
+    Ok(DueTask { priority, due_at: at(row, 0)?, place, turn, session, kind })
 }
 
 impl PgRows {
@@ -30,10 +33,10 @@ impl PgRows {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT due.due_at, due.no, due.session, s.id
+        let sql = "SELECT due.due_at, due.no, due.session, s.id, o.kind, due.priority
                    FROM unnest($1::text[], $2::text[]) AS o(kind, code)
                    CROSS JOIN LATERAL (
-                       SELECT due_at, no, session FROM tasks t
+                       SELECT due_at, no, session, priority FROM tasks t
                        WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.due_at <= $3
                        ORDER BY t.due_at, t.no LIMIT $4) AS due
                    JOIN sessions s ON s.no = due.session";
@@ -70,13 +73,14 @@ impl PgRows {
                                        AND t.due_at IS NOT NULL
                                    ORDER BY t.session LIMIT 1) AS next), turn.place + 1
                        FROM turn WHERE turn.session IS NOT NULL AND turn.place < $5)
-                   SELECT due.due_at, due.no, turn.session, s.id
+                   SELECT due.due_at, due.no, turn.session, s.id, o.kind, p.priority
                    FROM turn JOIN sessions s ON s.no = turn.session
                    CROSS JOIN unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p(priority)
                    CROSS JOIN LATERAL (
                        SELECT due_at, no FROM tasks t
                        WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.session = turn.session
-                           AND t.due_at <= $4
+                           AND t.priority = p.priority AND t.due_at <= $4
                        ORDER BY t.due_at, t.no LIMIT $6) AS due";
         let (kinds, codes) = pairs(kinds);
         let (now, each) = (millis(now), many(each));
@@ -121,6 +125,32 @@ impl PgRows {
             }
         }
         Ok(due.iter().filter_map(|task| by_place.remove(&task.place)).collect())
+    }
+
+    /// Keeps other claims from counting kinds.
+    pub(super) async fn lock_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError> {
+        // In one order. The schema's name keeps the stores of one server apart.
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ':kind:' || k.kind, 0))
+                   FROM (SELECT kind FROM unnest($1::text[]) AS n(kind) ORDER BY kind) AS k";
+        self.rows(sql, &[&kinds]).await?;
+        Ok(())
+    }
+
+    /// How many of a kind are at work.
+    pub(super) async fn count_of_kind(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM
+                       (SELECT 1 FROM tasks WHERE kind = $1 AND phase = 'resident' AND state = 'running' LIMIT $2) AS t";
+        let count = self.one(sql, &[&kind, &many(most)], |row| number(row, 0)).await?.unwrap_or_default();
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// How many are at work in sessions.
+    pub(super) async fn count_in_sessions(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
+        let sql = "SELECT session, count(*) FROM tasks
+                   WHERE session = ANY($1) AND phase = 'resident' AND state = 'running' GROUP BY session";
+        let turns: Vec<i64> = turns.iter().map(|turn| big(*turn)).collect();
+        let counted = self.all(sql, &[&turns], |row| Ok((number(row, 0)?, number(row, 1)?))).await?;
+        Ok(counted.into_iter().map(|(turn, count)| (turn, usize::try_from(count).unwrap_or(usize::MAX))).collect())
     }
 
     /// When the next of these kinds is due behind a time.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use taskwright_registry::{HostRef, SessionId, TaskId};
 
 use super::{PostgresStore, of, whole_claims};
-use crate::{Claimed, ExternalCancelPage, ExternalWork, StoreError, verbs};
+use crate::{Claimed, ExternalCancelPage, ExternalWork, Store, StoreError, verbs};
 
 #[async_trait]
 impl ExternalWork for PostgresStore {
@@ -30,6 +30,7 @@ impl ExternalWork for PostgresStore {
     }
 
     async fn external_overdue(&self, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError> {
-        self.read(read!(rows, now, verbs::external_overdue(rows, limit, now.at).await)).await
+        let now = self.now();
+        self.glance(read!(rows, verbs::external_overdue(rows, limit, now).await)).await
     }
 }

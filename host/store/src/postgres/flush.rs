@@ -31,14 +31,14 @@ const SESSIONS: &str =
 const NEW_TASKS: &str = "WITH new AS (
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[],
             $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::smallint[], $15::text[],
-            $16::bigint[], $17::bigint[], $18::text[], $19::boolean[], $20::text[]) WITH ORDINALITY
+            $16::bigint[], $17::bigint[], $18::text[], $19::boolean[], $20::text[], $21::smallint[]) WITH ORDINALITY
             AS n(id, session, version, state, phase, due_at, host_id, host_epoch, kind, name, idempotency_key,
-            parent_task_id, run_id, hidden, record, external_ends_at, finished_at, code, external_cancel, spec, place)),
+            parent_task_id, run_id, hidden, record, external_ends_at, finished_at, code, external_cancel, spec, priority, place)),
     made AS (
         INSERT INTO tasks (id, session, version, state, phase, due_at, host_id, host_epoch, kind, name, idempotency_key,
-            parent_task_id, run_id, hidden, record, external_ends_at, finished_at, code, external_cancel)
+            parent_task_id, run_id, hidden, record, external_ends_at, finished_at, code, external_cancel, priority)
         SELECT id, session, version, state, phase, due_at, host_id, host_epoch, kind, name, idempotency_key,
-            parent_task_id, run_id, hidden, record, external_ends_at, finished_at, code, external_cancel
+            parent_task_id, run_id, hidden, record, external_ends_at, finished_at, code, external_cancel, priority
         FROM new ORDER BY place RETURNING no, id)
     INSERT INTO specs (task, spec) SELECT made.no, new.spec FROM made JOIN new USING (id)";
 
@@ -218,7 +218,8 @@ impl Unit {
                 task.finished_at.map(millis),
                 task.dispatch.code.clone(),
                 task.external_cancel_waits(),
-                spec.clone()
+                spec.clone(),
+                i16::from(task.priority.rank())
             );
             pipeline.exactly(made.len(), "a task", NEW_TASKS, given);
         }

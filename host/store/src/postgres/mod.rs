@@ -33,6 +33,7 @@ mod failure;
 mod flush;
 mod group;
 mod lists;
+mod looks;
 mod notices;
 mod options;
 mod pipeline;
@@ -69,6 +70,7 @@ use crate::{
     TaskQuery, WokenPage, clock, verbs,
 };
 use group::Write;
+use looks::Asking;
 use rows::PgRows;
 use transaction::{About, Now, Shared};
 
@@ -131,6 +133,7 @@ impl PostgresStore {
         let shared = Arc::new(Shared {
             pool,
             queue: std::sync::Mutex::default(),
+            looks: std::sync::Mutex::default(),
             options,
             changes,
             to_tell,
@@ -150,6 +153,16 @@ impl PostgresStore {
     fn note_clock(&self, server: Timestamp) {
         let ahead = (server - chrono::Utc::now()).num_milliseconds();
         self.shared.ahead.store(ahead, Ordering::Relaxed);
+    }
+
+    /// What the server's clock says, as far as this process knows without asking.
+    fn about_now(&self) -> Now {
+        let at = self.now();
+        let lease = match &self.shared.options.lease_clock {
+            Some(clock) => clock(),
+            None => Now::server_lease(at.timestamp_millis()),
+        };
+        Now { at, lease }
     }
 
     /// Runs a verb to its end, also if nobody waits for it any more: a connection is never left in the middle. It is committed
@@ -177,29 +190,34 @@ impl PostgresStore {
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
+    /// Runs a verb that only reads, over one state of the database.
     async fn read<T: Send + 'static>(
         &self,
         verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.look(None, verb).await
+        let work = self.shared.runtime.spawn(self.shared.clone().read(Box::new(verb)));
+        work.await.unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
     }
 
-    /// A read that begins with the record of a task.
-    async fn read_of<T: Send + 'static>(
+    /// Runs a verb that only reads what lies in one row, or that need not see one state of the database.
+    async fn glance<T: Send + 'static>(
+        &self,
+        verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let work = self.shared.runtime.spawn(self.shared.clone().glance(Box::new(verb)));
+        work.await.unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
+    }
+
+    /// Runs a verb that reads nothing but one task.
+    async fn look<T: Send + 'static>(
         &self,
         task: &TaskId,
         verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.look(Some(task.clone()), verb).await
-    }
-
-    async fn look<T: Send + 'static>(
-        &self,
-        task: Option<TaskId>,
-        verb: impl for<'r> FnOnce(&'r mut PgRows) -> BoxFuture<'r, Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let work = self.shared.runtime.spawn(self.shared.clone().read(task, Box::new(verb)));
-        work.await.unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
+        let (reply, outcome) = oneshot::channel();
+        self.shared.look_together(Box::new(Asking { task: task.clone(), verb: Box::new(verb), reply }));
+        let ended = || StoreError::Unavailable { reason: "the store's runtime has ended".to_owned() };
+        outcome.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
@@ -264,7 +282,7 @@ impl Store for PostgresStore {
             let task = verbs::get(rows, &session, &id).await?;
             whole(rows, task).await
         });
-        self.read_of(task, verb).await
+        self.look(task, verb).await
     }
 
     async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
@@ -417,7 +435,9 @@ impl Store for PostgresStore {
     }
 
     async fn lapsed(&self, after: u64, limit: usize) -> Result<LapsedPage, StoreError> {
-        self.read(read!(rows, now, verbs::lapsed(rows, after, limit, &now.lease).await)).await
+        // What is taken over is judged again, by the server's clock.
+        let now = self.about_now();
+        self.glance(read!(rows, verbs::lapsed(rows, after, limit, &now.lease).await)).await
     }
 
     async fn reap(&self, session: &SessionId, id: &TaskId, crash_limit: u32) -> Result<Reaped, StoreError> {
@@ -455,17 +475,17 @@ impl Store for PostgresStore {
     }
 
     async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError> {
-        self.read(read!(rows, verbs::code_in_use(rows).await)).await
+        self.glance(read!(rows, verbs::code_in_use(rows).await)).await
     }
 
     async fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         let kinds = kinds.to_vec();
-        self.read(read!(rows, verbs::next_due(rows, &kinds, after).await)).await
+        self.glance(read!(rows, verbs::next_due(rows, &kinds, after).await)).await
     }
 
     async fn backlog(&self, kinds: &[KindOffer]) -> Result<Vec<Backlog>, StoreError> {
-        let kinds = kinds.to_vec();
-        self.read(read!(rows, now, verbs::backlog(rows, &kinds, now.at).await)).await
+        let (kinds, now) = (kinds.to_vec(), self.now());
+        self.glance(read!(rows, verbs::backlog(rows, &kinds, now).await)).await
     }
 
     async fn events(&self, session: &SessionId, after: u64, limit: usize) -> Result<EventPage, StoreError> {

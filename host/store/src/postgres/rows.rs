@@ -401,6 +401,18 @@ impl Rows for PgRows {
         self.claimable(due).await
     }
 
+    async fn hold_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError> {
+        self.lock_kinds(kinds).await
+    }
+
+    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
+        self.count_of_kind(kind, most).await
+    }
+
+    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
+        self.count_in_sessions(turns).await
+    }
+
     async fn next_due(
         &mut self,
         kinds: &[KindOffer],

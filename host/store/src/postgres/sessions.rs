@@ -20,7 +20,7 @@ impl Sessions for PostgresStore {
 
     async fn session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
         let id = id.clone();
-        self.read(read!(rows, verbs::session(rows, &id).await)).await
+        self.glance(read!(rows, verbs::session(rows, &id).await)).await
     }
 
     async fn sessions(&self, query: &SessionQuery) -> Result<SessionPage, StoreError> {
@@ -50,7 +50,7 @@ impl Sessions for PostgresStore {
     }
 
     async fn ending_sessions(&self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
-        self.read(read!(rows, verbs::ending_sessions(rows, limit).await)).await
+        self.glance(read!(rows, verbs::ending_sessions(rows, limit).await)).await
     }
 
     async fn carry_out_close(&self, id: &SessionId, limit: usize) -> Result<CloseStep, StoreError> {
@@ -96,22 +96,22 @@ impl Sessions for PostgresStore {
     }
 
     async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
-        let id = id.clone();
+        let (task, id) = (id, id.clone());
         let verb = read!(rows, {
             match verbs::claimed_task(rows, &id, claim).await? {
                 Some(task) => Ok(Some(whole(rows, task).await?)),
                 None => Ok(None),
             }
         });
-        self.read(verb).await
+        self.look(task, verb).await
     }
 
     async fn held_task(&self, host: &HostRef, id: &TaskId) -> Result<Task, StoreError> {
-        let (host, id) = (host.clone(), id.clone());
+        let (host, task, id) = (host.clone(), id, id.clone());
         let verb = read!(rows, {
             let task = verbs::held_task(rows, &host, &id).await?;
             whole(rows, task).await
         });
-        self.read(verb).await
+        self.look(task, verb).await
     }
 }

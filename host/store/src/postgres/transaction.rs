@@ -16,6 +16,7 @@ use tokio_postgres::{Row, Statement};
 
 use super::failure::{chain, met_another, of_commit};
 use super::group::Queue;
+use super::looks::Looks;
 use super::notices::ToTell;
 use super::options::PostgresOptions;
 use super::rows::{Given, PgRows, get};
@@ -120,6 +121,13 @@ pub(super) struct Now {
     pub(super) lease: LeaseTime,
 }
 
+impl Now {
+    /// A time of the server's clock, for leases.
+    pub(super) fn server_lease(millis: i64) -> LeaseTime {
+        LeaseTime { era: Arc::from("server"), millis: u64::try_from(millis).unwrap_or_default() }
+    }
+}
+
 /// A verb that writes. It may be run several times.
 pub(super) type Verb<T> =
     Box<dyn for<'r> Fn(&'r mut PgRows, Now) -> BoxFuture<'r, Result<T, StoreError>> + Send + Sync>;
@@ -132,6 +140,8 @@ pub(super) struct Shared {
     pub(super) pool: Pool,
     /// Writes that wait for others to be committed.
     pub(super) queue: Mutex<Queue>,
+    /// Looks that wait for others to be read.
+    pub(super) looks: Mutex<Looks>,
     pub(super) options: PostgresOptions,
     pub(super) changes: broadcast::Sender<Change>,
     /// To whoever tells other processes.
@@ -169,23 +179,18 @@ impl Shared {
     }
 
     /// Runs a verb that only reads, over one state of the database.
-    pub(super) async fn read<T: Send + 'static>(
-        self: Arc<Self>,
-        looks_at: Option<TaskId>,
-        verb: Read<T>,
-    ) -> Result<T, StoreError> {
+    pub(super) async fn read<T: Send + 'static>(self: Arc<Self>, verb: Read<T>) -> Result<T, StoreError> {
         let mut rows = self.rows(false).await?;
         rows.begin = Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        let looked = match looks_at {
-            Some(task) => rows.look_at(&[task]).await,
-            None => Ok(()),
-        };
-        let outcome = match looked {
-            Ok(()) => verb(&mut rows).await,
-            Err(error) => Err(error),
-        };
+        let outcome = verb(&mut rows).await;
         rows.leave_unheard("COMMIT");
         outcome
+    }
+
+    /// The same without a transaction: each statement sees the state of its own moment.
+    pub(super) async fn glance<T: Send + 'static>(self: Arc<Self>, verb: Read<T>) -> Result<T, StoreError> {
+        let mut rows = self.rows(false).await?;
+        verb(&mut rows).await
     }
 }
 
@@ -365,7 +370,7 @@ impl PgRows {
         };
         let lease = match &self.shared.options.lease_clock {
             Some(clock) => clock(),
-            None => LeaseTime { era: Arc::from("server"), millis: u64::try_from(server).unwrap_or_default() },
+            None => Now::server_lease(server),
         };
         Ok(Now { at, lease })
     }

@@ -7,8 +7,8 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, types::Null};
 use serde_json::json;
 use taskwright_registry::{
-    Direction, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, NewTask, Part, SessionId, SessionState,
-    State, Task, TaskId, Timestamp, WakeCause,
+    Direction, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, NewTask, Part, Priority, SessionId,
+    SessionState, State, Task, TaskId, Timestamp, WakeCause,
 };
 
 use super::rows::SqliteRows;
@@ -121,7 +121,16 @@ async fn read(rows: &mut SqliteRows<'_>, task: &Task) {
     let _ = rows.due_in_turn(1, &kinds, now(), 10);
     let _ = rows.turn_of(&session).await;
     let _ = rows.next_turn(&kinds, None);
-    let due = DueTask { due_at: now(), place: 1, turn: 1, session: session.clone() };
+    let _ = rows.at_work_of("probe", 10).await;
+    let _ = rows.at_work_in(&[1]).await;
+    let due = DueTask {
+        priority: Priority::Normal,
+        due_at: now(),
+        place: 1,
+        turn: 1,
+        session: session.clone(),
+        kind: "probe".to_owned(),
+    };
     let _ = rows.at_places(&[due]).await;
     let _ = rows.next_due(&kinds, None).await;
     let _ = rows.backlog(&kinds, now()).await;

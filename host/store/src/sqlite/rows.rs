@@ -4,11 +4,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Event, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task, TaskId,
-    Timestamp, Wake,
+    Event, HostId, HostRef, LeaseLength, Message, MessageId, Priority, SessionId, SessionRecord, SessionState, Task,
+    TaskId, Timestamp, Wake,
 };
 
 use super::failure::{of_id, of_row};
@@ -74,9 +76,12 @@ fn record(row: &Row<'_>) -> Result<Task, StoreError> {
 }
 
 fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
-    let session: String = row.get(3)?;
+    let (session, rank): (String, u8) = (row.get(3)?, row.get(5)?);
     let session = session.parse().map_err(of_id)?;
-    Ok(DueTask { due_at: time(row.get(0)?)?, place: row.get(1)?, turn: row.get(2)?, session })
+    let priority =
+        Priority::of_rank(rank).ok_or_else(|| of_row("a priority", format!("there is none of rank {rank}")))?;
+    let (due_at, place, turn, kind) = (time(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(4)?);
+    Ok(DueTask { priority, due_at, place, turn, session, kind })
 }
 
 fn message(row: &Row<'_>) -> Result<Message, StoreError> {
@@ -143,12 +148,15 @@ impl SqliteRows<'_> {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.due_at <= ?4
+        let sql = "SELECT t.due_at, t.no, t.session, s.id, t.kind, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.priority = ?6 AND t.due_at <= ?4
                    ORDER BY t.due_at, t.no LIMIT ?5";
         let mut due = Vec::new();
         for (kind, code) in offered(kinds) {
-            due.extend(self.all(sql, params![kind, code, turn, millis(now), limit], due_task)?);
+            for priority in Priority::ALL {
+                let given = params![kind, code, turn, millis(now), limit, priority.rank()];
+                due.extend(self.all(sql, given, due_task)?);
+            }
         }
         Ok(due)
     }
@@ -281,7 +289,7 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT t.due_at, t.no, t.session, s.id FROM tasks t JOIN sessions s ON s.no = t.session
+        let sql = "SELECT t.due_at, t.no, t.session, s.id, t.kind, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
                    WHERE t.kind = ?1 AND t.code IS ?2 AND t.due_at <= ?3 ORDER BY t.due_at, t.no LIMIT ?4";
         let mut due = Vec::new();
         for (kind, code) in offered(kinds) {
@@ -339,6 +347,27 @@ impl Rows for SqliteRows<'_> {
             tasks.extend(self.one("SELECT record FROM tasks WHERE no = ?1", params![task.place], record)?);
         }
         Ok(tasks)
+    }
+
+    async fn hold_kinds(&mut self, _kinds: &[&str]) -> Result<(), StoreError> {
+        // One writes at a time.
+        Ok(())
+    }
+
+    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM
+                       (SELECT 1 FROM tasks WHERE kind = ?1 AND phase = 'resident' AND state = 'running' LIMIT ?2)";
+        Ok(self.one(sql, params![kind, most], |row| Ok(row.get(0)?))?.unwrap_or_default())
+    }
+
+    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
+        let sql = "SELECT count(*) FROM tasks WHERE session = ?1 AND phase = 'resident' AND state = 'running'";
+        let mut at_work = HashMap::with_capacity(turns.len());
+        for turn in turns {
+            let count: Option<usize> = self.one(sql, params![turn], |row| Ok(row.get(0)?))?;
+            at_work.insert(*turn, count.unwrap_or_default());
+        }
+        Ok(at_work)
     }
 
     async fn next_due(

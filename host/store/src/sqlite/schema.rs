@@ -9,7 +9,7 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: u32 = 0x546b_5772;
 
 /// Each step, in order. A released step never changes.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("schema/0001_begin.sql"),
     include_str!("schema/0002_leases.sql"),
     include_str!("schema/0003_turns.sql"),
@@ -20,6 +20,7 @@ const STEPS: [&str; 10] = [
     include_str!("schema/0008_external.sql"),
     include_str!("schema/0009_lists.sql"),
     include_str!("schema/0010_births.sql"),
+    include_str!("schema/0011_priorities.sql"),
 ];
 
 /// The version that this program writes.

@@ -91,9 +91,9 @@ impl Transaction for SqliteRows<'_> {
         connection
             .prepare_cached(
                 "INSERT INTO tasks (id, session, version, state, phase, due_at, host_id, host_epoch, kind, name,
-                     idempotency_key, parent_task_id, run_id, hidden, record, external_ends_at)
+                     idempotency_key, parent_task_id, run_id, hidden, record, external_ends_at, priority)
                  VALUES (?1, (SELECT no FROM sessions WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
-                     ?14, ?15, ?16)",
+                     ?14, ?15, ?16, ?17)",
             )?
             .execute(params![
                 task.id.as_str(),
@@ -112,6 +112,7 @@ impl Transaction for SqliteRows<'_> {
                 Hidden::rank(task),
                 record,
                 task.external_ends_at().map(millis),
+                task.priority.rank(),
             ])?;
         let no = connection.last_insert_rowid();
         connection

@@ -1,12 +1,14 @@
 //! Handing due tasks to a host.
 //! Does not renew leases: a host that does not hold one gets nothing (L35).
 
-use taskwright_registry::{DispatchChange, HostRef, Task, TaskUpdate, Timestamp, apply, limit};
+use std::collections::{HashMap, HashSet};
+
+use taskwright_registry::{DispatchChange, HostRef, SessionId, Task, TaskUpdate, Timestamp, apply, limit};
 
 use super::lease::held;
 use super::write;
 use crate::rows::{Rows, Transaction};
-use crate::turns::share_out;
+use crate::turns::{Room, share_out};
 use crate::{ClaimRequest, Claimed, LeaseTime, StoreError};
 
 /// The most tasks that one claim hands out.
@@ -20,16 +22,22 @@ pub(crate) async fn claim<T: Transaction>(
     now: Timestamp,
     clock: &LeaseTime,
 ) -> Result<Vec<Claimed>, StoreError> {
+    let limited: Vec<&str> = request.shared.kinds.keys().map(String::as_str).collect();
+    if !limited.is_empty() {
+        // Before anything else is locked.
+        rows.hold_kinds(&limited).await?;
+    }
     held(rows, &request.host, clock).await?;
     if request.limit == 0 {
         return Ok(Vec::new());
     }
+    let room = room_for_kinds(rows, request).await?;
     let candidates = match &request.only {
-        None => in_turn(rows, request, now).await?,
+        None => in_turn(rows, request, room, now).await?,
         Some(only) => {
             let mut wanted = Vec::from_iter(rows.find_task(only).await?);
-            wanted.retain(|task| is_due(task, now));
-            wanted
+            wanted.retain(|task| is_due(task, now) && room.kinds.get(&task.kind) != Some(&0));
+            within_sessions(rows, request, wanted).await?
         }
     };
     let mut claimed = Vec::with_capacity(candidates.len());
@@ -43,6 +51,45 @@ pub(crate) async fn claim<T: Transaction>(
     Ok(claimed)
 }
 
+/// What the kinds have room for on all hosts together (L58).
+async fn room_for_kinds<R: Rows>(rows: &mut R, request: &ClaimRequest) -> Result<Room, StoreError> {
+    let mut room = Room::default();
+    for (kind, most) in &request.shared.kinds {
+        let at_work = rows.at_work_of(kind, *most).await?;
+        room.kinds.insert(kind.clone(), most.saturating_sub(at_work));
+    }
+    Ok(room)
+}
+
+/// Those of these tasks, whose sessions nobody else claims from now, that their sessions have room for on all hosts together (L58).
+async fn within_sessions<R: Rows>(
+    rows: &mut R,
+    request: &ClaimRequest,
+    tasks: Vec<Task>,
+) -> Result<Vec<Task>, StoreError> {
+    let Some(most) = request.shared.session else { return Ok(tasks) };
+    let mut turns: HashMap<SessionId, u64> = HashMap::new();
+    for task in &tasks {
+        if !turns.contains_key(&task.session_id)
+            && let Some(turn) = rows.turn_of(&task.session_id).await?
+        {
+            turns.insert(task.session_id.clone(), turn);
+        }
+    }
+    let all: Vec<u64> = turns.values().copied().collect();
+    let mut at_work = rows.at_work_in(&all).await?;
+    let mut admitted = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let Some(turn) = turns.get(&task.session_id) else { continue };
+        let here = at_work.entry(*turn).or_default();
+        if *here < most {
+            *here += 1;
+            admitted.push(task);
+        }
+    }
+    Ok(admitted)
+}
+
 fn is_due(task: &Task, now: Timestamp) -> bool {
     task.dispatch.due_at.is_some_and(|due_at| due_at <= now)
 }
@@ -54,7 +101,12 @@ fn code_for(request: &ClaimRequest, task: &Task) -> Option<Option<String>> {
 }
 
 /// The due tasks that a claim hands out, so that a session with many does not keep another's from their turn.
-async fn in_turn<R: Rows>(rows: &mut R, request: &ClaimRequest, now: Timestamp) -> Result<Vec<Task>, StoreError> {
+async fn in_turn<R: Rows>(
+    rows: &mut R,
+    request: &ClaimRequest,
+    mut room: Room,
+    now: Timestamp,
+) -> Result<Vec<Task>, StoreError> {
     let limit = request.limit.min(MAX_CLAIM);
     let window = limit.saturating_mul(WINDOW);
     let mut due = rows.due(&request.kinds, now, window).await?;
@@ -66,10 +118,17 @@ async fn in_turn<R: Rows>(rows: &mut R, request: &ClaimRequest, now: Timestamp) 
         // There are more than were looked at, perhaps all of one session: the others' are looked for one by one.
         due.extend(rows.round(&request.kinds, after, now, limit, limit).await?);
     }
-    let mut tasks = rows.at_places(&share_out(due, &request.turns, after, limit)).await?;
+    if let Some(most) = request.shared.session {
+        let turns: HashSet<u64> = due.iter().map(|task| task.turn).collect();
+        let turns: Vec<u64> = turns.into_iter().collect();
+        let at_work = rows.at_work_in(&turns).await?;
+        let left = |turn: &u64| most.saturating_sub(at_work.get(turn).copied().unwrap_or_default());
+        room.sessions = turns.iter().map(|turn| (*turn, left(turn))).collect();
+    }
+    let mut tasks = rows.at_places(&share_out(due, &request.turns, room, after, limit)).await?;
     // In a store where others write meanwhile, somebody may have been faster.
     tasks.retain(|task| is_due(task, now));
-    Ok(tasks)
+    within_sessions(rows, request, tasks).await
 }
 
 pub(crate) async fn held_by<R: Rows>(rows: &mut R, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {

@@ -12,8 +12,8 @@ use taskwright_registry::{
     Part, SessionId, State, Task, TaskId, TaskUpdate, Timestamp, WakePolicy,
 };
 use taskwright_store::{
-    ClaimRequest, Claimed, LeaseTime, MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
-    StoreError, Turns,
+    ClaimRequest, Claimed, LeaseTime, MemoryStore, PostgresOptions, PostgresStore, SharedLimits, SqliteOptions,
+    SqliteStore, Store, StoreError, Turns,
 };
 
 use taskwright_test_postgres as server;
@@ -175,6 +175,7 @@ impl World {
             only: None,
             limit: 100,
             turns: Turns::default(),
+            shared: SharedLimits::default(),
         }
     }
 

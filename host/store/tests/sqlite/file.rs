@@ -135,7 +135,7 @@ async fn a_newer_schema_is_refused_untouched() {
             bare.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         }
         let error = refused(&room);
-        assert_eq!(error, StoreError::NewerSchema { found: 1_000, supported: 10 }, "merged: {merged}");
+        assert_eq!(error, StoreError::NewerSchema { found: 1_000, supported: 11 }, "merged: {merged}");
     }
     drop(bare);
     refused(&room);
@@ -151,7 +151,7 @@ async fn a_newer_schema_in_an_abandoned_log_is_refused_untouched() {
     // As after a crash: a file and a log, and nobody who has them open.
     fs::copy(original.path(), room.path()).unwrap();
     fs::copy(original.beside("tasks.db-wal"), room.beside("tasks.db-wal")).unwrap();
-    assert_eq!(refused(&room), StoreError::NewerSchema { found: 1_000, supported: 10 });
+    assert_eq!(refused(&room), StoreError::NewerSchema { found: 1_000, supported: 11 });
 }
 
 #[tokio::test]

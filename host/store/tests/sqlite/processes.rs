@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, TaskId, TaskUpdate};
-use taskwright_store::{Change, ClaimRequest, SqliteStore, Store, StoreError, Turns};
+use taskwright_store::{Change, ClaimRequest, SharedLimits, SqliteStore, Store, StoreError, Turns};
 
 use crate::room::{Room, append, check, session};
 
@@ -79,6 +79,7 @@ async fn two_stores_on_one_file_agree_on_names_and_claims() {
         only: None,
         limit: 10,
         turns: Turns::default(),
+        shared: SharedLimits::default(),
     };
     let (one, two) = (request(1), request(2));
     for (store, request) in stores.iter().zip([&one, &two]) {

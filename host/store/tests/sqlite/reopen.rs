@@ -68,6 +68,10 @@ async fn a_write_is_done_before_it_is_reported_and_even_if_nobody_waits() {
     assert_eq!(after.artifacts.len(), 2);
 }
 
+/// Takes the eleventh version of a file back to the tenth.
+const BEFORE_PRIORITIES: &str = "DROP INDEX tasks_due_in_turn; DROP INDEX tasks_at_work; DROP INDEX tasks_at_work_of_kind;
+    ALTER TABLE tasks DROP COLUMN priority;
+    CREATE INDEX tasks_due_in_turn ON tasks (kind, code, session, due_at) WHERE due_at IS NOT NULL; PRAGMA user_version = 10;";
 /// Takes the tenth version of a file back to the ninth.
 const BEFORE_BIRTHS: &str = "DROP TABLE forgotten; PRAGMA user_version = 9;";
 /// Takes the ninth version of a file back to the eighth.
@@ -91,6 +95,7 @@ async fn a_session_of_an_older_file_has_been_open_since_its_first_task() {
     let store = room.open();
     let task = room.running(&store).await;
     drop(store);
+    room.bare().execute_batch(BEFORE_PRIORITIES).expect("a file of the tenth version");
     room.bare().execute_batch(BEFORE_BIRTHS).expect("a file of the ninth version");
     room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
@@ -114,6 +119,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     let end = TaskUpdate { fence: Some(over.fence()), state: Some(State::Succeeded), ..TaskUpdate::default() };
     let over = store.update(&session(), &over.id, end).await.unwrap();
     drop(store);
+    room.bare().execute_batch(BEFORE_PRIORITIES).expect("a file of the tenth version");
     room.bare().execute_batch(BEFORE_BIRTHS).expect("a file of the ninth version");
     room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");
@@ -144,6 +150,7 @@ async fn what_belongs_to_a_run_is_found_in_a_file_from_before_runs_could_be_look
     let new = NewTask { parent, ..NewTask::new(id, session(), "probe", serde_json::json!({})) };
     let of_run = store.create(new).await.unwrap().task;
     drop(store);
+    room.bare().execute_batch(BEFORE_PRIORITIES).expect("a file of the tenth version");
     room.bare().execute_batch(BEFORE_BIRTHS).expect("a file of the ninth version");
     room.bare().execute_batch(BEFORE_LISTS).expect("a file of the eighth version");
     room.bare().execute_batch(BEFORE_EXTERNAL).expect("a file of the seventh version");

@@ -84,6 +84,7 @@ async fn what_a_kind_calls_its_children_is_labelled_too(stage: Stage) {
         only: Some(parent),
         limit: 1,
         turns: Default::default(),
+        shared: taskwright_runner::store::SharedLimits::default(),
     };
     let parent = stage.store.claim(&request).await.unwrap().pop().unwrap().task;
     let child = NewTask {

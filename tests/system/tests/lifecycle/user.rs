@@ -49,6 +49,7 @@ async fn a_day(store: &dyn Store, seen: &dyn Store) -> Vec<String> {
             only: Some(first.id.clone()),
             limit: 1,
             turns: Turns::default(),
+            shared: taskwright_runner::store::SharedLimits::default(),
         };
         let claimed = store.claim(&request).await.unwrap().pop().unwrap().task;
         let question = NewInputRequest { prompt: "Which?".to_owned(), expected: None, random: [5; 10] };

@@ -38,6 +38,7 @@ CREATE TABLE tasks (
     parent_task_id   text     COLLATE "C",
     run_id           text     COLLATE "C",
     hidden           smallint NOT NULL,
+    priority         smallint NOT NULL, -- 0 high, 1 normal, 2 low
     record           text     NOT NULL -- the whole record as JSON, without its specification
 ) WITH (fillfactor = 70);
 
@@ -45,8 +46,9 @@ CREATE INDEX tasks_listed ON tasks (session, hidden, no);
 CREATE INDEX tasks_of_group ON tasks (session, hidden, kind, state, no);
 CREATE INDEX tasks_live ON tasks (session, no) WHERE phase <> 'over';
 CREATE INDEX tasks_due ON tasks (kind, coalesce(code, ''), due_at, no) WHERE due_at IS NOT NULL;
-CREATE INDEX tasks_due_in_turn ON tasks (kind, coalesce(code, ''), session, due_at, no) WHERE due_at IS NOT NULL;
-CREATE INDEX tasks_code ON tasks (kind, code) WHERE phase <> 'over';
+CREATE INDEX tasks_due_in_turn ON tasks (kind, coalesce(code, ''), session, priority, due_at, no) WHERE due_at IS NOT NULL;
+CREATE INDEX tasks_code ON tasks (kind, phase, code) WHERE phase <> 'over';
+CREATE INDEX tasks_at_work ON tasks (session) WHERE phase = 'resident' AND state = 'running';
 CREATE INDEX tasks_resident ON tasks (host_id, host_epoch, no) WHERE host_id IS NOT NULL;
 CREATE INDEX tasks_finished ON tasks (finished_at, no) WHERE finished_at IS NOT NULL;
 CREATE INDEX tasks_of_name ON tasks (session, name) WHERE name IS NOT NULL;
