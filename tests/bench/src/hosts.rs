@@ -23,10 +23,14 @@ use taskwright_test_postgres::Server;
 use crate::Options;
 use crate::figures::median;
 use calm::{Calm, Pace};
-use contender::{ALL, Contender};
+use contender::ALL;
+pub(crate) use contender::Contender;
+pub(crate) use database::Database;
 use drain::Drain;
+pub(crate) use host::Host;
 pub(crate) use host::run as run_host;
 use raw::Raw;
+pub(crate) use worker::Worker;
 
 /// Settings of the server that are not PostgreSQL's own. All who are measured have the same ones: what is committed is on the disk.
 const SETTINGS: [&str; 4] =

@@ -12,6 +12,7 @@ mod pieces;
 mod reliability;
 mod scale;
 mod search;
+mod soak;
 mod subscribers;
 mod table;
 mod tasks;
@@ -48,6 +49,8 @@ enum What {
     /// Several hosts on one PostgreSQL, against two peers and the server alone. Not part of `all`: it needs PostgreSQL, npm and what
     /// it gets from their registries, and takes half an hour.
     Hosts,
+    /// Full load on one PostgreSQL for ten minutes, and what becomes of its tables. Not part of `all`.
+    Soak,
     /// Every guest of the hostile suite, a mix of them at random, stops and crowds. Not part of `all`: it takes a while.
     Hostile,
 }
@@ -110,6 +113,9 @@ struct Options {
     /// hosts: for how many seconds; 0 leaves that out, and the idle hosts with it.
     #[arg(long, default_value_t = 10)]
     trickle_seconds: u32,
+    /// soak: for how many minutes.
+    #[arg(long, default_value_t = 10)]
+    minutes: u32,
     /// hosts: be one of the processes that are measured.
     #[arg(long, hide = true, num_args = 2..)]
     host: Vec<String>,
@@ -168,6 +174,9 @@ fn main() -> Result<()> {
     }
     if options.what == What::Hosts {
         runtime.block_on(hosts::measure(&options, folder.path()))?;
+    }
+    if options.what == What::Soak {
+        runtime.block_on(soak::measure(options.minutes, folder.path()))?;
     }
     if options.what == What::Hostile {
         turn::measure(options.turns)?;

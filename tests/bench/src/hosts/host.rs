@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use taskwright_registry::{Description, Failure, Reattach};
 use taskwright_runner::sandbox::{AttemptHost, Step, TaskContext};
 use taskwright_runner::{
-    KindSettings, NativeExecutor, NativeKind, Runner, RunnerConfig, RunnerParts, SessionFiles, async_trait,
+    Forgotten, KindSettings, NativeExecutor, NativeKind, Runner, RunnerConfig, RunnerParts, SessionFiles, async_trait,
 };
 use taskwright_store::{PostgresOptions, PostgresStore, Store, StoreError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -86,7 +86,7 @@ impl Counted {
 taskwright_runner::store::store_through!(Counted);
 
 /// A runner over the database, what it calls, and what its native tasks note.
-struct Host {
+pub(crate) struct Host {
     runner: Runner,
     kind: String,
     begun: Arc<Mutex<Vec<u64>>>,
@@ -94,7 +94,8 @@ struct Host {
 }
 
 impl Host {
-    async fn open(kind: &str, address: &str) -> Result<Self> {
+    /// Opens one, for tasks of the `native` kind or of the `component`. It does not serve yet.
+    pub(crate) async fn open(kind: &str, address: &str) -> Result<Self> {
         let inner = Arc::new(PostgresStore::open(address, PostgresOptions::default()).await?);
         let (begun, calls) = (Arc::default(), Arc::default());
         let store = Counted { inner, calls: Arc::clone(&calls) };
@@ -109,10 +110,16 @@ impl Host {
         Ok(Self { runner, kind: described.kind, begun, calls })
     }
 
-    async fn create(&self, number: usize) -> Result<()> {
+    /// Creates a task in the session whose turn it is.
+    pub(crate) async fn create(&self, number: usize) -> Result<()> {
         let session = self.runner.session(format!("bench-{}", number % SESSIONS).parse()?);
         session.task(&self.kind, self.spec()).create().await?;
         Ok(())
+    }
+
+    /// Forgets what was over so long ago.
+    pub(crate) async fn prune(&self, older_than: Duration) -> Result<Forgotten> {
+        Ok(self.runner.prune(older_than).await?)
     }
 
     fn spec(&self) -> Value {

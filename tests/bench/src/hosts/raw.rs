@@ -28,7 +28,7 @@ const SINGLY: &str = "\
 WITH due AS (
     SELECT no FROM raw WHERE kind = 'nothing' AND code IS NULL AND due_at <= 9000000000000
     ORDER BY due_at, no LIMIT 1 FOR UPDATE SKIP LOCKED)
-UPDATE raw SET version = raw.version + 1, state = 'running', phase = 'resident', due_at = NULL, host_id = 'host_:client_id',
+UPDATE raw SET version = raw.version + 1, state = 'running', phase = 'resident', due_at = NULL, host_id = 'host_' || :client_id::text,
     host_epoch = 1, record = raw.record || ' '
 FROM due WHERE raw.no = due.no RETURNING raw.no AS no \\gset
 UPDATE raw SET version = version + 1, state = 'succeeded', phase = 'over', host_id = NULL, host_epoch = NULL,
