@@ -4,6 +4,7 @@
 
 mod figures;
 mod hostile;
+mod hosts;
 mod instance;
 mod memory;
 mod nowhere;
@@ -11,6 +12,7 @@ mod pieces;
 mod reliability;
 mod scale;
 mod search;
+mod soak;
 mod subscribers;
 mod table;
 mod tasks;
@@ -44,6 +46,11 @@ enum What {
     /// What is asked often, in stores of 1,000 to 1,000,000 tasks and with 10 to 10,000 live ones. Not part of `all`: it takes
     /// ten to twenty minutes and 8 GB of the disk.
     Scale,
+    /// Several hosts on one PostgreSQL, against two peers and the server alone. Not part of `all`: it needs PostgreSQL, npm and what
+    /// it gets from their registries, and takes half an hour.
+    Hosts,
+    /// Full load on one PostgreSQL for ten minutes, and what becomes of its tables. Not part of `all`.
+    Soak,
     /// Every guest of the hostile suite, a mix of them at random, stops and crowds. Not part of `all`: it takes a while.
     Hostile,
 }
@@ -62,7 +69,8 @@ struct Options {
     /// turn: how many turns.
     #[arg(long, default_value_t = 4_000)]
     turns: u32,
-    /// e2e: how many tasks, 2,000 unless said. scale: how many at most, 1,000,000 unless said.
+    /// e2e: how many tasks, 2,000 unless said. scale: how many at most, 1,000,000 unless said. hosts: how many jobs, 10,000 unless
+    /// said.
     #[arg(long)]
     tasks: Option<usize>,
     /// search: the tree. The sources in cargo's registry unless said.
@@ -86,9 +94,31 @@ struct Options {
     /// hostile: says what is left to chance.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// hostile: of the guests only those whose names begin so.
+    /// hostile: of the guests only those whose names begin so. hosts: of `native`, `component`, `apalis`, `graphile` and `raw` only
+    /// those that begin so.
     #[arg(long)]
     only: Option<String>,
+    /// hosts: with how many processes.
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4")]
+    processes: Vec<usize>,
+    /// hosts: how often each rate is taken; the one in the middle is shown.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// hosts: seconds in which idle hosts are looked at.
+    #[arg(long, default_value_t = 20)]
+    idle_seconds: u32,
+    /// hosts: jobs in each second while it is measured how soon they begin.
+    #[arg(long, default_value_t = 200)]
+    rate: u32,
+    /// hosts: for how many seconds; 0 leaves that out, and the idle hosts with it.
+    #[arg(long, default_value_t = 10)]
+    trickle_seconds: u32,
+    /// soak: for how many minutes.
+    #[arg(long, default_value_t = 10)]
+    minutes: u32,
+    /// hosts: be one of the processes that are measured.
+    #[arg(long, hide = true, num_args = 2..)]
+    host: Vec<String>,
     /// memory: one part alone, in this process.
     #[arg(long, value_enum, hide = true)]
     part: Option<memory::Part>,
@@ -105,6 +135,9 @@ fn main() -> Result<()> {
     if let Some(dir) = &options.serve {
         let lease = std::time::Duration::from_millis(options.lease_ms);
         return Runtime::new()?.block_on(reliability::serve(dir, lease));
+    }
+    if !options.host.is_empty() {
+        return Runtime::new()?.block_on(hosts::run_host(&options.host));
     }
     let here = std::env::current_exe()?.parent().map(PathBuf::from).context("the program lies in no folder")?;
     let dir = options.dir.clone().unwrap_or(here);
@@ -138,6 +171,12 @@ fn main() -> Result<()> {
     }
     if options.what == What::Scale {
         runtime.block_on(scale::measure(options.tasks.unwrap_or(1_000_000), folder.path()))?;
+    }
+    if options.what == What::Hosts {
+        runtime.block_on(hosts::measure(&options, folder.path()))?;
+    }
+    if options.what == What::Soak {
+        runtime.block_on(soak::measure(options.minutes, folder.path()))?;
     }
     if options.what == What::Hostile {
         turn::measure(options.turns)?;
