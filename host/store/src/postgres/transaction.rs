@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use taskwright_registry::{SessionId, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::failure::{chain, met_another, of_commit};
+use super::failure::{met_another, of_commit, of_pool};
 use super::notices::ToTell;
 use super::options::PostgresOptions;
 use super::rows::{PgRows, get};
@@ -105,9 +105,7 @@ pub(super) struct Shared {
 
 impl Shared {
     async fn connection(&self) -> Result<deadpool_postgres::Object, StoreError> {
-        self.pool.get().await.map_err(|error| StoreError::Unavailable {
-            reason: format!("no connection to PostgreSQL: {}", chain(&error)),
-        })
+        self.pool.get().await.map_err(|error| of_pool(&error))
     }
 
     async fn rows(self: &Arc<Self>, writes: bool) -> Result<PgRows, StoreError> {
