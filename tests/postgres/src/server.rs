@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 /// What the folders of servers begin with; the process that has made it follows.
-const FOLDER: &str = "taskwright-postgres-";
+const FOLDER: &str = "taskwright-test-postgres-";
 
 /// How a server is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,6 +30,8 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 const ASKED: u32 = 3;
 /// How long what was sent may stay without a sign that it came in.
 const UNHEARD: Duration = Duration::from_secs(25);
+/// How long the server waits for the next statement of a transaction before it rolls it back.
+const STANDS_STILL: Duration = Duration::from_secs(5);
 /// What the client library has when nobody has said how long a connection may be silent.
 const NOT_SAID: Duration = Duration::from_hours(2);
 
@@ -83,8 +85,13 @@ impl Connector {
             .map_err(|error| refused(format!("TLS: {error}")))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        // The lock of a session's row has to show what the one before has committed.
-        let settings = format!("SET search_path = {schema}; SET default_transaction_isolation = 'read committed'");
+        // The lock of a session's row has to show what the one before has committed. And whoever stands still in the middle of a
+        // transaction, with everything locked that it is about, is not waited for.
+        let settings = format!(
+            "SET search_path = {schema}; SET default_transaction_isolation = 'read committed'; \
+             SET idle_in_transaction_session_timeout = {}",
+            STANDS_STILL.as_millis()
+        );
         Ok(Self { config, tls: MakeRustlsConnect::new(tls), settings })
     }
 

@@ -46,6 +46,7 @@ fn advice(said: &DbError) -> &'static str {
         SqlState::INVALID_CATALOG_NAME => ": create the database, or name another in the store's address",
         SqlState::INSUFFICIENT_PRIVILEGE => ": grant the role the use of the store's schema",
         SqlState::UNDEFINED_TABLE => ": the store's tables are gone",
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => ": this process stood still in the middle of it",
         SqlState::QUERY_CANCELED => ": somebody cancels it, or statement_timeout of the role is too short",
         _ => "",
     }

@@ -218,3 +218,31 @@ async fn repeat_read(stage: &Stage, store: &PostgresStore) {
     }
     panic!("{:?}: the store does not come back", stage.verb);
 }
+
+// L35: a process that was stopped in the middle of a transaction kept everybody else out of its session for as long as it stood.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stands_still_in_the_middle_of_a_transaction_is_not_waited_for() {
+    let Some(server) = server() else { return };
+    let address = database(server).await;
+    let direct = open(&address).await.expect("a store");
+    let wire = Wire::to(&address).await;
+    let host = HostRef { id: HostId::new(direct.now(), [1; 10]), epoch: 1 };
+    let length = LeaseLength::new(std::time::Duration::from_mins(10)).expect("a length");
+    direct.open_lease(&host, length).await.expect("a lease");
+    for behind in 1.. {
+        let still = open(&wire.address).await.expect("a store");
+        let stage = Stage::set(&direct, &host, Verb::Message, behind).await;
+        wire.cut(i64::try_from(behind).expect("small"), Side::Still);
+        let outcome = stage.act(&still).await;
+        assert!(wire.mend() && outcome.is_err(), "{outcome:?}: it never stood in anybody's way");
+        let begun = std::time::Instant::now();
+        let other = stage.act(&direct);
+        let other =
+            tokio::time::timeout(std::time::Duration::from_secs(20), other).await.expect("it is not waited for");
+        other.expect("a message");
+        // Before it has locked anything nobody waits for it.
+        if begun.elapsed() > std::time::Duration::from_secs(2) {
+            break;
+        }
+    }
+}

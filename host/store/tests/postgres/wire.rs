@@ -1,8 +1,8 @@
 //! What lies between a store and a server, and cuts a connection at the message that it is told to.
 //! Does not understand the messages, only where they begin and end, and which way they go.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,13 +19,15 @@ pub(crate) enum Side {
     Before,
     /// It arrives, the server does what it says, and nobody hears what it answers.
     After,
+    /// It arrives, and from then on whoever sent it stands still, for the server.
+    Still,
 }
 
 #[derive(Default)]
 struct Cut {
     /// How many messages are still let through; negative for all.
     left: AtomicI64,
-    after: AtomicBool,
+    side: Mutex<Option<Side>>,
     fired: AtomicBool,
 }
 
@@ -57,7 +59,7 @@ impl Wire {
     /// Cuts at the message behind so many.
     pub(crate) fn cut(&self, behind: i64, side: Side) {
         self.cut.fired.store(false, Ordering::SeqCst);
-        self.cut.after.store(side == Side::After, Ordering::SeqCst);
+        *self.cut.side.lock().expect("no panic under the lock") = Some(side);
         self.cut.left.store(behind, Ordering::SeqCst);
     }
 
@@ -88,19 +90,26 @@ async fn pass(client: TcpStream, server: TcpStream, cut: Arc<Cut>) {
         (from_server, to_client)
     });
     let stop = back.abort_handle();
-    if forward(&mut from_client, &mut to_server, &cut).await == Ended::Cut {
+    match forward(&mut from_client, &mut to_server, &cut).await {
+        Ended::Closed => {}
         // The server reads all that has arrived, and ends when there is no more.
-        stop.abort();
-        let _ = to_server.shutdown().await;
+        Ended::Cut => {
+            stop.abort();
+            let _ = to_server.shutdown().await;
+        }
+        Ended::Still => {
+            stop.abort();
+            std::future::pending::<()>().await;
+        }
     }
     drop(to_server);
     let _ = back.await;
 }
 
-#[derive(PartialEq, Eq)]
 enum Ended {
     Closed,
     Cut,
+    Still,
 }
 
 async fn forward(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, cut: &Cut) -> Ended {
@@ -110,10 +119,11 @@ async fn forward(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, cut: &Cut) -
         // What a connection begins with has no type.
         let counts = std::mem::replace(&mut begun, true);
         if counts && COUNTED.contains(&message[0]) && cut.is_next() {
-            if cut.after.load(Ordering::SeqCst) {
+            let side = *cut.side.lock().expect("no panic under the lock");
+            if side != Some(Side::Before) {
                 let _ = to.write_all(&message).await;
             }
-            return Ended::Cut;
+            return if side == Some(Side::Still) { Ended::Still } else { Ended::Cut };
         }
         if to.write_all(&message).await.is_err() {
             return Ended::Closed;
