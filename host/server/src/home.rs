@@ -82,7 +82,9 @@ impl Home {
             }
             // What lies beside the records: the session's files, the cache and the kinds.
             std::fs::create_dir_all(&self.dir)?;
-            return Ok(Arc::new(PostgresStore::open(address, PostgresOptions::default()).await?));
+            let root_certificates = std::env::var_os("PGSSLROOTCERT").map(PathBuf::from);
+            let options = PostgresOptions { root_certificates, ..PostgresOptions::default() };
+            return Ok(Arc::new(PostgresStore::open(address, options).await?));
         }
         Ok(Arc::new(SqliteStore::open(self.database(), SqliteOptions::default())?))
     }

@@ -41,7 +41,13 @@ pub(crate) fn server(folder: &Path) -> Result<Server> {
     // The server's user has to get in, and finds a folder of its own there.
     #[cfg(unix)]
     std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    Server::start(&folder.join("postgres"), &SETTINGS).map_err(|why| anyhow!("no PostgreSQL: {why}"))
+    let begun = || {
+        let mut server = Server::make_in(folder.join("postgres"))?;
+        SETTINGS.iter().for_each(|setting| server.set(setting));
+        server.begin()?;
+        Ok(server)
+    };
+    begun().map_err(|why: String| anyhow!("no PostgreSQL: {why}"))
 }
 
 /// What was measured of one contender with so many processes.

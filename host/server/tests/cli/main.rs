@@ -8,6 +8,7 @@ mod drain;
 mod external;
 mod kills;
 mod kinds;
+mod outages;
 mod place;
 mod postgres;
 mod sessions;

@@ -137,7 +137,13 @@ impl Running {
 /// Sends a signal to a process.
 #[cfg(unix)]
 pub(crate) fn signal(to: &Running, name: &str) {
-    let (name, pid) = (format!("-{name}"), to.child.id().to_string());
+    signal_child(&to.child, name);
+}
+
+/// The same.
+#[cfg(unix)]
+pub(crate) fn signal_child(to: &Child, name: &str) {
+    let (name, pid) = (format!("-{name}"), to.id().to_string());
     assert!(Command::new("kill").args([&name, &pid]).status().unwrap().success());
 }
 

@@ -14,6 +14,7 @@ use crate::place::Place;
 pub(crate) struct User {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) session: Session,
+    runner: Runner,
 }
 
 impl User {
@@ -31,7 +32,12 @@ impl User {
         let runner = Runner::open_shared(store.clone(), dir.join("files"), config).expect("a runner");
         let added = runner.add_kind(taskwright_components::WALKTHROUGH, KindSettings::default()).await;
         added.expect("the walkthrough");
-        Self { store, session: runner.session("default".parse().expect("a session id")) }
+        Self { store, session: runner.session("default".parse().expect("a session id")), runner }
+    }
+
+    /// Another session of the same user.
+    pub(crate) fn in_session(&self, name: &str) -> Session {
+        self.runner.session(name.parse().expect("a session id"))
     }
 
     pub(crate) async fn walk(&self, steps: Value) -> Task {

@@ -28,7 +28,7 @@ pub(super) struct Index {
     due_by_turn: BTreeMap<Code, BTreeMap<u64, DueOfSession>>,
     /// What is due, by place in order of creation.
     due_places: HashMap<u64, TaskId>,
-    /// The turn of each session that has had a task, in order of their first ones.
+    /// The turn of each session, in the order in which they began.
     turns: HashMap<SessionId, u64>,
     turns_given: u64,
     /// How many live tasks there are of a kind and a code.

@@ -375,6 +375,8 @@ impl Transaction for MemoryRows<'_> {
             self.tables.session_index.forget(&before);
         }
         self.tables.session_index.learn(session);
+        // Its place in the order is that of its beginning, as in the databases.
+        self.tables.index.turn(&session.id);
         Ok(())
     }
 
@@ -383,8 +385,8 @@ impl Transaction for MemoryRows<'_> {
             self.tables.session_index.forget(&before);
         }
         self.tables.wake_claims.remove(id);
-        self.tables.index.forget_session(id);
         self.note_wakes(id);
+        self.tables.index.forget_session(id);
         Ok(())
     }
 

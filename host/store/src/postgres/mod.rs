@@ -28,10 +28,12 @@ macro_rules! read {
 }
 
 mod claims;
+mod connection;
 mod external;
 mod failure;
 mod flush;
 mod group;
+mod listening;
 mod lists;
 mod looks;
 mod notices;
@@ -46,10 +48,8 @@ mod write_rows;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use futures::future::BoxFuture;
 use serde_json::Value;
 use taskwright_registry::{
@@ -58,7 +58,6 @@ use taskwright_registry::{
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio_postgres::{Config, NoTls};
 
 pub use options::PostgresOptions;
 
@@ -69,7 +68,9 @@ use crate::{
     HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
     TaskQuery, WokenPage, clock, verbs,
 };
+use connection::Connector;
 use group::Write;
+use listening::Listening;
 use looks::Asking;
 use rows::PgRows;
 use transaction::{About, Now, Shared};
@@ -86,8 +87,6 @@ impl std::fmt::Debug for PostgresStore {
     }
 }
 
-/// How long the server may take to answer a new connection.
-const CONNECT: Duration = Duration::from_secs(10);
 /// How often a claim looks that finds nothing because somebody writes wherever something is due.
 const BUSY_LOOKS: u32 = 10;
 
@@ -95,41 +94,28 @@ impl PostgresStore {
     /// Opens the store at an address such as `postgres://user@127.0.0.1:5432/database`, and makes its schema and tables if there
     /// are none. Its connections live in the runtime that this is called in; its verbs can be called from anywhere.
     ///
+    /// Returns when it hears what other processes commit. TLS is used where the server has it (`sslmode=prefer`), or must be
+    /// (`sslmode=require`), and the certificate and its name are verified then.
+    ///
     /// # Errors
-    /// `NewerSchema`; `Corrupt` for an address or a schema's name that is none; `Unavailable`.
+    /// `NewerSchema`; `Corrupt` for an address, a schema's name or a file with certificates that is none; `Unavailable`, also for
+    /// a pooler that keeps no connection for a client.
     pub async fn open(address: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let mut config: Config = address.parse().map_err(|error| StoreError::Corrupt {
-            reason: format!("the address of the store: {error}; expected postgres://USER@HOST:PORT/DATABASE"),
-        })?;
-        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        let schema = &options.schema;
-        if schema.is_empty() || schema.len() > 60 || !schema.bytes().all(word) || schema.as_bytes()[0].is_ascii_digit()
+        let connector = Connector::new(address, &options)?;
+        let channel = format!("taskwright:{}", options.schema);
+        let own = notices::own_name();
+        let (first, mut listening) = tokio::try_join!(connector.connect(), Listening::begin(&connector, &channel))?;
+        let first = (first.0, connection::drive(first.1));
+        // Nothing is set on a connection before this: it could be somebody else's a moment later.
+        listening.prove(&first.0, &channel, &notices::of_nothing(&own)).await?;
+        let pool = connector.clone().pool(options.connections, first)?;
         {
-            let reason = format!("the schema `{schema}`: expected lower-case letters, digits and `_`, at most 60");
-            return Err(StoreError::Corrupt { reason });
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
-        }
-        let more = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
-        config.options(format!("{more}-c search_path={schema}")).application_name("taskwright");
-        let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method });
-        let pool = Pool::builder(manager).max_size(options.connections.max(1)).build();
-        let unavailable = |error: &dyn std::error::Error| StoreError::Unavailable {
-            reason: format!("no connection to PostgreSQL: {}", failure::chain(error)),
-        };
-        let pool = pool.map_err(|error| unavailable(&error))?;
-        {
-            let client = pool.get().await.map_err(|error| unavailable(&error))?;
-            schema::migrate(&client, schema).await?;
+            let client = pool.get().await.map_err(|error| failure::of_pool(&error))?;
+            schema::migrate(&client, &options.schema).await?;
         }
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let (to_tell, queue) = mpsc::unbounded_channel();
         let (alive, gone) = oneshot::channel();
-        let channel = format!("taskwright:{schema}");
-        // Only has to differ from that of the other processes.
-        let own = format!("{}-{:x}", std::process::id(), std::ptr::from_ref(&changes).addr());
         let shared = Arc::new(Shared {
             pool,
             queue: std::sync::Mutex::default(),
@@ -143,7 +129,7 @@ impl PostgresStore {
         });
         tokio::spawn(notices::look(Arc::downgrade(&shared)));
         tokio::spawn(notices::tell(Arc::downgrade(&shared), queue, channel.clone(), own.clone()));
-        tokio::spawn(notices::hear(config, channel, own, shared.changes.downgrade(), gone));
+        tokio::spawn(notices::hear(connector, listening, channel, own, shared.changes.downgrade(), gone));
         let store = Self { shared };
         store.note_clock(store.read(read!(rows, now, Ok(now.at))).await?);
         Ok(store)

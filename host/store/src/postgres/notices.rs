@@ -1,13 +1,15 @@
 //! Tells other processes what was committed here, and hears what was committed there: one connection that listens.
 //! Does not guarantee that anything is heard: whoever waits looks by itself from time to time, and a gap is told as `Elsewhere`.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Weak;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio_postgres::{AsyncMessage, Config, NoTls};
 
+use super::connection::Connector;
+use super::listening::Listening;
 use super::transaction::Shared;
 use crate::Change;
 
@@ -29,6 +31,17 @@ pub(super) struct ToTell {
 struct Notice {
     from: String,
     changes: Vec<Change>,
+}
+
+/// What a store calls itself. It differs from all others, also of this process and of other machines.
+pub(super) fn own_name() -> String {
+    format!("{:x}-{:016x}", std::process::id(), RandomState::new().build_hasher().finish())
+}
+
+/// A notice that says nothing to anybody.
+pub(super) fn of_nothing(from: &str) -> String {
+    let notice = Notice { from: from.to_owned(), changes: Vec::new() };
+    serde_json::to_string(&notice).unwrap_or_default()
 }
 
 /// Notices with all changes, each short enough. More than a few at one time are told as one word.
@@ -113,7 +126,8 @@ pub(super) async fn look(shared: Weak<Shared>) {
 
 /// Hears what other processes tell, until the store is gone: `alive` is dropped with it.
 pub(super) async fn hear(
-    config: Config,
+    connector: Connector,
+    listening: Listening,
     channel: String,
     own: String,
     changes: broadcast::WeakSender<Change>,
@@ -122,67 +136,53 @@ pub(super) async fn hear(
     tokio::select! {
         biased;
         _ = alive => {}
-        () = listen_again_and_again(&config, &channel, &own, &changes) => {}
+        () = listen_again_and_again(&connector, listening, &channel, &own, &changes) => {}
     }
 }
 
-async fn listen_again_and_again(config: &Config, channel: &str, own: &str, changes: &broadcast::WeakSender<Change>) {
-    loop {
-        if let Err(error) = listen(config, channel, own, changes).await {
-            tracing::warn!(error, "commits of other processes are not heard now");
-        }
-        let Some(changes) = changes.upgrade() else { return };
-        // What was told meanwhile was missed.
-        let _ = changes.send(Change::Elsewhere);
-        drop(changes);
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
-async fn listen(
-    config: &Config,
+async fn listen_again_and_again(
+    connector: &Connector,
+    first: Listening,
     channel: &str,
     own: &str,
     changes: &broadcast::WeakSender<Change>,
-) -> Result<(), String> {
-    let (client, mut connection) = config.connect(NoTls).await.map_err(|error| error.to_string())?;
-    let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
-    let begin = format!("LISTEN \"{channel}\"");
-    let listening = client.batch_execute(&begin);
-    futures::pin_mut!(listening);
-    let mut began = false;
+) {
+    let mut begun = Ok(first);
     loop {
-        let message = tokio::select! {
-            done = &mut listening, if !began => {
-                done.map_err(|error| error.to_string())?;
-                began = true;
-                // What was told before this was missed.
-                let Some(changes) = changes.upgrade() else { return Ok(()) };
-                let _ = changes.send(Change::Elsewhere);
-                continue;
-            }
-            message = futures::StreamExt::next(&mut messages) => message,
+        let ended = match begun {
+            Ok(listening) => listen(listening, own, changes).await,
+            Err(error) => Err(error),
         };
-        match message {
-            None => return Err("the connection has ended".to_owned()),
-            Some(Err(error)) => return Err(error.to_string()),
-            Some(Ok(AsyncMessage::Notification(notice))) => {
-                let Some(changes) = changes.upgrade() else { return Ok(()) };
-                match serde_json::from_str::<Notice>(notice.payload()) {
-                    Ok(notice) if notice.from == own => {}
-                    Ok(notice) => {
-                        for change in notice.changes {
-                            // Nobody listening is fine.
-                            let _ = changes.send(change);
-                        }
-                    }
-                    // Of another version: it is known that there was something.
-                    Err(_) => {
-                        let _ = changes.send(Change::Elsewhere);
-                    }
+        if let Err(error) = ended {
+            tracing::warn!(error, "commits of other processes are not heard now");
+        }
+        if changes.strong_count() == 0 {
+            return;
+        }
+        tokio::time::sleep(AGAIN).await;
+        begun = Listening::begin(connector, channel).await.map_err(|error| error.to_string());
+        let Some(changes) = changes.upgrade() else { return };
+        // What was told meanwhile was missed. Nobody listening is fine.
+        let _ = changes.send(Change::Elsewhere);
+    }
+}
+
+async fn listen(mut listening: Listening, own: &str, changes: &broadcast::WeakSender<Change>) -> Result<(), String> {
+    loop {
+        let heard = listening.next().await?;
+        let Some(changes) = changes.upgrade() else { return Ok(()) };
+        match serde_json::from_str::<Notice>(&heard) {
+            Ok(notice) if notice.from == own => {}
+            Ok(notice) => {
+                for change in notice.changes {
+                    // Nobody listening is fine.
+                    let _ = changes.send(change);
                 }
             }
-            Some(Ok(_)) => {}
+            // Of another version: it is known that there was something.
+            Err(_) => {
+                let _ = changes.send(Change::Elsewhere);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! Does not hold where the server is: its address does, with user and password.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::{Clock, LeaseClock};
 
@@ -12,6 +13,9 @@ pub struct PostgresOptions {
     pub connections: usize,
     /// The schema that holds the store's tables; it is made if it is not there. Lower-case letters, digits and `_`.
     pub schema: String,
+    /// A file with certificates in PEM, of which one must have signed the server's, in place of the web's roots. What the address
+    /// names as `sslrootcert` goes before it.
+    pub root_certificates: Option<PathBuf>,
     /// A clock in place of the server's, for tests.
     pub clock: Option<Clock>,
     /// A clock of leases in place of the server's, for tests.
@@ -20,7 +24,13 @@ pub struct PostgresOptions {
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { connections: 16, schema: "taskwright".to_owned(), clock: None, lease_clock: None }
+        Self {
+            connections: 16,
+            schema: "taskwright".to_owned(),
+            root_certificates: None,
+            clock: None,
+            lease_clock: None,
+        }
     }
 }
 
@@ -29,6 +39,7 @@ impl fmt::Debug for PostgresOptions {
         f.debug_struct("PostgresOptions")
             .field("connections", &self.connections)
             .field("schema", &self.schema)
+            .field("root_certificates", &self.root_certificates)
             .finish_non_exhaustive()
     }
 }

@@ -18,11 +18,31 @@ const LOCK: i32 = 0x546b_5772;
 
 /// Applies the steps that the schema does not have yet, all in one transaction and once, however many processes begin together.
 pub(super) async fn migrate(client: &Object, schema: &str) -> Result<(), StoreError> {
+    // Most find everything there, some of them in a role that may make nothing, or in a server that takes no writes now.
+    if version(client, schema).await? == SUPPORTED {
+        return Ok(());
+    }
     let run = async |sql: &str| client.batch_execute(sql).await.map_err(|error| of_statement(&error));
     run("BEGIN").await?;
     let outcome = steps(client, schema).await;
     run(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
     outcome
+}
+
+/// The version of the schema as it is, or 0 if there is none.
+async fn version(client: &Object, schema: &str) -> Result<u32, StoreError> {
+    let of = |error: tokio_postgres::Error| of_statement(&error);
+    let there = format!("SELECT to_regclass('{schema}.schema_version') IS NOT NULL");
+    if !client.query_one(&there, &[]).await.map_err(of)?.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    let row = client.query_opt(&format!("SELECT version FROM {schema}.schema_version"), &[]).await.map_err(of)?;
+    let found: i64 = row.map_or(0, |row| row.get(0));
+    let found = u32::try_from(found).map_err(|_| StoreError::Corrupt { reason: format!("schema version {found}") })?;
+    if found > SUPPORTED {
+        return Err(StoreError::NewerSchema { found, supported: SUPPORTED });
+    }
+    Ok(found)
 }
 
 async fn steps(client: &Object, schema: &str) -> Result<(), StoreError> {
@@ -33,12 +53,7 @@ async fn steps(client: &Object, schema: &str) -> Result<(), StoreError> {
         "CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE IF NOT EXISTS {schema}.schema_version (version bigint NOT NULL)"
     );
     client.batch_execute(&begin).await.map_err(of)?;
-    let row = client.query_opt("SELECT version FROM schema_version", &[]).await.map_err(of)?;
-    let found: i64 = row.map_or(0, |row| row.get(0));
-    let found = u32::try_from(found).map_err(|_| StoreError::Corrupt { reason: format!("schema version {found}") })?;
-    if found > SUPPORTED {
-        return Err(StoreError::NewerSchema { found, supported: SUPPORTED });
-    }
+    let found = version(client, schema).await?;
     if found == SUPPORTED {
         return Ok(());
     }

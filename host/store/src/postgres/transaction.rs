@@ -14,7 +14,7 @@ use taskwright_registry::{MessageId, SessionId, Task, TaskId, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_postgres::{Row, Statement};
 
-use super::failure::{chain, met_another, of_commit};
+use super::failure::{met_another, of_commit, of_pool};
 use super::group::Queue;
 use super::looks::Looks;
 use super::notices::ToTell;
@@ -156,9 +156,7 @@ pub(super) struct Shared {
 
 impl Shared {
     async fn connection(&self) -> Result<deadpool_postgres::Object, StoreError> {
-        self.pool.get().await.map_err(|error| StoreError::Unavailable {
-            reason: format!("no connection to PostgreSQL: {}", chain(&error)),
-        })
+        self.pool.get().await.map_err(|error| of_pool(&error))
     }
 
     pub(super) async fn rows(self: &Arc<Self>, writes: bool) -> Result<PgRows, StoreError> {

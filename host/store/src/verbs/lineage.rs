@@ -101,7 +101,10 @@ impl Step {
                 self.add(root.id);
             }
             CancelScope::Run(run) => {
-                rows.put_canceled_lineage(&session, &of_run(&run), now).await?;
+                // A session that is not there has nothing to remember it by, and no such run.
+                if rows.find_session(&session).await?.is_some() {
+                    rows.put_canceled_lineage(&session, &of_run(&run), now).await?;
+                }
                 self.list(session, TaskFilter { run_id: Some(run), ..TaskFilter::all() });
             }
             CancelScope::All => self.walk.places.push_back(CancelPlace::Live { session, after: 0 }),

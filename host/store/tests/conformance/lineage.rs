@@ -89,6 +89,14 @@ async fn a_run_is_canceled_with_what_is_below_it_and_begins_nothing_more(world: 
     assert_eq!(cancel(&world, CancelScope::Run("nobody knows it".to_owned())).await, (0, 0));
 }
 
+// L49: one store failed, one remembered it for a session to come, and one did neither.
+async fn a_run_of_a_session_that_is_not_there_has_no_tasks_and_leaves_nothing_behind(world: World) {
+    let walk = CancelWalk::new(&stranger(), CancelScope::Run("run-1".to_owned()));
+    let step = world.store.cancel_step(&stranger(), walk, None).await.unwrap();
+    assert_eq!((step.count, step.ended), (CancelCount::default(), vec![]));
+    below(&world, &stranger(), None, Some("run-1")).await;
+}
+
 // L49, L17
 async fn all_of_a_session_is_canceled_but_for_what_is_kept(world: World) {
     let (kept, first, hidden) = (world.created().await, world.created().await, world.new_task());
@@ -183,6 +191,7 @@ for_every_store!(
     a_tree_is_canceled_through_what_is_over_and_nothing_begins_under_it_any_more,
     lineage_that_goes_in_a_circle_is_canceled_once_round,
     a_run_is_canceled_with_what_is_below_it_and_begins_nothing_more,
+    a_run_of_a_session_that_is_not_there_has_no_tasks_and_leaves_nothing_behind,
     all_of_a_session_is_canceled_but_for_what_is_kept,
     a_cancel_crosses_into_sessions_that_were_opened_for_it_and_into_no_others,
 );

@@ -123,6 +123,7 @@ pub(crate) fn postgres(case: impl AsyncFnOnce(World)) {
             schema: format!("case_{}_{}", std::process::id(), SCHEMAS.fetch_add(1, Ordering::SeqCst)),
             clock: Some(Arc::new(move || clock.read())),
             lease_clock: Some(Arc::new(move || lease_clock.read())),
+            ..PostgresOptions::default()
         };
         let store: Arc<dyn Store> = Arc::new(PostgresStore::open(address, options).await.expect("a store"));
         (store, None)

@@ -47,7 +47,7 @@ impl Counters {
             wal_syncs: wal.get(1),
             updates: rows.get(0),
             hot_updates: rows.get(1),
-            cpu_seconds: cpu::of_family(server.process())?,
+            cpu_seconds: cpu::of_family(server.process().unwrap_or_default())?,
         })
     }
 

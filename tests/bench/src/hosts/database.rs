@@ -26,11 +26,11 @@ async fn connect(address: &str) -> Result<Client> {
 impl Database {
     /// Makes it, empty.
     pub(crate) async fn create(server: &Server, name: &str) -> Result<Self> {
-        let outside = connect(&server.address("postgres")).await?;
+        let outside = connect(&server.address()).await?;
         outside.batch_execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await?;
         outside.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
         outside.batch_execute(&format!("CREATE DATABASE {name}")).await?;
-        let address = server.address(name);
+        let address = server.address_of(name);
         Ok(Self { name: name.to_owned(), client: connect(&address).await?, address, outside })
     }
 

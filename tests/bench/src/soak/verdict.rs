@@ -16,6 +16,9 @@ fn growth(minutes: &[Minute], of: fn(&Table) -> f64) -> (f64, f64) {
     (most(first), most(second))
 }
 
+/// What is looked at of a table.
+type Figure = fn(&Table) -> f64;
+
 /// Prints it.
 pub(crate) fn print(minutes: &[Minute]) {
     let [first, .., last] = minutes else {
@@ -25,7 +28,7 @@ pub(crate) fn print(minutes: &[Minute]) {
     line("");
     line("| what | first half, at most | second half, at most | x | |");
     line("|---|---:|---:|---:|---|");
-    let all: [(&str, f64, fn(&Table) -> f64); 3] = [
+    let all: [(&str, f64, Figure); 3] = [
         ("dead rows", 1.0, |table| table.dead),
         ("MB of tables", 1024.0 * 1024.0, |table| table.bytes),
         ("MB of indexes", 1024.0 * 1024.0, |table| table.index_bytes),

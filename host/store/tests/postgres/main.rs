@@ -1,0 +1,10 @@
+//! What only a store in PostgreSQL can meet: how it is reached, and what happens when it is not.
+//! Does not repeat what every store promises: the conformance suite has that.
+
+mod differential;
+mod loss;
+mod place;
+mod pooler;
+mod refused;
+mod tls;
+mod wire;
