@@ -69,7 +69,7 @@ struct Measured {
 /// Measures whoever is wanted.
 pub(crate) async fn measure(options: &Options, folder: &Path) -> Result<()> {
     let wanted = |word: &str| options.only.as_ref().is_none_or(|only| word.starts_with(only.as_str()));
-    let jobs = options.tasks.unwrap_or(10_000);
+    let jobs = options.tasks.unwrap_or(20_000);
     let pace = Pace { idle_seconds: options.idle_seconds, rate: options.rate, seconds: options.trickle_seconds };
     for who in ALL.into_iter().filter(|who| wanted(who.word())) {
         who.prepare().await?;

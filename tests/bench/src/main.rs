@@ -69,7 +69,7 @@ struct Options {
     /// turn: how many turns.
     #[arg(long, default_value_t = 4_000)]
     turns: u32,
-    /// e2e: how many tasks, 2,000 unless said. scale: how many at most, 1,000,000 unless said. hosts: how many jobs, 10,000 unless
+    /// e2e: how many tasks, 2,000 unless said. scale: how many at most, 1,000,000 unless said. hosts: how many jobs, 20,000 unless
     /// said.
     #[arg(long)]
     tasks: Option<usize>,

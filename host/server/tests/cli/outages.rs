@@ -25,8 +25,8 @@ use crate::user::User;
 const BREAKING: Duration = Duration::from_secs(40);
 const HOSTS: usize = 3;
 const SESSIONS: [&str; 4] = ["default", "ann", "bob", "eve"];
-/// Enough: what is created later finds nothing new.
-const MOST_TASKS: usize = 160;
+/// Tasks for each second of it.
+const TASKS_A_SECOND: usize = 4;
 
 /// What became of a call that the database may have kept from an answer.
 trait Troubled {
@@ -242,11 +242,13 @@ async fn hosts_and_a_database_that_die_again_and_again_lose_double_and_block_not
     let store = PostgresStore::open(&server.address(), PostgresOptions::default()).await.expect("a store");
     let user = User::over(Arc::new(store), &place).await;
     let breaking = std::env::var("TASKWRIGHT_OUTAGES").ok().map(|text| text.parse().expect("seconds"));
-    let until = Instant::now() + breaking.map_or(BREAKING, Duration::from_secs);
+    let breaking = breaking.map_or(BREAKING, Duration::from_secs);
+    let most = TASKS_A_SECOND * usize::try_from(breaking.as_secs()).expect("a short time");
+    let until = Instant::now() + breaking;
     let (mut wanted, mut broken, mut number) = (Vec::new(), BTreeMap::<&str, u32>::new(), 0);
     while Instant::now() < until {
         for _ in 0..2 {
-            if wanted.len() >= MOST_TASKS {
+            if wanted.len() >= most {
                 break;
             }
             wanted.extend(create(&user, number).await);

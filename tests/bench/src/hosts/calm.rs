@@ -21,7 +21,7 @@ const LAST: Duration = Duration::from_secs(15);
 /// How calm it is to be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// Seconds without a job; none if idle hosts are not looked at.
+    /// Seconds without a job.
     pub(crate) idle_seconds: u32,
     /// Jobs in each second after that.
     pub(crate) rate: u32,
@@ -33,7 +33,7 @@ pub(crate) struct Pace {
 #[derive(Debug, Clone)]
 pub(crate) struct Calm {
     /// Statements in a second of all hosts together while there was nothing to do.
-    pub(crate) idle_statements: Option<f64>,
+    pub(crate) idle_statements: f64,
     /// Bytes of the log in a second, then.
     pub(crate) idle_wal: f64,
     /// From the call that makes a job to the beginning of its work, in milliseconds.
@@ -69,8 +69,8 @@ pub(crate) async fn measure(server: &Server, who: Contender, hosts: usize, pace:
     database.remove().await?;
     let seconds = idle.as_secs_f64();
     Ok(Calm {
-        // What is asked of the tables' counters by this process itself.
-        idle_statements: (pace.idle_seconds > 0).then(|| (counted.statements - 1.0).max(0.0) / seconds),
+        // One was asked by this process, for the tables' counters.
+        idle_statements: (counted.statements - 1.0) / seconds,
         idle_wal: counted.wal_bytes / seconds,
         to_start: seen.split_off(FIRST),
     })

@@ -104,6 +104,6 @@ async fn emptied(
         if who.tells() && moved.elapsed() > STUCK {
             bail!("{}: {begun} of {jobs} jobs were begun, and nothing happens", who.title());
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(if who.tells() { LOOK } else { LOOK * 10 }).await;
     }
 }

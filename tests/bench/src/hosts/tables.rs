@@ -2,7 +2,7 @@
 //! Does not measure.
 
 use super::contender::{ALL, Contender};
-use super::raw::best;
+use super::raw::{Setting, Shape, best};
 use super::{Measured, Row};
 use crate::figures::percentile;
 use crate::table::{heading, line};
@@ -39,6 +39,9 @@ fn number(value: f64) -> String {
 /// All of them.
 pub(crate) fn print(measured: &Measured) {
     raw(measured);
+    if measured.rows.is_empty() {
+        return;
+    }
     rates(measured);
     costs(measured);
     calm(measured);
@@ -51,12 +54,27 @@ fn raw(measured: &Measured) {
     }
     heading("hosts: the raw limit, claim and finish alone through pgbench");
     line("");
-    columns(&["connections and tasks a transaction", "tasks/s", "x one by one", "WAL B/task", "syncs/task", "HOT"]);
+    columns(&[
+        "table",
+        "connections",
+        "tasks a transaction",
+        "tasks/s",
+        "x ours, one by one",
+        "WAL B/task",
+        "syncs/task",
+        "HOT",
+    ]);
     let singly = best(&measured.raw, 1);
     for raw in &measured.raw {
-        let (clients, batch) = (raw.setting.clients, raw.setting.batch);
+        let Setting { shape, clients, batch } = raw.setting;
+        let shape = match shape {
+            Shape::Ours => "like ours",
+            Shape::Least => "the least",
+        };
         row(&[
-            format!("{clients} x {batch}"),
+            shape.to_owned(),
+            clients.to_string(),
+            batch.to_string(),
             number(raw.rate),
             times(raw.rate, singly),
             number(raw.wal_bytes),
@@ -153,8 +171,9 @@ fn calm(measured: &Measured) {
         "p99 ms",
         "p99 x apalis",
         "p99 x graphile",
-        "statements/s idle",
-        "WAL B/s idle",
+        "idle: statements/s",
+        "of each host",
+        "WAL B/s",
     ]);
     let p99 = |who, hosts| {
         let same = measured.rows.iter().find(|row| row.who == who && row.hosts == hosts);
@@ -170,7 +189,8 @@ fn calm(measured: &Measured) {
             number(own),
             times(own, p99(Contender::Apalis, *hosts)),
             times(own, p99(Contender::Graphile, *hosts)),
-            calm.idle_statements.map_or_else(|| "–".to_owned(), number),
+            number(calm.idle_statements),
+            number(calm.idle_statements / *hosts as f64),
             number(calm.idle_wal),
         ]);
     }

@@ -49,7 +49,7 @@ impl Minute {
     pub(crate) async fn look(database: &Database, total: Done, before: Option<&Self>) -> Result<Self> {
         let sql = "SELECT relname::text, n_live_tup::float8, n_dead_tup::float8, pg_table_size(relid)::float8,
                        pg_indexes_size(relid)::float8, n_tup_upd::float8, n_tup_hot_upd::float8, autovacuum_count::float8
-                   FROM pg_stat_user_tables WHERE schemaname = 'taskwright' AND n_tup_ins > 0
+                   FROM pg_stat_user_tables WHERE schemaname = 'taskwright' AND n_tup_ins > 1
                    ORDER BY pg_total_relation_size(relid) DESC";
         let rows = database.client.query(sql, &[]).await?;
         let tables = rows.iter().map(|row| Table {

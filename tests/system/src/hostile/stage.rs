@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use taskwright_runner::registry::{CancelMode, CancelPolicy, Part, SessionId, Supersede, Task, TaskUpdate, WakePolicy};
 use taskwright_runner::sandbox::{Sandbox, SandboxConfig};
-use taskwright_runner::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
+use taskwright_runner::store::{MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 use taskwright_runner::{KindSettings, Runner, RunnerConfig, RunnerError, RunnerParts, Session, SessionFiles};
 
 use crate::hostile::aftermath;
@@ -27,6 +28,18 @@ pub enum Data {
     Memory,
     /// A database in a file.
     Sqlite,
+    /// A schema of its own in a database of the tests' own server.
+    Postgres,
+}
+
+impl Data {
+    /// Whether there can be such a store here; says so if not.
+    #[must_use]
+    pub fn is_there(self) -> bool {
+        let Data::Postgres = self else { return true };
+        let address = taskwright_test_postgres::address();
+        address.inspect_err(|why| taskwright_test_postgres::skipped(why)).is_ok()
+    }
 }
 
 /// The sandbox that all rows share: components are compiled once, and what one row leaks is there at the end.
@@ -74,6 +87,14 @@ impl Stage {
             Data::Sqlite => {
                 let path = folder.join("registry.db");
                 Arc::new(SqliteStore::open(path, SqliteOptions::default()).expect("a new store"))
+            }
+            Data::Postgres => {
+                static SCHEMAS: AtomicU64 = AtomicU64::new(0);
+                let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
+                let schema = format!("stage_{}_{number}", std::process::id());
+                let options = PostgresOptions { schema, ..PostgresOptions::default() };
+                let address = taskwright_test_postgres::address().expect("a server");
+                Arc::new(PostgresStore::open(address, options).await.expect("a new store"))
             }
         };
         let files = folder.join("files");

@@ -51,6 +51,13 @@ async fn every_guest_comes_to_its_end_and_leaves_nothing_behind_in_sqlite() {
     play(Data::Sqlite).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_guest_comes_to_its_end_and_leaves_nothing_behind_in_postgresql() {
+    if Data::Postgres.is_there() {
+        play(Data::Postgres).await;
+    }
+}
+
 /// Mixes at random, with a seed that is told when something is wrong.
 async fn mix(data: Data, runs: u64) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -70,4 +77,11 @@ async fn a_mix_at_random_leaves_nothing_behind_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mix_at_random_leaves_nothing_behind_in_sqlite() {
     mix(Data::Sqlite, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mix_at_random_leaves_nothing_behind_in_postgresql() {
+    if Data::Postgres.is_there() {
+        mix(Data::Postgres, 200).await;
+    }
 }

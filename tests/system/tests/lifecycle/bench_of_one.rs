@@ -3,8 +3,8 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -75,6 +75,8 @@ pub(crate) struct Bench {
     code: Code,
     /// Which call of the runners to the store fails, if one does.
     faults: Option<Arc<FaultPlan>>,
+    /// All runners of the case, for who has to end them: one that serves keeps its store open.
+    pub(crate) runners: Arc<Mutex<Vec<Runner>>>,
 }
 
 /// Settings that a test does not care about.
@@ -104,7 +106,7 @@ impl Bench {
             Some(store) => store,
             None => Arc::new(MemoryStore::new()),
         };
-        Self::over(store, folder, database, code, faults, settings()).await
+        Self::over(store, folder, database, code, faults, Arc::default(), settings()).await
     }
 
     /// How many tasks make many: fewer where the case is run again and again.
@@ -118,6 +120,7 @@ impl Bench {
         database: Database,
         code: Code,
         faults: Option<Arc<FaultPlan>>,
+        runners: Arc<Mutex<Vec<Runner>>>,
         mut config: RunnerConfig,
     ) -> Self {
         // One cache for all tests of this process: every component is compiled once.
@@ -133,20 +136,23 @@ impl Bench {
         };
         added.expect("the walkthrough");
         let session = runner.session("here".parse().expect("a session id"));
-        Self { store, runner, session, folder, database, code, faults }
+        runners.lock().expect("no panic under the lock").push(runner.clone());
+        Self { store, runner, session, folder, database, code, faults, runners }
     }
 
     /// The same store and files with a new runner of other settings.
     pub(crate) async fn with_config(&self, config: RunnerConfig) -> Self {
         let (store, folder, database) = (self.store.clone(), self.folder.clone(), self.database.clone());
-        Self::over(store, folder, database, self.code, self.faults.clone(), config).await
+        let (faults, runners) = (self.faults.clone(), self.runners.clone());
+        Self::over(store, folder, database, self.code, faults, runners, config).await
     }
 
     /// As after a restart of the process: the file is opened anew, if there is one.
     pub(crate) async fn restarted(&self) -> Self {
         let store = self.database.open().await.unwrap_or_else(|| self.store.clone());
         let (folder, database) = (self.folder.clone(), self.database.clone());
-        Self::over(store, folder, database, self.code, self.faults.clone(), settings()).await
+        let (faults, runners) = (self.faults.clone(), self.runners.clone());
+        Self::over(store, folder, database, self.code, faults, runners, settings()).await
     }
 
     /// Creates a walk.

@@ -80,5 +80,6 @@ macro_rules! over_each_store_and_code {
         $crate::cases!(postgres_native, Postgres, Native, $($name),*);
         $crate::explored!(memory_native_failing, Memory, Native, $($name),*);
         $crate::explored!(sqlite_native_failing, Sqlite, Native, $($name),*);
+        $crate::explored!(postgres_native_failing, Postgres, Native, $($name),*);
     };
 }
