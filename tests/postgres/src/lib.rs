@@ -1,6 +1,8 @@
 //! A PostgreSQL server of the tests' own, started with the first case that needs one.
 //! Does not install one: where there is none the cases say that they are skipped.
 
+mod database;
+
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+pub use database::database;
 
 /// Where a server listens, or why there is none.
 ///
