@@ -375,7 +375,9 @@ impl Execution {
             }
         };
         if let Err(AttemptError::Guest(failure)) = result {
-            self.reporter.remark(&format!("{what} was answered: {}: {}", failure.error.kind, failure.error.message));
+            self.reporter
+                .remark(&format!("{what} was answered: {}: {}", failure.error.kind, failure.error.message))
+                .await;
         }
         None
     }
@@ -425,6 +427,8 @@ impl Execution {
         instance.stopped().await;
         drop((instance, resident));
         reporter.discard_drafts().await;
+        // Whoever sees the end looks at the output once more, and not again.
+        reporter.flush_output().await;
         if matches!(end, End::NoRoom { .. }) {
             // Whoever has room takes it; without a pause this host would claim it again at once.
             tokio::time::sleep(NO_ROOM_PAUSE).await;

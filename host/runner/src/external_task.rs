@@ -150,11 +150,13 @@ impl ExternalTask {
     }
 
     /// Says that the work goes on. It makes no event and does not move `updated_at`; nothing ends a task that says nothing, but
-    /// whoever looks at it sees since when. Progress that was reported and is not stored yet goes along, and is a change.
+    /// whoever looks at it sees since when. Progress that was reported and is not stored yet goes along, and is a change; output that is not in
+    /// a bucket yet goes first.
     ///
     /// # Errors
     /// `Store(Rejected)` with `Superseded` or `Terminal`; `Store(NotFound)`.
     pub async fn heartbeat(&self) -> Result<Heard, RunnerError> {
+        self.reporter.flush_output().await;
         let progress = self.reporter.take_progress().await;
         let update = TaskUpdate { heartbeat: true, progress, ..self.reporter.writer.blank() };
         let task = self.reporter.writer.update("heartbeat", update, |_| false).await?;
@@ -319,6 +321,7 @@ impl ExternalTask {
             progress: self.reporter.take_progress().await,
             ..self.reporter.writer.blank()
         };
+        self.reporter.flush_output().await;
         let fence = self.token.fence;
         let given = move |task: &Task| task.fence() == fence && task.dispatch.host.is_none();
         let task = self.reporter.writer.update("release", update, given).await?;
@@ -328,6 +331,7 @@ impl ExternalTask {
 
     async fn end(&self, mut update: TaskUpdate) -> Result<Task, RunnerError> {
         update.progress = self.reporter.take_progress().await;
+        self.reporter.flush_output().await;
         let wanted = update.state;
         let task = self.reporter.writer.update("outcome", update, |task| Some(task.state) == wanted).await?;
         self.reporter.discard_drafts().await;

@@ -23,6 +23,7 @@
 
 mod admission;
 mod at_work;
+mod bucket;
 mod catalog;
 mod chance;
 mod children;
@@ -30,6 +31,7 @@ mod config;
 mod consumption;
 mod counted_store;
 mod dispatcher;
+mod draft;
 mod error;
 mod event_filter;
 mod event_stream;
@@ -77,6 +79,7 @@ mod waker;
 mod write_pace;
 
 pub use async_trait::async_trait;
+pub use bucket::{BucketAddress, BucketAddressError};
 pub use catalog::KindSettings;
 pub use config::RunnerConfig;
 pub use error::RunnerError;

@@ -21,12 +21,12 @@ use taskwright_store::StoreError;
 use crate::admission::Slot;
 use crate::chance::Chance;
 use crate::children::Children;
+use crate::draft::Draft;
 use crate::fenced_writer::FencedWriter;
 use crate::kind::Kind;
 use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
 use crate::runner::Inner;
-use crate::session_files::Draft;
 use crate::signal::Signal;
 use crate::{FilesError, SessionFiles};
 
@@ -103,7 +103,7 @@ impl Reporter {
             writer,
             files: inner.files.clone(),
             slot,
-            output: OutputLog::new(inner.files.output_logs(task), task.attempt, config.output_log_bytes),
+            output: OutputLog::new(inner.files.output_logs(task), task.fence(), config.output_log_bytes),
             progress: Arc::default(),
             progress_interval: config.progress_interval,
             chance: inner.chance.clone(),
@@ -131,11 +131,16 @@ impl Reporter {
     }
 
     /// Writes a line of the host's own into the task's output.
-    pub(crate) fn remark(&self, text: &str) {
+    pub(crate) async fn remark(&self, text: &str) {
         let line = format!("[{}]\n", taskwright_registry::clean_line(text, 1_024));
-        if let Err(error) = self.output.append(&line) {
+        if let Err(error) = self.output.append(&line).await {
             tracing::warn!(task = %self.writer.id, %error, "a remark was not kept");
         }
+    }
+
+    /// Makes what was said so far visible to readers everywhere.
+    pub(crate) async fn flush_output(&self) {
+        self.output.flush().await;
     }
 
     /// The progress that has not been stored yet, for the write that ends the instance. Nothing is stored behind it.
@@ -250,7 +255,7 @@ impl AttemptHost for Reporter {
 
     async fn output(&self, _stream: OutputStream, text: String) -> Result<(), Refusal> {
         self.writer.check("output").map_err(Self::refuse)?;
-        self.output.append(&clean_text(&text, text.len())).map_err(|error| {
+        self.output.append(&clean_text(&text, text.len())).await.map_err(|error| {
             tracing::warn!(task = %self.writer.id, %error, "output was not kept");
             Refusal::Unavailable
         })
@@ -272,6 +277,8 @@ impl AttemptHost for Reporter {
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
         let request = NewInputRequest { prompt, expected, random: self.chance.bits() };
         let update = TaskUpdate { input_request: Some(request), ..self.writer.blank() };
+        // What was said before the question helps to answer it.
+        self.output.flush().await;
         let mut newest = self.asked.lock().await;
         // Asked twice, it would be two questions. It may have been answered already by the time that somebody looks.
         let landed = |task: &Task| task.dispatch.last_input_request != *newest;

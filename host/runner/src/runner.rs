@@ -63,14 +63,18 @@ impl Inner {
     /// transaction of the outcome; this copy is for convenience.
     pub(crate) async fn project_result(&self, task: &Task, path: &str) {
         let mut wait = Duration::from_millis(20);
-        for left in (0..COPY_TRIES).rev() {
+        // Requests to a bucket are repeated already.
+        let tries = if self.files.are_local() { COPY_TRIES } else { 1 };
+        for left in (0..tries).rev() {
             match self.copy_result(task, path).await {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::warn!(task = %task.id, error, left, "a result was not copied to the session's files")
                 }
             }
-            tokio::time::sleep(wait).await;
+            if left > 0 {
+                tokio::time::sleep(wait).await;
+            }
             wait *= 2;
         }
     }

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 use taskwright_registry::{Task, TaskId};
 
+use crate::bucket::log::BucketLogs;
+use crate::bucket::{self, BucketAddress};
+use crate::draft::Draft;
 use crate::log_folder::LogFolder;
-
-/// How much of a draft is held in memory before it goes to disk.
-const DRAFT_BUFFER_BYTES: usize = 256 * 1024;
+use crate::output_log::Logs;
 
 /// Why a session's files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +28,11 @@ pub enum FilesError {
         /// What was looked for.
         path: String,
     },
-    /// The folder or the disk refuses.
+    /// The folder, the disk or the bucket refuses.
     #[error("the session's files at {root} cannot be used: {reason}")]
     Unusable {
-        /// Where they are.
-        root: PathBuf,
+        /// Where they are: a folder, or the address of a bucket.
+        root: String,
         /// Why.
         reason: String,
     },
@@ -42,11 +43,12 @@ pub enum FilesError {
 enum Place {
     Folder(Arc<PathBuf>),
     Memory { logs: Arc<Mutex<BTreeMap<(TaskId, u64), LogFolder>>> },
+    Bucket { address: BucketAddress, scratch: Arc<PathBuf> },
 }
 
 /// A path of the session's files as the folder has it: as it is, so that a person finds it under the name that the record
 /// has. Only what the folder could not hold is written in another way, by percent signs.
-fn key(path: &str) -> object_store::path::Path {
+pub(crate) fn key(path: &str) -> object_store::path::Path {
     let path = path.trim_start_matches('/');
     let name = path.rsplit('/').next().unwrap_or(path);
     // Names that end so are those of files which are still being written.
@@ -77,7 +79,7 @@ impl SessionFiles {
     /// `Unusable` if the folder cannot be made or is none.
     pub fn folder(root: impl AsRef<Path>) -> Result<Self, FilesError> {
         let root = root.as_ref();
-        let unusable = |reason: String| FilesError::Unusable { root: root.to_owned(), reason };
+        let unusable = |reason: String| FilesError::Unusable { root: root.display().to_string(), reason };
         std::fs::create_dir_all(root).map_err(|error| unusable(error.to_string()))?;
         let open = || LocalFileSystem::new_with_prefix(root).map_err(|error| unusable(error.to_string()));
         let (store, copies) = (open()?.with_fsync(true), open()?);
@@ -93,19 +95,73 @@ impl SessionFiles {
         Self { place: Place::Memory { logs: Arc::default() }, store: store.clone(), copies: store }
     }
 
-    fn unusable(&self, reason: String) -> FilesError {
+    /// Files in a bucket of the protocol of S3, which must be there, so that hosts share them. `settings` say where its server is and
+    /// who asks, under the names of the environment (`AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, ..); others among
+    /// them are passed over, so `std::env::vars()` may be given. What is being written lies in the folder `scratch` until it is
+    /// whole. What is written is in the bucket when a call returns; only a log's end may be some seconds behind. A request is repeated
+    /// for at most half a minute. Nothing is asked yet: `check` does.
+    ///
+    /// # Errors
+    /// `Unusable` if a setting is none, or the folder cannot be made.
+    pub fn bucket(
+        address: BucketAddress,
+        settings: impl IntoIterator<Item = (String, String)>,
+        scratch: impl AsRef<Path>,
+    ) -> Result<Self, FilesError> {
+        let unusable = |reason: String| FilesError::Unusable { root: address.to_string(), reason };
+        let folder = scratch.as_ref().to_owned();
+        std::fs::create_dir_all(&folder).map_err(|error| unusable(format!("{}: {error}", folder.display())))?;
+        let store = address.open(settings).map_err(unusable)?;
+        let place = Place::Bucket { address, scratch: Arc::new(folder) };
+        Ok(Self { place, copies: store.clone(), store })
+    }
+
+    /// Asks a bucket whether it is there and may be read. There is nothing to ask of a folder.
+    ///
+    /// # Errors
+    /// `Unusable`, with what an operator can do about it.
+    pub async fn check(&self) -> Result<(), FilesError> {
+        if self.are_local() {
+            return Ok(());
+        }
+        // One that nobody has: a single request, whatever is in the bucket.
+        let nothing = object_store::path::Path::from(".tasks/none");
+        match self.store.list(Some(&nothing)).try_next().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.unusable(self.reason(&error))),
+        }
+    }
+
+    /// Whether no request to elsewhere is needed for them.
+    pub(crate) fn are_local(&self) -> bool {
+        !matches!(self.place, Place::Bucket { .. })
+    }
+
+    pub(crate) fn unusable(&self, reason: String) -> FilesError {
         let root = match &self.place {
-            Place::Folder(root) => root.as_ref().clone(),
-            Place::Memory { .. } => PathBuf::from("(memory)"),
+            Place::Folder(root) => root.display().to_string(),
+            Place::Memory { .. } => "(memory)".to_owned(),
+            Place::Bucket { address, .. } => address.to_string(),
         };
         FilesError::Unusable { root, reason }
     }
 
-    fn error(&self, path: &str, error: object_store::Error) -> FilesError {
+    fn reason(&self, error: &object_store::Error) -> String {
+        let advice = if matches!(self.place, Place::Bucket { .. }) { bucket::advice(error) } else { "" };
+        format!("{error}{advice}")
+    }
+
+    /// What went wrong with a file that is read.
+    fn error(&self, path: &str, error: &object_store::Error) -> FilesError {
         match error {
             object_store::Error::NotFound { .. } => FilesError::NotFound { path: path.to_owned() },
-            other => self.unusable(other.to_string()),
+            other => self.unusable(self.reason(other)),
         }
+    }
+
+    /// What went wrong with a file that is written, of which no part can be missing but the bucket or the folder.
+    pub(crate) fn not_written(&self, error: &object_store::Error) -> FilesError {
+        self.unusable(self.reason(error))
     }
 
     /// Writes a whole file.
@@ -114,14 +170,14 @@ impl SessionFiles {
     /// `Unusable`.
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), FilesError> {
         let key = key(path);
-        self.store.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.error(path, error))
+        self.store.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.not_written(&error))
     }
 
     /// Writes a whole file that is a copy of what the store has: it appears as a whole or not at all, but the loss of power
     /// may take it back.
     pub(crate) async fn put_copy(&self, path: &str, bytes: Vec<u8>) -> Result<(), FilesError> {
         let key = key(path);
-        self.copies.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.error(path, error))
+        self.copies.put(&key, bytes.into()).await.map(|_| ()).map_err(|error| self.not_written(&error))
     }
 
     /// Reads a whole file.
@@ -130,27 +186,35 @@ impl SessionFiles {
     /// `NotFound`, `Unusable`.
     pub async fn read(&self, path: &str) -> Result<Bytes, FilesError> {
         let key = key(path);
-        let found = self.store.get(&key).await.map_err(|error| self.error(path, error))?;
-        found.bytes().await.map_err(|error| self.error(path, error))
+        let found = self.store.get(&key).await.map_err(|error| self.error(path, &error))?;
+        found.bytes().await.map_err(|error| self.error(path, &error))
+    }
+
+    /// Reads a file piece by piece.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unusable`; each piece may be `Unusable`.
+    pub async fn pieces(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, FilesError>>, FilesError> {
+        let (key, files) = (key(path), self.clone());
+        let found = self.store.get(&key).await.map_err(|error| self.error(path, &error))?;
+        Ok(found.into_stream().map_err(move |error| files.unusable(files.reason(&error))).boxed())
     }
 
     /// Begins a file that appears when it is finished, and not at all otherwise.
     pub(crate) fn draft(&self, path: &str) -> Draft {
-        let key = key(path);
-        Draft {
-            files: self.clone(),
-            path: path.to_owned(),
-            bytes: 0,
-            writer: BufWriter::with_capacity(self.store.clone(), key, DRAFT_BUFFER_BYTES),
-        }
+        let scratch = match &self.place {
+            Place::Bucket { scratch, .. } => Some(scratch.clone()),
+            Place::Folder(_) | Place::Memory { .. } => None,
+        };
+        Draft::new(self.clone(), self.store.clone(), key(path), scratch)
     }
 
-    /// Where a path of the session's files lies in the folder; `None` for files in memory.
+    /// Where a path of the session's files lies in the folder; `None` for files that are in none.
     #[must_use]
     pub fn local_path(&self, path: &str) -> Option<PathBuf> {
         match &self.place {
             Place::Folder(root) => Some(Self::path_below(root.as_path(), path)),
-            Place::Memory { .. } => None,
+            Place::Memory { .. } | Place::Bucket { .. } => None,
         }
     }
 
@@ -168,7 +232,7 @@ impl SessionFiles {
     pub(crate) async fn remove(&self, path: &str) -> Result<(), FilesError> {
         match self.store.delete(&key(path)).await {
             Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(self.error(path, error)),
+            Err(error) => Err(self.error(path, &error)),
         }
     }
 
@@ -184,12 +248,23 @@ impl SessionFiles {
             },
             Place::Memory { logs } => {
                 logs.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != task);
-                let folder = object_store::path::Path::from(format!(".tasks/{task}"));
-                let files = self.store.list(Some(&folder)).map_ok(|file| file.location).boxed();
-                let removed = self.store.delete_stream(files).try_for_each(|_| async { Ok(()) }).await;
-                removed.map_err(|error| self.unusable(error.to_string()))
+                self.remove_objects(task).await
             }
+            Place::Bucket { .. } => self.remove_objects(task).await,
         }
+    }
+
+    async fn remove_objects(&self, task: &TaskId) -> Result<(), FilesError> {
+        let folder = object_store::path::Path::from(format!(".tasks/{task}"));
+        let files = self.store.list(Some(&folder)).map_ok(|file| file.location).boxed();
+        let gone = |removed| async move {
+            match removed {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        let removed = self.store.delete_stream(files).map(Ok).try_for_each(gone).await;
+        removed.map_err(|error: object_store::Error| self.unusable(self.reason(&error)))
     }
 
     /// Makes the folder that is a task's own, if it is missing, and says where it lies. It is for the task's instances on
@@ -213,44 +288,18 @@ impl SessionFiles {
     }
 
     /// Where the logs of a task's output lie.
-    pub(crate) fn output_logs(&self, task: &Task) -> LogFolder {
+    pub(crate) fn output_logs(&self, task: &Task) -> Logs {
         let birth = task.dispatch.birth;
         match &self.place {
-            Place::Folder(root) => LogFolder::Disk { folder: task_folder(root, &task.id), birth },
+            Place::Folder(root) => Logs::Local(LogFolder::Disk { folder: task_folder(root, &task.id), birth }),
             Place::Memory { logs } => {
                 let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
-                logs.entry((task.id.clone(), birth)).or_insert_with(LogFolder::in_memory).clone()
+                Logs::Local(logs.entry((task.id.clone(), birth)).or_insert_with(LogFolder::in_memory).clone())
             }
+            Place::Bucket { .. } => Logs::Bucket(BucketLogs::new(self.store.clone(), &task.id, birth)),
         }
     }
 }
 
-/// A file that is being written.
-pub(crate) struct Draft {
-    files: SessionFiles,
-    path: String,
-    bytes: u64,
-    writer: BufWriter,
-}
-
-impl Draft {
-    pub(crate) async fn append(&mut self, chunk: Vec<u8>) -> Result<(), FilesError> {
-        self.bytes += chunk.len() as u64;
-        self.writer.put(chunk.into()).await.map_err(|error| self.files.error(&self.path, error))
-    }
-
-    /// Makes the file appear. Returns its length.
-    pub(crate) async fn finish(mut self) -> Result<u64, FilesError> {
-        use tokio::io::AsyncWriteExt;
-        self.writer.shutdown().await.map_err(|error| self.files.unusable(error.to_string()))?;
-        Ok(self.bytes)
-    }
-
-    /// Removes what was written so far.
-    pub(crate) async fn discard(mut self) {
-        if let Err(error) = self.writer.abort().await {
-            // A writer that never left its buffer has nothing to remove and says so.
-            tracing::debug!(path = self.path, %error, "a draft was not removed");
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

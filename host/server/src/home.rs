@@ -1,4 +1,5 @@
-//! The folder that a store lives in: `registry.db`, `files/`, `cache/` and `kinds/`; or all but the first, and a PostgreSQL.
+//! The folder that a store lives in: `registry.db`, `files/`, `cache/` and `kinds/`; or less of it, where the records are in a PostgreSQL
+//! and the files in a bucket.
 //! Does not make it for commands that only read.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use taskwright_registry::WakeKey;
-use taskwright_runner::{Runner, RunnerConfig, SessionFiles};
+use taskwright_runner::{BucketAddress, Runner, RunnerConfig, RunnerParts, SessionFiles};
 use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig};
 use taskwright_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 
@@ -23,12 +24,27 @@ pub(crate) struct Home {
     dir: PathBuf,
     /// Where the records are, if not in the folder.
     store: Option<String>,
+    files: FilesPlace,
+}
+
+/// Where the session's files are.
+#[derive(Debug, Clone)]
+enum FilesPlace {
+    Folder(PathBuf),
+    Bucket(BucketAddress),
 }
 
 impl Home {
-    /// A home in this folder, whether or not it exists.
-    pub(crate) fn new(dir: PathBuf, store: Option<String>) -> Self {
-        Self { dir, store }
+    /// A home in this folder, whether or not it exists, with records and files elsewhere if that is said.
+    pub(crate) fn new(dir: PathBuf, store: Option<String>, files: Option<&str>) -> Result<Self> {
+        let files = match files {
+            None => FilesPlace::Folder(dir.join("files")),
+            Some(address) if address.contains("://") => {
+                FilesPlace::Bucket(address.parse().map_err(|error| refused(format!("--files: {error}")))?)
+            }
+            Some(folder) => FilesPlace::Folder(folder.into()),
+        };
+        Ok(Self { dir, store, files })
     }
 
     fn database(&self) -> PathBuf {
@@ -36,8 +52,13 @@ impl Home {
     }
 
     /// The session's files.
-    pub(crate) fn files(&self) -> PathBuf {
-        self.dir.join("files")
+    pub(crate) fn session_files(&self) -> Result<SessionFiles> {
+        Ok(match &self.files {
+            FilesPlace::Folder(folder) => SessionFiles::folder(folder)?,
+            FilesPlace::Bucket(address) => {
+                SessionFiles::bucket(address.clone(), environment(), self.dir.join("files"))?
+            }
+        })
     }
 
     /// The operator's own kinds.
@@ -60,9 +81,25 @@ impl Home {
         self.store.is_some() || exists(&self.database())
     }
 
-    /// Where a path of the session's files lies on this machine.
-    pub(crate) fn local_path(&self, path: &str) -> PathBuf {
-        SessionFiles::path_below(self.files(), path)
+    /// Asks a bucket whether it is there, before anything is run whose files it is to hold.
+    pub(crate) async fn check_files(&self) -> Result<()> {
+        Ok(self.session_files()?.check().await?)
+    }
+
+    /// Where a path of the session's files lies on this machine, if it does.
+    pub(crate) fn local_path(&self, path: &str) -> Option<PathBuf> {
+        match &self.files {
+            FilesPlace::Folder(folder) => Some(SessionFiles::path_below(folder, path)),
+            FilesPlace::Bucket(_) => None,
+        }
+    }
+
+    /// Where a path of the session's files is, for a person: on this machine, or in the bucket.
+    pub(crate) fn shown_path(&self, path: &str) -> String {
+        match &self.files {
+            FilesPlace::Folder(folder) => SessionFiles::path_below(folder, path).display().to_string(),
+            FilesPlace::Bucket(address) => address.place_of(path),
+        }
     }
 
     /// Opens the store, which must be there.
@@ -103,13 +140,14 @@ impl Home {
     pub(crate) fn runner(&self, store: Arc<dyn Store>, mut config: RunnerConfig) -> Result<Runner> {
         config.sandbox.cache_dir = Some(self.dir.join("cache"));
         config.sandbox.compiler = compiler()?;
-        Ok(Runner::open_shared(store, self.files(), config)?)
+        Ok(RunnerParts::new(store, self.session_files()?).config(config).runner())
     }
 
     /// A runner that claims nothing and loads nothing, for what only a runner's session can read.
     pub(crate) fn reader(&self, store: Arc<dyn Store>) -> Result<Runner> {
         let sandbox = SandboxConfig { max_instances: LOOKING_INSTANCES, ..SandboxConfig::default() };
-        Ok(Runner::open_shared(store, self.files(), RunnerConfig { sandbox, ..RunnerConfig::default() })?)
+        let config = RunnerConfig { sandbox, ..RunnerConfig::default() };
+        Ok(RunnerParts::new(store, self.session_files()?).config(config).runner())
     }
 
     /// A sandbox to look at kinds with. It uses the cache of compiled code if there is a home already.
@@ -128,6 +166,11 @@ pub(crate) fn looking(cache_dir: Option<PathBuf>, config: &Config) -> Result<San
 /// Components are compiled by a process of this program, whoever made them.
 fn compiler() -> Result<Compiler> {
     Ok(Compiler::Process(CompileProcess::this_program(["compile-component"])?))
+}
+
+/// What this process was given, as far as it is text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn exists(path: &Path) -> bool {

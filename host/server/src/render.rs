@@ -177,7 +177,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 fn artifacts(task: &Task, home: &Home) -> String {
     let one = |artifact: &taskwright_registry::Artifact| {
         let place = match (&artifact.path, &artifact.url) {
-            (Some(path), _) => home.local_path(path).display().to_string(),
+            (Some(path), _) => home.shown_path(path),
             (None, Some(url)) => url.clone(),
             (None, None) => String::new(),
         };
@@ -267,13 +267,7 @@ pub(crate) fn task(task: &Task, now: Timestamp, home: &Home, out: Output) -> Str
         ("cancel", cancel.unwrap_or_default()),
         ("summary", text(&task.summary)),
         ("error", error(task)),
-        (
-            "result",
-            task.result_path
-                .as_deref()
-                .map(|path| line(&home.local_path(path).display().to_string()))
-                .unwrap_or_default(),
-        ),
+        ("result", task.result_path.as_deref().map(|path| line(&home.shown_path(path))).unwrap_or_default()),
         ("artifacts", artifacts(task, home)),
         ("spec", line(&task.spec.to_string())),
         ("done elsewhere", done_elsewhere(task, now)),

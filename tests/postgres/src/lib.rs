@@ -1,12 +1,14 @@
 //! A PostgreSQL server of the tests' own, started with the first case that needs one, or one for measurements.
 //! Does not install one: where there is none the cases say that they are skipped.
 
+mod database;
 mod pooler;
 mod server;
 
 use std::io::Write;
 use std::sync::OnceLock;
 
+pub use database::database;
 pub use pooler::Pooler;
 pub use server::{Server, Stop};
 

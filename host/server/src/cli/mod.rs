@@ -46,10 +46,13 @@ pub(crate) struct Common {
     /// The folder of the store, its files, its cache and its kinds.
     #[arg(long, global = true, env = "TASKWRIGHT_DIR", default_value = ".taskwright", value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// A PostgreSQL that holds the records in place of the folder, postgres://USER@HOST:PORT/DATABASE, for several hosts. They share
-    /// the folder too, for the files.
+    /// A PostgreSQL that holds the records in place of the folder, postgres://USER@HOST:PORT/DATABASE, for several hosts.
     #[arg(long, global = true, env = "TASKWRIGHT_STORE", value_name = "ADDRESS", hide_env_values = true)]
     pub(crate) store: Option<String>,
+    /// Where results, output and artifacts are: another folder, or a bucket for several hosts, s3://BUCKET/PREFIX. Its server and the
+    /// credentials are read from AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and the like.
+    #[arg(long, global = true, env = "TASKWRIGHT_FILES", value_name = "PLACE")]
+    pub(crate) files: Option<String>,
     /// The operator's configuration; taskwright.toml in that folder unless given.
     #[arg(long, global = true, env = "TASKWRIGHT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -1,7 +1,11 @@
 //! `result`: what a task left behind.
 //! Does not wait for it: `wait` does.
 
+use std::fs::File;
+use std::io::Write;
+
 use anyhow::{Context as _, Result};
+use futures::StreamExt;
 use serde_json::json;
 use taskwright_registry::{Task, clean_json, clean_line};
 
@@ -15,7 +19,7 @@ pub(crate) async fn result(context: &Context, args: &ResultArgs) -> Result<Exit>
     let store = context.home.open().await?;
     let task = find_task(&store, &context.session, &args.task).await?;
     if let Some(name) = &args.artifact {
-        return artifact(context, &task, name, args);
+        return artifact(context, &task, name, args).await;
     }
     let Some(result) = store.result(&context.session, &task.id).await? else {
         let next = if task.state.is_live() {
@@ -35,7 +39,7 @@ pub(crate) async fn result(context: &Context, args: &ResultArgs) -> Result<Exit>
     Ok(Exit::Succeeded)
 }
 
-fn artifact(context: &Context, task: &Task, name: &str, args: &ResultArgs) -> Result<Exit> {
+async fn artifact(context: &Context, task: &Task, name: &str, args: &ResultArgs) -> Result<Exit> {
     let Some(artifact) = task.artifacts.iter().rev().find(|artifact| artifact.name == name) else {
         let names: Vec<String> = task.artifacts.iter().map(|artifact| clean_line(&artifact.name, 128)).collect();
         let there = if names.is_empty() { "it has none".to_owned() } else { format!("it has: {}", names.join(", ")) };
@@ -48,15 +52,39 @@ fn artifact(context: &Context, task: &Task, name: &str, args: &ResultArgs) -> Re
     let from = context.home.local_path(path);
     match &args.output {
         Some(to) => {
-            let bytes = std::fs::copy(&from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
+            let bytes = match &from {
+                Some(from) => {
+                    std::fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?
+                }
+                None => fetch(context, path, File::create(to).with_context(|| to.display().to_string())?).await?,
+            };
             if context.out.is_json() {
                 context.out.json(&json!({"artifact": artifact, "output": to, "bytes": bytes}))?;
             } else {
                 context.out.notice(&format!("{bytes} bytes to {}", to.display()));
             }
         }
-        None if context.out.is_json() => context.out.json(&json!({"artifact": artifact, "local_path": from}))?,
-        None => context.out.bytes(&std::fs::read(&from).with_context(|| from.display().to_string())?)?,
+        None if context.out.is_json() => match from {
+            Some(from) => context.out.json(&json!({"artifact": artifact, "local_path": from}))?,
+            None => context.out.json(&json!({"artifact": artifact, "object": context.home.shown_path(path)}))?,
+        },
+        None => match from {
+            Some(from) => context.out.bytes(&std::fs::read(&from).with_context(|| from.display().to_string())?)?,
+            None => drop(fetch(context, path, std::io::stdout()).await?),
+        },
     }
     Ok(Exit::Succeeded)
+}
+
+/// Writes a file of the bucket out, piece by piece.
+async fn fetch(context: &Context, path: &str, mut to: impl Write) -> Result<u64> {
+    let mut pieces = context.home.session_files()?.pieces(path).await?;
+    let mut bytes = 0;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        to.write_all(&piece)?;
+        bytes += piece.len() as u64;
+    }
+    to.flush()?;
+    Ok(bytes)
 }

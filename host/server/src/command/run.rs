@@ -26,6 +26,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     kind_source::check_name(&context.home, name, file)?;
     let config = context.config()?;
     let store = context.home.open_or_create().await?;
+    context.home.check_files().await?;
     let runner = context.home.runner(store.clone(), config.runner())?;
     let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
     let (added, component) = found;
@@ -115,21 +116,21 @@ impl Live {
         let mut ticks = tokio::time::interval(Tail::EVERY);
         loop {
             tokio::select! {
-                event = self.events.next() => self.hear(&event?)?,
+                event = self.events.next() => self.hear(&event?).await?,
                 _ = ticks.tick() => {
-                    self.tail.show(&self.progress)?;
+                    self.tail.show_if_due(&self.progress).await?;
                     self.progress.tick();
                 }
                 () = self.interrupts.next() => self.interrupted().await?,
                 text = self.questions.typed() => self.questions.answer(&self.session, &self.task, text).await?,
             }
             if self.task.state.is_terminal() {
-                return self.tail.show(&self.progress);
+                return self.tail.show(&self.progress).await;
             }
         }
     }
 
-    fn hear(&mut self, event: &Event) -> Result<()> {
+    async fn hear(&mut self, event: &Event) -> Result<()> {
         if self.out.is_json() {
             self.out.json(&json!(event))?;
         }
@@ -141,7 +142,7 @@ impl Live {
                 if let Some(task) = body.task() {
                     if task.input_request.is_some() {
                         // What was said before the question helps to answer it.
-                        self.tail.show(&self.progress)?;
+                        self.tail.show(&self.progress).await?;
                     }
                     self.task = task.clone();
                     self.progress.update(task);

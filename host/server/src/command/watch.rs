@@ -52,18 +52,18 @@ async fn watch_task(out: Output, session: &Session, id: &TaskId, from: u64) -> R
     let mut tail = Tail::new(out, session, id).await?;
     let mut ticks = tokio::time::interval(Tail::EVERY);
     loop {
-        // Where the log is read to its end, the record says whether more can come.
         while let Some(event) = next_there(out, &mut events).await? {
             show_event(out, &event, false)?;
         }
-        tail.show(&Progress::Silent)?;
+        tail.show_if_due(&Progress::Silent).await?;
         let task = session.get(id).await?;
         if task.state.is_terminal() {
+            // What was said before the end is there by now, and is shown before it.
+            tail.show(&Progress::Silent).await?;
             if let Some(event) = next_there(out, &mut events).await? {
                 show_event(out, &event, false)?;
                 continue;
             }
-            tail.show(&Progress::Silent)?;
             return Ok(Exit::of_state(task.state));
         }
         ticks.tick().await;

@@ -42,6 +42,10 @@ async fn what_a_stopped_process_was_at_goes_on_in_the_next_within_the_same_attem
         let over = user.session.outcome(&task.id).await.unwrap();
         assert_eq!((over.state, over.attempt), (State::Succeeded, 1), "{:?}", over.error);
     }
-    assert_eq!(user.session.output(&staying.id).await.unwrap().read().unwrap(), "one\n", "no step was taken twice");
+    assert_eq!(
+        user.session.output(&staying.id).await.unwrap().read().await.unwrap(),
+        "one\n",
+        "no step was taken twice"
+    );
     assert_eq!(second.terminate().status, 0);
 }

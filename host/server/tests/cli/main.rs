@@ -1,6 +1,7 @@
 //! The real binary, as a person or a script uses it: each test has a folder of its own.
 //! Holds no tests itself: see the modules.
 
+mod bucket;
 mod commands;
 mod config;
 mod dirty_texts;

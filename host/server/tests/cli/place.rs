@@ -8,12 +8,16 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder with nothing in it but what a test puts there.
-pub(crate) struct Place(TempDir);
+/// A folder with nothing in it but what a test puts there, and what processes there have in their environment.
+pub(crate) struct Place(TempDir, Vec<(&'static str, String)>);
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self::with(Vec::new())
+    }
+
+    pub(crate) fn with(environment: Vec<(&'static str, String)>) -> Self {
+        Self(tempfile::tempdir().unwrap(), environment)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -35,7 +39,9 @@ impl Place {
             .env_remove("TASKWRIGHT_CONFIG")
             .env_remove("TASKWRIGHT_LOG")
             .env_remove("TRACEPARENT")
-            .env_remove("NO_COLOR");
+            .env_remove("NO_COLOR")
+            .env_remove("TASKWRIGHT_FILES")
+            .envs(self.1.iter().map(|(name, value)| (name, value)));
         command
     }
 

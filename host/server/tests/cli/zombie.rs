@@ -19,7 +19,7 @@ async fn all_of(user: &User, task: &Task) -> impl PartialEq + std::fmt::Debug + 
         user.memory(task).await,
         user.session.result(id).await.expect("a result"),
         user.session.messages(id, &Default::default()).await.expect("messages"),
-        output.read().expect("output") + &output.read().expect("output"),
+        output.read().await.expect("output") + &output.read().await.expect("output"),
         user.store.wakes(session, 100).await.expect("wakes"),
     )
 }

@@ -148,7 +148,7 @@ async fn texts(stage: &Stage, session: &Session, wrong: &mut Vec<String>) {
             all.extend(texts_of_message(&message));
         }
         if let Ok(mut output) = session.output(&task.id).await {
-            while let Ok(text) = output.read() {
+            while let Ok(text) = output.read().await {
                 if text.is_empty() {
                     break;
                 }

@@ -65,7 +65,7 @@ async fn what_is_reported_from_elsewhere_is_a_task_like_any_other(stage: Stage) 
     assert_eq!((over.state, over.summary.as_deref()), (State::Succeeded, Some("done")));
     assert_eq!(session.result(&over.id).await.unwrap(), Some(json!({"files": 3})));
     assert_eq!(session.artifact(&over.id, "patch.diff").await.unwrap().unwrap().as_ref(), b"diff");
-    assert_eq!(session.output(&over.id).await.unwrap().read().unwrap(), "line one\n");
+    assert_eq!(session.output(&over.id).await.unwrap().read().await.unwrap(), "line one\n");
     let outbound = |direction| direction == Direction::Outbound;
     let messages = session.messages(&over.id, &MessagePage::default()).await.unwrap();
     assert!(messages.iter().any(|message| outbound(message.direction)));

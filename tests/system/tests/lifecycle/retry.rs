@@ -19,7 +19,7 @@ async fn a_failed_attempt_is_tried_again_and_the_session_sees_a_live_task(bench:
     let ends = log.iter().filter_map(|event| event.body.task()).filter(|task| task.state.is_terminal()).count();
     assert_eq!(ends, 1, "attempts do not surface as states"); // L22
     assert_eq!(
-        bench.session.output(&task.id).await.unwrap().read().unwrap(),
+        bench.session.output(&task.id).await.unwrap().read().await.unwrap(),
         "once\n",
         "it went on from its checkpoint"
     );

@@ -25,7 +25,7 @@ async fn a_task_leaves_what_its_kind_reported(bench: Bench) {
     assert_eq!(task.links.resource_ids, ["r1", "r2", "r3"]); // L15
     let session = &bench.session;
     assert_eq!(session.result(&task.id).await.unwrap().unwrap()["steps"], 8);
-    assert_eq!(session.output(&task.id).await.unwrap().read().unwrap(), "hello\n");
+    assert_eq!(session.output(&task.id).await.unwrap().read().await.unwrap(), "hello\n");
     assert_eq!(session.artifact(&task.id, "a.txt").await.unwrap().unwrap(), "whole");
     assert_eq!(session.artifact(&task.id, "b.txt").await.unwrap().unwrap(), "in pieces");
     assert!(session.artifact(&task.id, "c.txt").await.unwrap().is_none());
@@ -84,7 +84,11 @@ async fn a_drained_task_goes_on_elsewhere_within_the_same_attempt(bench: Bench) 
     next.session.send(&task.id, vec![taskwright_runner::registry::Part::Text("finish".into())], None).await.unwrap();
     let done = next.session.outcome(&task.id).await.unwrap();
     assert_eq!((done.state, done.attempt, done.crashes), (State::Succeeded, 1, 0), "{:?}", done.error);
-    assert_eq!(next.session.output(&task.id).await.unwrap().read().unwrap(), "before\n", "no step was taken twice");
+    assert_eq!(
+        next.session.output(&task.id).await.unwrap().read().await.unwrap(),
+        "before\n",
+        "no step was taken twice"
+    );
 }
 
 async fn a_runner_for_one_task_leaves_the_others_alone(bench: Bench) {

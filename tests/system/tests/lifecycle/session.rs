@@ -27,7 +27,7 @@ async fn a_task_that_runs_goes_on_where_it_was_moved_to(bench: Bench) {
     let done = there.outcome(&task.id).await.unwrap();
     assert_eq!((done.state, done.session_id.clone()), (State::Succeeded, successor()), "{:?}", done.error);
     assert_eq!(there.result(&task.id).await.unwrap().unwrap()["answers"], json!(["yes"]));
-    let said = there.output(&task.id).await.unwrap().read().unwrap();
+    let said = there.output(&task.id).await.unwrap().read().await.unwrap();
     assert!(said.contains("before") && said.contains("after"), "{said}");
     let heard = there.messages(&task.id, &MessagePage::default()).await.unwrap();
     assert_eq!(heard[0].parts, [Part::Text("yes".into())]);

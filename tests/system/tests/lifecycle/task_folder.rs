@@ -28,7 +28,7 @@ async fn it_stays_through_hibernation_and_goes_with_the_task(bench: Bench) {
     let neighbour = bench.session.task("test-guest", json!("ls /task")).create().await.unwrap();
     assert_eq!(bench.session.outcome(&neighbour.id).await.unwrap().state, State::Succeeded);
     assert_eq!(
-        bench.session.output(&neighbour.id).await.unwrap().read().unwrap(),
+        bench.session.output(&neighbour.id).await.unwrap().read().await.unwrap(),
         "ls /task: ok\n",
         "its own is empty"
     );

@@ -47,7 +47,7 @@ async fn what_an_instance_writes_after_it_has_lain_down_is_refused() {
             );
         }
         assert_eq!(session.get(&task.id).await.unwrap(), asleep);
-        assert_eq!(session.output(&task.id).await.unwrap().read().unwrap(), "");
+        assert_eq!(session.output(&task.id).await.unwrap().read().await.unwrap(), "");
     })
     .await;
 }

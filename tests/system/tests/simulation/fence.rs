@@ -119,7 +119,7 @@ fn every_sort_of_write_of_a_superseded_attempt_is_refused_and_counted() {
             let record = (over.state_detail, over.artifacts, over.links.resource_ids, over.checkpoint, over.progress);
             assert_eq!(record, (None, vec![], vec![], None, None));
             assert_eq!(stage.session.messages(&task.id, &Default::default()).await.unwrap(), []);
-            assert_eq!(stage.session.output(&task.id).await.unwrap().read().unwrap(), "");
+            assert_eq!(stage.session.output(&task.id).await.unwrap().read().await.unwrap(), "");
         });
     });
     let tried = tried.lock().unwrap();

@@ -1,0 +1,22 @@
+//! A database of one test's own on the tests' server, for tests whose hosts would take each other's tasks.
+//! Does not remove it: the server is gone with the tests.
+
+use std::process::{Command, Stdio};
+
+/// The address of a new and empty database.
+///
+/// # Errors
+/// Why there is no server, or none that makes one.
+pub fn database(name: &str) -> Result<String, String> {
+    let address = crate::address()?;
+    let name = format!("{name}_{}", std::process::id());
+    let program = crate::server::programs().map_or("psql".into(), |programs| programs.join("psql"));
+    let mut make = Command::new(program);
+    make.args([address, "--quiet", "-c", &format!("CREATE DATABASE {name}")]).stdin(Stdio::null());
+    let made = make.output().map_err(|error| format!("psql: {error}"))?;
+    if !made.status.success() {
+        return Err(format!("psql: {}", String::from_utf8_lossy(&made.stderr)));
+    }
+    let (server, _) = address.rsplit_once('/').ok_or("an address without a database")?;
+    Ok(format!("{server}/{name}"))
+}
