@@ -3,6 +3,7 @@
 
 mod command;
 mod draw;
+mod scans;
 mod stores;
 
 use futures::StreamExt;
