@@ -1,10 +1,15 @@
 //! A database of a measurement's own on a server, and what is asked of it in SQL.
 //! Does not know whose tables are in it.
 
-use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
 use taskwright_test_postgres::Server;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
+
+/// How long connections of processes that have ended may stay.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A database, which is dropped by `remove`.
 pub(crate) struct Database {
@@ -38,6 +43,17 @@ impl Database {
     pub(crate) async fn settle(&self) -> Result<()> {
         self.client.batch_execute("VACUUM ANALYZE").await?;
         self.outside.batch_execute("CHECKPOINT").await?;
+        Ok(())
+    }
+
+    /// Waits until nobody else is connected to it: what a connection has done is counted for certain when it has ended.
+    pub(crate) async fn alone(&self) -> Result<()> {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'";
+        let until = Instant::now() + PATIENCE;
+        while self.row_outside(sql, &[&self.name]).await?.get::<_, i64>(0) > 1 {
+            ensure!(Instant::now() < until, "somebody stays connected to {}", self.name);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         Ok(())
     }
 

@@ -59,6 +59,7 @@ pub(crate) async fn measure(server: &Server, who: Contender, hosts: usize, jobs:
             *calls.entry(verb).or_default() += count;
         }
     }
+    database.alone().await?;
     let counted = Counters::look(server, &database).await?.since(&before);
     let statements = statements::look(&database).await?;
     database.remove().await?;

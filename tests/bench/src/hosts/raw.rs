@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use taskwright_test_postgres::Server;
 use tokio::process::Command;
 
@@ -151,7 +151,14 @@ async fn run(server: &Server, database: &Database, setting: Setting, tasks: usiz
     if !output.status.success() {
         bail!("pgbench: {}", String::from_utf8_lossy(&output.stderr));
     }
+    database.alone().await?;
     let counted = Counters::look(server, database).await?.since(&before);
+    // Whoever finds nothing is fast.
+    ensure!(
+        counted.updates == 2.0 * done as f64,
+        "{} updates for {done} tasks: expected two for each",
+        counted.updates
+    );
     Ok(Raw {
         setting,
         rate: transactions * batch as f64,

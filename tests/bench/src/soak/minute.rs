@@ -22,6 +22,9 @@ pub(crate) struct Table {
     vacuums: f64,
 }
 
+/// Something that is counted of a table.
+pub(crate) type Count = fn(&Table) -> f64;
+
 /// A minute, with what the tables have counted until its end.
 #[derive(Debug, Clone)]
 pub(crate) struct Minute {
@@ -76,7 +79,7 @@ impl Minute {
     }
 
     /// Of all tables together.
-    pub(crate) fn sum(&self, of: fn(&Table) -> f64) -> f64 {
+    pub(crate) fn sum(&self, of: Count) -> f64 {
         self.tables.iter().map(of).sum()
     }
 

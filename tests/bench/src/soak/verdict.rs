@@ -1,7 +1,7 @@
 //! Whether the load stayed as it was: the second half of the minutes against the first.
 //! Does not know why.
 
-use super::minute::{Minute, Table};
+use super::minute::{Count, Minute};
 use crate::table::{heading, line};
 
 /// How many times as much in the second half is called growing.
@@ -10,14 +10,11 @@ const GROWING: f64 = 1.5;
 const SLOWER: f64 = 0.8;
 
 /// The most of the second half by the most of the first.
-fn growth(minutes: &[Minute], of: fn(&Table) -> f64) -> (f64, f64) {
+fn growth(minutes: &[Minute], of: Count) -> (f64, f64) {
     let most = |minutes: &[Minute]| minutes.iter().map(|minute| minute.sum(of)).fold(0.0, f64::max);
     let (first, second) = minutes.split_at(minutes.len() / 2);
     (most(first), most(second))
 }
-
-/// What is looked at of a table.
-type Figure = fn(&Table) -> f64;
 
 /// Prints it.
 pub(crate) fn print(minutes: &[Minute]) {
@@ -28,7 +25,7 @@ pub(crate) fn print(minutes: &[Minute]) {
     line("");
     line("| what | first half, at most | second half, at most | x | |");
     line("|---|---:|---:|---:|---|");
-    let all: [(&str, f64, Figure); 3] = [
+    let all: [(&str, f64, Count); 3] = [
         ("dead rows", 1.0, |table| table.dead),
         ("MB of tables", 1024.0 * 1024.0, |table| table.bytes),
         ("MB of indexes", 1024.0 * 1024.0, |table| table.index_bytes),
