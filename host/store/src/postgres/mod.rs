@@ -38,6 +38,8 @@ mod rows;
 mod schema;
 mod sessions;
 mod transaction;
+#[cfg(test)]
+mod upgrade;
 mod write_rows;
 
 use std::sync::Arc;
