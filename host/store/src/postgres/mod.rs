@@ -44,6 +44,8 @@ mod schema;
 mod sessions;
 mod transaction;
 mod unit;
+#[cfg(test)]
+mod upgrade;
 mod write_rows;
 
 use std::sync::Arc;
