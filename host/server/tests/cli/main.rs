@@ -9,6 +9,7 @@ mod drain;
 mod external;
 mod kills;
 mod kinds;
+mod migrate;
 mod place;
 mod postgres;
 mod sessions;

@@ -30,6 +30,7 @@ macro_rules! read {
 mod external;
 mod failure;
 mod lists;
+mod migration;
 mod notices;
 mod options;
 mod rows;
@@ -54,6 +55,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_postgres::{Config, NoTls};
 
+pub(crate) use migration::{Mark, Target};
 pub use options::PostgresOptions;
 
 use crate::column::time;
@@ -88,8 +90,19 @@ impl PostgresStore {
     /// are none. Its connections live in the runtime that this is called in; its verbs can be called from anywhere.
     ///
     /// # Errors
-    /// `NewerSchema`; `Corrupt` for an address or a schema's name that is none; `Unavailable`.
+    /// `NewerSchema`; `Corrupt` for an address or a schema's name that is none; `Unavailable`, also while a migration into the schema
+    /// is not complete.
     pub async fn open(address: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let store = Self::connect(address, options).await?;
+        let client = store.shared.pool.get().await;
+        let client = client.map_err(|error| StoreError::Unavailable { reason: failure::chain(&error) })?;
+        migration::refuse_unfinished(&client).await?;
+        drop(client);
+        Ok(store)
+    }
+
+    /// Opens the store, whatever a migration has left there.
+    async fn connect(address: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let mut config: Config = address.parse().map_err(|error| StoreError::Corrupt {
             reason: format!("the address of the store: {error}; expected postgres://USER@HOST:PORT/DATABASE"),
         })?;
