@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Hosts,
     /// Forget tasks that have been over for long enough, with their files, and the beginning of the log.
     Prune(PruneArgs),
+    /// Carry the registry of a file over to a PostgreSQL. It can be broken off anywhere, and goes on when it is run again.
+    Migrate(MigrateArgs),
     /// Compile one component from standard input, for a process of this program that has started this one.
     #[command(hide = true)]
     CompileComponent,
@@ -336,4 +338,21 @@ pub(crate) struct PruneArgs {
     /// Say how many it would be, and forget nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// The file, sqlite://PATH. Nobody can write to it meanwhile, and it is not changed.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: String,
+    /// The PostgreSQL, postgres://USER@HOST:PORT/DATABASE, with nothing in it yet.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: String,
+    /// Throw away what an unfinished migration has left there, and begin anew.
+    #[arg(long)]
+    pub(crate) restart: bool,
+    /// The most rows of one transaction.
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) batch: Option<usize>,
 }

@@ -17,6 +17,7 @@ mod kinds_upgrade;
 mod kinds_verify;
 mod list;
 mod messages;
+mod migrate;
 mod prune;
 mod result;
 mod run;
@@ -118,6 +119,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Config(ConfigCommand::Show) => config_show::show(context),
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Hosts => hosts::hosts(context).await,
+        Command::Migrate(args) => migrate::run(context, &args).await,
         Command::Prune(args) => prune::prune(context, &args).await,
         Command::CompileComponent => unreachable!("`main` does that without a runtime"),
     }

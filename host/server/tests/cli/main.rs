@@ -9,6 +9,7 @@ mod drain;
 mod external;
 mod kills;
 mod kinds;
+mod migrate;
 mod outages;
 mod place;
 mod postgres;

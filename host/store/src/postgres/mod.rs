@@ -36,6 +36,7 @@ mod group;
 mod listening;
 mod lists;
 mod looks;
+mod migration;
 mod notices;
 mod options;
 mod pipeline;
@@ -61,6 +62,7 @@ use taskwright_registry::{
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+pub(crate) use migration::{Mark, Target};
 pub use options::PostgresOptions;
 
 use crate::column::time;
@@ -101,8 +103,17 @@ impl PostgresStore {
     ///
     /// # Errors
     /// `NewerSchema`; `Corrupt` for an address, a schema's name or a file with certificates that is none; `Unavailable`, also for
-    /// a pooler that keeps no connection for a client.
+    /// a pooler that keeps no connection for a client, and while a migration into the schema is not complete.
     pub async fn open(address: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let store = Self::connect(address, options).await?;
+        let client = store.shared.pool.get().await.map_err(|error| failure::of_pool(&error))?;
+        migration::refuse_unfinished(&client).await?;
+        drop(client);
+        Ok(store)
+    }
+
+    /// Opens the store, whatever a migration has left there.
+    async fn connect(address: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let connector = Connector::new(address, &options)?;
         let channel = format!("taskwright:{}", options.schema);
         let own = notices::own_name();

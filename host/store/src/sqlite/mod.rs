@@ -8,6 +8,7 @@ mod external;
 mod failure;
 mod file;
 mod lists;
+mod migration;
 mod options;
 #[cfg(test)]
 mod plans;
@@ -33,6 +34,7 @@ use taskwright_registry::{
 };
 use tokio::sync::broadcast;
 
+pub(crate) use migration::Source;
 pub use options::SqliteOptions;
 
 use crate::clock::{self, Clock, LeaseClock};
