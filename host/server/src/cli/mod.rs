@@ -51,7 +51,8 @@ pub(crate) struct Common {
     pub(crate) store: Option<String>,
     /// Where results, output and artifacts are: another folder, or a bucket for several hosts, s3://BUCKET/PREFIX. Its server and the
     /// credentials are read from AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and the like.
-    #[arg(long, global = true, env = "TASKWRIGHT_FILES", value_name = "PLACE")]
+    // Some commands have an argument `files` of their own.
+    #[arg(long = "files", id = "files_place", global = true, env = "TASKWRIGHT_FILES", value_name = "PLACE")]
     pub(crate) files: Option<String>,
     /// The operator's configuration; taskwright.toml in that folder unless given.
     #[arg(long, global = true, env = "TASKWRIGHT_CONFIG", value_name = "FILE")]
