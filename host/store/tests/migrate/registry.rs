@@ -88,6 +88,7 @@ impl Registry {
         let mut queued = new(Recovery::Reattach);
         (queued.name, queued.idempotency_key) = (Some("named".to_owned()), Some("key".to_owned()));
         queued.parent.run_id = Some("run-1".to_owned());
+        queued.priority = taskwright_registry::Priority::High;
         create(queued).await;
         // Running, with a checkpoint, a message that is held and links.
         let running = claim(&create(new(Recovery::Reattach)).await.id).await;
