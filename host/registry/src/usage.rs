@@ -4,40 +4,56 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Dimension;
+use crate::fence::is_zero;
 
-/// Consumption of one instance, or of several together.
+/// Consumption of one instance, or of several together. What is zero is not written down: most of it is, of most tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usage {
     /// Time on a CPU, in milliseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cpu_ms: u64,
     /// Time for which an instance existed, in milliseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub wall_ms: u64,
     /// The largest sum of linear memories of one instance, in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub memory_peak_bytes: u64,
     /// The largest sum of table elements of one instance.
+    #[serde(skip_serializing_if = "is_zero")]
     pub table_peak_elements: u64,
     /// The most bytes that calls under way have carried at one time.
+    #[serde(skip_serializing_if = "is_zero")]
     pub call_peak_bytes: u64,
     /// The largest checkpoint, in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub checkpoint_peak_bytes: u64,
     /// The most that lay in the task's own folder at one time, in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub file_peak_bytes: u64,
     /// Calls from the guest into the host.
+    #[serde(skip_serializing_if = "is_zero")]
     pub host_calls: u64,
     /// Bytes of output.
+    #[serde(skip_serializing_if = "is_zero")]
     pub output_bytes: u64,
     /// Bytes of artifacts and drafts.
+    #[serde(skip_serializing_if = "is_zero")]
     pub artifact_bytes: u64,
     /// Messages and questions sent.
+    #[serde(skip_serializing_if = "is_zero")]
     pub messages: u64,
     /// Requests over HTTP.
+    #[serde(skip_serializing_if = "is_zero")]
     pub http_requests: u64,
     /// Bytes of requests over HTTP and of their responses.
+    #[serde(skip_serializing_if = "is_zero")]
     pub http_bytes: u64,
     /// Child tasks created.
+    #[serde(skip_serializing_if = "is_zero")]
     pub children: u64,
     /// Instances made.
+    #[serde(skip_serializing_if = "is_zero")]
     pub instances: u64,
 }
 

@@ -3,16 +3,20 @@
 
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use taskwright_registry::{SessionId, TaskId, Timestamp};
 use taskwright_store::{Store, StoreError};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::SessionFiles;
 
 /// How often to look for what is old enough.
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
-/// Between two passes while there is more to forget, so that nobody else waits for long.
-const BREATH: Duration = Duration::from_millis(200);
+/// The longest rest between two passes while there is more to forget. It rests as long as it has worked, so that others have half
+/// of the store at least.
+const LONGEST_REST: Duration = Duration::from_millis(200);
+/// Tasks that are forgotten at one time, so that they share the store's commits.
+const AT_ONCE: usize = 32;
 /// Tasks, and events, that one pass forgets at most.
 const PASS: usize = 100;
 /// Events that one pass takes away at most.
@@ -61,15 +65,18 @@ pub(crate) async fn forget_all(
         // From the beginning each time: once its children are gone, a parent can go, which may stand before them.
         let (mut after, mut went) = (None, 0);
         loop {
+            let begun = Instant::now();
             let page = store.finished(before, after, PASS).await?;
-            for (session, id) in &page.tasks {
-                went += usize::from(forget(store, files, session, id, before).await?);
-            }
             after = page.next;
+            let one = |(session, id)| async move { forget(store, files, &session, &id, before).await };
+            let mut forgetting = stream::iter(page.tasks.into_iter().map(one)).buffer_unordered(AT_ONCE);
+            while let Some(forgotten) = forgetting.next().await {
+                went += usize::from(forgotten?);
+            }
             if after.is_none() {
                 break;
             }
-            sleep(BREATH).await;
+            rest(begun).await;
         }
         forgotten.tasks += went;
         if went == 0 {
@@ -77,13 +84,19 @@ pub(crate) async fn forget_all(
         }
     }
     loop {
+        let begun = Instant::now();
         let went = store.trim_log(before, EVENTS).await?;
         forgotten.events += went;
         if went < EVENTS {
             return Ok(forgotten);
         }
-        sleep(BREATH).await;
+        rest(begun).await;
     }
+}
+
+/// Rests as long as the work since then took.
+async fn rest(begun: Instant) {
+    sleep(begun.elapsed().min(LONGEST_REST)).await;
 }
 
 /// The files go first: if the host dies in between, the record is still there and leads the next pass to what is left.

@@ -107,7 +107,11 @@ impl PgRows {
         let locked = self.rows(lock, &[&sessions]).await?;
         self.know_sessions(&locked, false)?;
         let locked: HashSet<i64> = self.unit.sessions.values().map(|session| session.no).collect();
-        self.busy = due.iter().find(|task| !locked.contains(&big(task.turn))).map(|task| task.session.clone());
+        if let Some(task) = due.iter().find(|task| !locked.contains(&big(task.turn))) {
+            let id = self.one("SELECT id FROM tasks WHERE no = $1", &[&big(task.place)], |row| text(row, 0)).await?;
+            let id = id.map(|id| id.parse().map_err(of_id)).transpose()?;
+            self.busy = id.map(|id| (task.session.clone(), id));
+        }
         let free: Vec<i64> =
             due.iter().filter(|task| locked.contains(&big(task.turn))).map(|task| big(task.place)).collect();
         if free.is_empty() {

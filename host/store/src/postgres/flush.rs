@@ -53,6 +53,14 @@ const TASKS: &str =
             external_ends_at, external_cancel, hidden)
     WHERE tasks.id = n.id AND tasks.version = n.before";
 
+const REMOVED_WAKES: &str = "DELETE FROM wakes USING unnest($1::bigint[], $2::text[]) AS n(session, id)
+    WHERE wakes.session = n.session AND wakes.task_id = n.id";
+
+const REMOVED_TASKS: &str = "DELETE FROM tasks USING unnest($1::bigint[], $2::text[]) AS n(session, id)
+    WHERE tasks.id = n.id AND tasks.session = n.session";
+
+const FORGOTTEN: &str = "SELECT nextval('forgotten') FROM generate_series(1, $1::bigint)";
+
 const RESULTS: &str = "INSERT INTO results (task, result)
     SELECT tasks.no, n.result FROM unnest($1::text[], $2::text[]) AS n(id, result) JOIN tasks ON tasks.id = n.id
     ON CONFLICT (task) DO UPDATE SET result = excluded.result";
@@ -97,6 +105,15 @@ impl Unit {
     fn drain(&mut self) -> Result<Pipeline, StoreError> {
         let mut pipeline = Pipeline::default();
         self.drain_sessions(&mut pipeline)?;
+        let removed = std::mem::take(&mut self.removed);
+        if !removed.is_empty() {
+            let given = || columns!(removed, |(session, id)| *session, id.to_string());
+            pipeline.any("wakes of a task", REMOVED_WAKES, given());
+            // What lies beside it goes with it.
+            pipeline.exactly(removed.len(), "a task", REMOVED_TASKS, given());
+            let many = i64::try_from(removed.len()).unwrap_or(i64::MAX);
+            pipeline.any("what was forgotten", FORGOTTEN, vec![Box::new(many)]);
+        }
         self.drain_tasks(&mut pipeline);
         let results: Vec<(String, String)> =
             std::mem::take(&mut self.results).into_iter().map(|(id, result)| (id.to_string(), result)).collect();

@@ -389,11 +389,16 @@ impl Store for PostgresStore {
                 Ok((whole_claims(rows, claims).await?, rows.busy.take()))
             });
             let (claims, busy) = self.write_alone(sessions, verb).await?;
-            match busy {
-                // Nothing else was there: this session is waited for, before anything is locked.
-                Some(busy) if claims.is_empty() => sessions = of(&busy),
-                _ => return Ok(claims),
+            let Some((session_id, task_id)) = busy else { return Ok(claims) };
+            if !claims.is_empty() {
+                // Whoever has claimed these does not wait for what was passed by, and hears of it.
+                let due_at = Some(self.now());
+                // Nobody listening is fine.
+                let _ = self.shared.changes.send(Change::Task { session_id, task_id, due_at });
+                return Ok(claims);
             }
+            // Nothing else was there: this session is waited for, before anything is locked.
+            sessions = of(&session_id);
         }
         Ok(Vec::new())
     }
@@ -465,7 +470,7 @@ impl Store for PostgresStore {
     }
 
     async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError> {
-        let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
+        let (sessions, session, id) = (of_task(session, id).parent(session, id), session.clone(), id.clone());
         self.write(sessions, verb!(rows, _, [session, id], verbs::forget(rows, &session, &id, before).await)).await
     }
 

@@ -36,8 +36,8 @@ pub(super) struct PgRows {
     pub(super) writes: bool,
     /// Whether the transaction met another one, and may do better when it is tried again.
     pub(super) met_another: bool,
-    /// The first session that a claim passed by because somebody was writing in it.
-    pub(super) busy: Option<SessionId>,
+    /// The first due task, with its session, that a claim passed by because somebody was writing there.
+    pub(super) busy: Option<(SessionId, TaskId)>,
     /// What begins the transaction, as long as nothing was asked in it.
     pub(super) begin: Option<&'static str>,
     /// Whether a transaction was begun and has not ended.
@@ -500,6 +500,9 @@ impl Rows for PgRows {
     }
 
     async fn has_children(&mut self, session: &SessionId, id: &TaskId) -> Result<bool, StoreError> {
+        if let Some(known) = self.unit.parents.get(id) {
+            return Ok(*known);
+        }
         let sql = "SELECT EXISTS (SELECT 1 FROM tasks
                    WHERE session = (SELECT no FROM sessions WHERE id = $1) AND parent_task_id = $2)";
         Ok(self.one(sql, &[&session.as_str(), &id.as_str()], yes).await?.unwrap_or(false))

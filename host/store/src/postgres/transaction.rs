@@ -34,6 +34,8 @@ pub(super) struct About {
     tasks: Vec<TaskId>,
     keys: Vec<(SessionId, String)>,
     messages: Vec<MessageId>,
+    /// Tasks that it asks for children of.
+    parents: Vec<(SessionId, TaskId)>,
     /// Whether it makes a task.
     births: bool,
 }
@@ -73,6 +75,12 @@ impl About {
         self
     }
 
+    /// It asks whether a task has children.
+    pub(super) fn parent(mut self, session: &SessionId, id: &TaskId) -> Self {
+        self.parents.push((session.clone(), id.clone()));
+        self
+    }
+
     /// It makes a task, with a key perhaps.
     pub(super) fn makes(mut self, session: &SessionId, key: Option<&String>) -> Self {
         self.births = true;
@@ -92,6 +100,7 @@ impl About {
         self.tasks.extend_from_slice(&other.tasks);
         self.keys.extend_from_slice(&other.keys);
         self.messages.extend_from_slice(&other.messages);
+        self.parents.extend_from_slice(&other.parents);
         self.births |= other.births;
     }
 }
@@ -199,6 +208,9 @@ const MAKE: &str = "INSERT INTO sessions (id) SELECT unnest($1::text[]) ON CONFL
 const TASKS: &str = "SELECT t.id, t.record, s.spec FROM tasks t JOIN specs s ON s.task = t.no WHERE t.id = ANY($1)";
 const KEYS: &str = "SELECT s.id, t.idempotency_key, t.id FROM unnest($1::text[], $2::text[]) AS k(session, key)
     JOIN sessions s ON s.id = k.session JOIN tasks t ON t.session = s.no AND t.idempotency_key = k.key";
+const PARENTS: &str =
+    "SELECT n.id FROM unnest($1::text[], $2::text[]) AS n(session, id) JOIN sessions s ON s.id = n.session
+    WHERE EXISTS (SELECT 1 FROM tasks t WHERE t.session = s.no AND t.parent_task_id = n.id)";
 const MESSAGES: &str = "SELECT body, taken, answered FROM messages WHERE id = ANY($1)";
 const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, (SELECT last_value FROM forgotten)";
 
@@ -214,24 +226,29 @@ impl PgRows {
         let messages: Vec<&str> = about.messages.iter().map(MessageId::as_str).collect();
         let (of, keys): (Vec<&str>, Vec<&str>) =
             about.keys.iter().map(|(session, key)| (session.as_str(), key.as_str())).unzip();
+        let (in_session, parents): (Vec<&str>, Vec<&str>) =
+            about.parents.iter().map(|(session, id)| (session.as_str(), id.as_str())).unzip();
         let clocks = self.shared.options.clock.is_none() || self.shared.options.lease_clock.is_none();
-        let (locked, found, keyed, heard, clock);
+        let (locked, found, keyed, heard, begat, clock);
         {
             let client = &self.client;
             let lock = Asked::of(client, LOCK, !sessions.is_empty()).await;
             let look = Asked::of(client, TASKS, !tasks.is_empty()).await;
             let key = Asked::of(client, KEYS, !keys.is_empty()).await;
             let hear = Asked::of(client, MESSAGES, !messages.is_empty()).await;
+            let beget = Asked::of(client, PARENTS, !parents.is_empty()).await;
             let ask = Asked::of(client, CLOCK, clocks || about.births).await;
-            let given: [&[Given<'_>]; 4] = [&[&sessions], &[&tasks], &[&of, &keys], &[&messages]];
+            let given: [&[Given<'_>]; 5] =
+                [&[&sessions], &[&tasks], &[&of, &keys], &[&messages], &[&in_session, &parents]];
             // In this order: each of them sees what was committed before the locks were had.
             let began;
-            (began, locked, found, keyed, heard, clock) = futures::join!(
+            (began, locked, found, keyed, heard, begat, clock) = futures::join!(
                 client.batch_execute("BEGIN"),
                 lock.rows(client, given[0]),
                 look.rows(client, given[1]),
                 key.rows(client, given[2]),
                 hear.rows(client, given[3]),
+                beget.rows(client, given[4]),
                 ask.rows(client, &[]),
             );
             self.began = true;
@@ -269,6 +286,11 @@ impl PgRows {
         for row in heard.map_err(|error| self.failed(&error))? {
             let message = super::rows::stored_message(&row)?;
             self.unit.messages.insert(message.message.id.clone(), Some(message));
+        }
+        self.unit.parents.extend(about.parents.iter().map(|(_, id)| (id.clone(), false)));
+        for row in begat.map_err(|error| self.failed(&error))? {
+            let id: String = get(&row, 0)?;
+            self.unit.parents.insert(id.parse().map_err(crate::column::of_id)?, true);
         }
         let mut server = 0;
         if let Some(row) = clock.map_err(|error| self.failed(&error))?.first() {

@@ -73,6 +73,10 @@ pub(super) struct Unit {
     pub(super) tasks: HashMap<TaskId, Option<KnownTask>>,
     pub(super) keys: HashMap<(SessionId, String), Option<TaskId>>,
     pub(super) messages: HashMap<MessageId, Option<StoredMessage>>,
+    /// Whether tasks have children, where that was looked up.
+    pub(super) parents: HashMap<TaskId, bool>,
+    /// Tasks that wait to be removed, with the numbers of their sessions.
+    pub(super) removed: Vec<(i64, TaskId)>,
     /// How many tasks were ever removed.
     pub(super) forgotten: Option<u64>,
     /// Tasks that wait to be written, in the order in which they were first written.
@@ -96,6 +100,20 @@ impl Unit {
         self.tasks.get(id)?.as_ref()
     }
 
+    /// Forgets a task, which is about to be removed from under the session of this number.
+    pub(super) fn remove(&mut self, session: i64, task: &Task) {
+        self.wrote(64);
+        self.removed.push((session, task.id.clone()));
+        self.tasks.insert(task.id.clone(), None);
+        if let Some(key) = &task.idempotency_key {
+            self.keys.insert((task.session_id.clone(), key.clone()), None);
+        }
+        self.messages.retain(|_, known| known.as_ref().is_none_or(|known| known.message.task_id != task.id));
+        // Its parent may have no other child.
+        self.parents.clear();
+        self.forgotten = None;
+    }
+
     /// Notes that something waits.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.bytes += bytes;
@@ -107,6 +125,7 @@ impl Unit {
         self.tasks.clear();
         self.keys.clear();
         self.messages.clear();
+        self.parents.clear();
         self.forgotten = None;
     }
 }

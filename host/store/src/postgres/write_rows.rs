@@ -6,7 +6,7 @@ use taskwright_registry::{
     Direction, EventBody, HostRef, Message, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp,
 };
 
-use super::rows::{Given, PgRows, big, get};
+use super::rows::{Given, PgRows, big};
 use super::unit::{KnownTask, NewEvent, UnsentMessage};
 use crate::column::{encode, millis, of_row};
 use crate::rows::{LeaseRow, NewWake, StoredMessage, Taken, Transaction};
@@ -91,6 +91,7 @@ impl Transaction for PgRows {
         }
         self.unit.wrote(text.len() + spec.len() + 256);
         self.unit.order.push(task.id.clone());
+        self.unit.parents.clear();
         let mut task = task.clone();
         task.spec = Value::Null;
         let id = task.id.clone();
@@ -248,12 +249,12 @@ impl Transaction for PgRows {
     }
 
     async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
-        let sql = "DELETE FROM wakes WHERE session = (SELECT no FROM sessions WHERE id = $1) AND task_id = $2";
-        self.run(sql, &[&task.session_id.as_str(), &task.id.as_str()]).await?;
-        // What lies beside it goes with it.
-        self.one_row("a task", "DELETE FROM tasks WHERE id = $1", &[&task.id.as_str()]).await?;
-        self.one("SELECT nextval('forgotten')", &[], |row| get::<i64>(row, 0)).await?;
-        self.unit.forget();
+        if self.unit.task(&task.id).is_some_and(|known| known.waits) {
+            self.flush().await?;
+        }
+        let session = self.locked_session(&task.session_id).await?;
+        let session = session.ok_or_else(|| of_row("a task", "there is no row for its session"))?.no;
+        self.unit.remove(session, task);
         Ok(())
     }
 
