@@ -18,7 +18,7 @@ use crate::committed::Committed;
 
 /// How many transactions of queued writes are on their way at one time. While one flushes its log, the next is prepared; more would
 /// only make each of them smaller.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 2;
 /// The most writes of one transaction.
 const TOGETHER: usize = 128;
 /// From how many bytes on what waits is sent before the next write of the transaction is run.

@@ -16,6 +16,9 @@ const MAX_CLAIM: usize = 500;
 /// How many times as many due tasks are looked at as may be claimed.
 const WINDOW: usize = 4;
 
+/// From how many sessions on none of them has to give more than its part of a claim.
+const SEVERAL: usize = 8;
+
 pub(crate) async fn claim<T: Transaction>(
     rows: &mut T,
     request: &ClaimRequest,
@@ -116,7 +119,14 @@ async fn in_turn<R: Rows>(
     };
     if due.len() >= window {
         // There are more than were looked at, perhaps all of one session: the others' are looked for one by one.
-        due.extend(rows.round(&request.kinds, after, now, limit, limit).await?);
+        let few = limit.div_ceil(SEVERAL);
+        let mut round = rows.round(&request.kinds, after, now, limit, few).await?;
+        let sessions: HashSet<u64> = round.iter().map(|task| task.turn).collect();
+        if sessions.len() < SEVERAL && few < limit {
+            // So few that each may have to give more.
+            round = rows.round(&request.kinds, after, now, limit, limit).await?;
+        }
+        due.extend(round);
     }
     if let Some(most) = request.shared.session {
         let turns: HashSet<u64> = due.iter().map(|task| task.turn).collect();
