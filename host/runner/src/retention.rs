@@ -16,9 +16,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 /// of the store at least.
 const LONGEST_REST: Duration = Duration::from_millis(200);
 /// Tasks that are forgotten at one time, so that they share the store's commits.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 /// Tasks, and events, that one pass forgets at most.
-const PASS: usize = 100;
+const PASS: usize = 500;
 /// Events that one pass takes away at most.
 const EVENTS: usize = 1_000;
 

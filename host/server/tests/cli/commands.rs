@@ -39,6 +39,24 @@ fn a_search_runs_and_other_processes_read_it_back() {
     assert_eq!(place.run(&["wait", id]).status, 0);
 }
 
+// L57
+#[test]
+fn a_task_is_created_with_its_priority_and_with_the_time_before_which_it_does_not_begin() {
+    let place = Place::new();
+    let create = ["create", "walkthrough", "--spec", r#"{"steps":[]}"#, "--name", "later"];
+    let created = place.run(&[&create[..], &["--priority", "high", "--not-before", "1h"]].concat());
+    assert_eq!(created.status, 0, "{created:?}");
+    let task = place.json(&["show", "later", "--json"]);
+    assert_eq!((&task["priority"], &task["state"]), (&json!("high"), &json!("queued")));
+    let at = |field: &Value| field.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let wait = at(&task["dispatch"]["due_at"]) - at(&task["created_at"]);
+    // The time is counted from the request, which is a moment before the record.
+    assert!((wait - chrono::TimeDelta::hours(1)).abs() < chrono::TimeDelta::minutes(1), "{wait}");
+    assert!(place.run(&["show", "later"]).out.contains("priority   "));
+    let wrong = place.run(&["create", "walkthrough", "--not-before", "tomorrow"]);
+    assert!(wrong.status == 2 && wrong.err.contains("`tomorrow` is no time"), "{wrong:?}");
+}
+
 #[test]
 fn a_program_reads_json_lines_and_one_last_document() {
     let place = Place::new();

@@ -136,7 +136,10 @@ impl Shared {
             };
             let sessions: Vec<SessionId> =
                 together.iter().flat_map(|job| job.about().sessions().iter().cloned()).collect();
-            self.commit_together(together).await;
+            // Whatever happens there, the sessions are free again, and those that wait have their turn.
+            if AssertUnwindSafe(self.commit_together(together)).catch_unwind().await.is_err() {
+                tracing::error!("a transaction panicked; its writes are not known to be done");
+            }
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             for session in sessions {
                 queue.busy.remove(&session);

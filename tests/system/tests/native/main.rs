@@ -3,6 +3,7 @@
 
 mod closing;
 mod engine;
+mod limits;
 mod lost_reply;
 mod moved;
 mod odd_kind;
