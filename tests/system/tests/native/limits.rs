@@ -33,8 +33,8 @@ async fn what_a_limit_of_all_hosts_keeps_back_begins_as_soon_as_another_hosts_ta
             hosts[1].serve();
             let second = session.task("walkthrough", json!({"steps": [{"say": "hello"}]})).create().await.unwrap();
             // Long enough for every look that is made for safety.
-            let waited =
-                session.wait_all(&[second.id.clone()], Until::Over, Some(Duration::from_secs(20))).await.unwrap();
+            let waited = session.wait_all(std::slice::from_ref(&second.id), Until::Over, Some(Duration::from_secs(20)));
+            let waited = waited.await.unwrap();
             assert!(waited.timed_out);
             assert_eq!(session.get(&second.id).await.unwrap().state, State::Queued);
             let begun = tokio::time::Instant::now();
