@@ -55,6 +55,20 @@ pub struct ClaimRequest {
     pub shared: SharedLimits,
 }
 
+impl ClaimRequest {
+    /// A wish for so many tasks of any session, of which none is held back.
+    #[must_use]
+    pub fn new(host: HostRef, kinds: Vec<KindOffer>, limit: usize) -> Self {
+        Self { host, kinds, only: None, limit, turns: Turns::default(), shared: SharedLimits::default() }
+    }
+
+    /// A wish for one task.
+    #[must_use]
+    pub fn only(host: HostRef, kinds: Vec<KindOffer>, task: TaskId) -> Self {
+        Self { only: Some(task), ..Self::new(host, kinds, 1) }
+    }
+}
+
 /// A task that now belongs to the claiming host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claimed {

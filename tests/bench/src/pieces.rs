@@ -10,7 +10,7 @@ use serde_json::json;
 use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, State, TaskId, TaskUpdate};
 use taskwright_runner::SessionFiles;
 use taskwright_sandbox::{Sandbox, SandboxConfig};
-use taskwright_store::{ClaimRequest, SharedLimits, SqliteOptions, SqliteStore, Store, Turns};
+use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store};
 
 use crate::figures::per_second;
 use crate::nowhere;
@@ -38,14 +38,7 @@ async fn writes(store: Arc<SqliteStore>, host: HostRef, reports: bool) -> Result
     let session: taskwright_registry::SessionId = "bench".parse()?;
     let new = NewTask::new(TaskId::new(store.now(), rand::random()), session.clone(), "walkthrough", spec());
     let id = store.create(new).await?.task.id;
-    let request = ClaimRequest {
-        host,
-        kinds: vec!["walkthrough".into()],
-        only: Some(id.clone()),
-        limit: 1,
-        turns: Turns::default(),
-        shared: SharedLimits::default(),
-    };
+    let request = ClaimRequest::only(host, vec!["walkthrough".into()], id.clone());
     let task = store.claim(&request).await?.pop().context("nothing was claimed")?.task;
     let update = || TaskUpdate { fence: Some(task.fence()), ..TaskUpdate::default() };
     if reports {

@@ -10,7 +10,7 @@ use anyhow::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, Progress, SessionId, Task, TaskId, TaskUpdate};
-use taskwright_store::{ClaimRequest, SharedLimits, SqliteOptions, SqliteStore, Store, Turns};
+use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store};
 use tokio::runtime::Runtime;
 
 use crate::figures::{median, milliseconds, per_second};
@@ -38,15 +38,8 @@ impl Store64 {
             random[0] = u8::try_from(number)?;
             let spec = json!({"pattern": "async fn", "path": ".", "max_matches": 1_000});
             let new = NewTask::new(TaskId::new(store.now(), random), session, "search-files", spec);
-            let only = Some(store.create(new).await?.task.id);
-            let request = ClaimRequest {
-                host: host.clone(),
-                kinds: vec!["search-files".into()],
-                only,
-                limit: 1,
-                turns: Turns::default(),
-                shared: SharedLimits::default(),
-            };
+            let request =
+                ClaimRequest::only(host.clone(), vec!["search-files".into()], store.create(new).await?.task.id);
             tasks.extend(store.claim(&request).await?.into_iter().map(|claim| claim.task));
         }
         Ok(Self { store, tasks })

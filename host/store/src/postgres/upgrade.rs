@@ -11,7 +11,7 @@ use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, SessionId, Stat
 use super::connection::{Connector, drive};
 use super::schema::{STEPS, migrate_to};
 use super::{PostgresOptions, PostgresStore};
-use crate::{ClaimRequest, SharedLimits, Store, StoreError, TaskQuery, Turns};
+use crate::{ClaimRequest, Store, StoreError, TaskQuery};
 
 /// A step of a version to come, as the rule has it: it only adds.
 const NEXT: &str = "
@@ -41,16 +41,8 @@ async fn live(store: &PostgresStore, host: &HostRef) {
     bits[2..].copy_from_slice(&DRAWN.fetch_add(1, Ordering::SeqCst).to_be_bytes());
     let new = NewTask::new(TaskId::new(store.now(), bits), session(), "probe", json!({"n": 1}));
     let task = store.create(new).await.expect("a task").task;
-    let only = Some(task.id.clone());
     let kinds = vec!["probe".into()];
-    let request = ClaimRequest {
-        host: host.clone(),
-        kinds,
-        only,
-        limit: 1,
-        turns: Turns::default(),
-        shared: SharedLimits::default(),
-    };
+    let request = ClaimRequest::only(host.clone(), kinds, task.id.clone());
     let task = store.claim(&request).await.expect("a claim").pop().expect("it is due").task;
     let end = TaskUpdate {
         fence: Some(task.fence()),

@@ -12,7 +12,7 @@ use taskwright_registry::{HostId, HostRef, LeaseLength, Lineage, NewTask, State,
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, file, ready};
 use crate::rows::Rows;
-use crate::{ClaimRequest, Order, SharedLimits, TaskFilter, Turns, verbs};
+use crate::{ClaimRequest, Order, TaskFilter, verbs};
 
 fn now() -> Timestamp {
     chrono::DateTime::from_timestamp_millis(1_800_000_000_000).expect("in range")
@@ -61,14 +61,7 @@ fn steps(connection: &mut Connection, task: &Task) -> Vec<(&'static str, u64)> {
     measure("get", ready(verbs::get(&mut rows, session, id)).is_ok() && rows.spec_text(id).is_ok());
     measure("next_due", matches!(ready(verbs::next_due(&mut rows, &kinds, None)), Ok(Some(_))));
     let (host, clock) = (host(), (SqliteOptions::default().lease_clock)());
-    let request = ClaimRequest {
-        host: host.clone(),
-        kinds,
-        only: None,
-        limit: 10,
-        turns: Turns::default(),
-        shared: SharedLimits::default(),
-    };
+    let request = ClaimRequest::new(host.clone(), kinds, 10);
     measure("claim", ready(verbs::claim(&mut rows, &request, now(), &clock)).is_ok_and(|claims| claims.len() == 1));
     let detail = Some(Some("x".to_owned()));
     let update = TaskUpdate { state_detail: detail, ..TaskUpdate::default() };

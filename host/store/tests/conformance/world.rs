@@ -12,8 +12,8 @@ use taskwright_registry::{
     Part, SessionId, State, Task, TaskId, TaskUpdate, Timestamp, WakePolicy,
 };
 use taskwright_store::{
-    ClaimRequest, Claimed, LeaseTime, MemoryStore, PostgresOptions, PostgresStore, SharedLimits, SqliteOptions,
-    SqliteStore, Store, StoreError, Turns,
+    ClaimRequest, Claimed, LeaseTime, MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
+    StoreError,
 };
 
 use taskwright_test_postgres as server;
@@ -170,14 +170,7 @@ impl World {
     }
 
     pub(crate) fn request(&self, host: u8) -> ClaimRequest {
-        ClaimRequest {
-            host: self.host(host),
-            kinds: vec![KIND.into()],
-            only: None,
-            limit: 100,
-            turns: Turns::default(),
-            shared: SharedLimits::default(),
-        }
+        ClaimRequest::new(self.host(host), vec![KIND.into()], 100)
     }
 
     pub(crate) async fn claim(&self, task: &Task) -> Claimed {

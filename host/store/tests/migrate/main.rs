@@ -11,7 +11,7 @@ use registry::{Registry, seen};
 use taskwright_registry::{LeaseLength, NewTask, State};
 use taskwright_store::{
     ClaimRequest, MigrateError, MigrateOptions, Migrated, PostgresOptions, PostgresStore, Reaped, Sessions,
-    SharedLimits, SqliteOptions, SqliteStore, Step, Store, StoreError, Turns, migrate,
+    SqliteOptions, SqliteStore, Step, Store, StoreError, migrate,
 };
 
 /// A server and a schema of the case's own; nothing where there is no server.
@@ -96,15 +96,7 @@ async fn a_host_goes_on_where_the_old_ones_have_stopped() {
 
     let host = registry.host(9);
     store.open_lease(&host, LeaseLength::default()).await.unwrap();
-    let only = Some(running.1.clone());
-    let request = ClaimRequest {
-        host,
-        kinds: vec!["probe".into()],
-        only,
-        limit: 1,
-        turns: Turns::default(),
-        shared: SharedLimits::default(),
-    };
+    let request = ClaimRequest::only(host, vec!["probe".into()], running.1.clone());
     let claimed = store.claim(&request).await.unwrap().pop().expect("it is due");
     assert_eq!(claimed.checkpoint.as_deref(), Some(&b"so far"[..]));
     assert_eq!(claimed.unread.len(), 1, "a message that was taken and not kept is given again");

@@ -12,8 +12,8 @@ use taskwright_registry::{
     NewInputRequest, NewMessage, NewTask, Part, Recovery, SessionId, State, Task, TaskId, TaskUpdate, WakePolicy,
 };
 use taskwright_store::{
-    CancelScope, CancelWalk, ClaimRequest, ExternalWork, LeaseTime, MessagePage, SessionQuery, Sessions, SharedLimits,
-    SqliteOptions, SqliteStore, Store, TaskFilter, TaskQuery, Turns,
+    CancelScope, CancelWalk, ClaimRequest, ExternalWork, LeaseTime, MessagePage, SessionQuery, Sessions, SqliteOptions,
+    SqliteStore, Store, TaskFilter, TaskQuery,
 };
 
 /// The registry, and what of it the cases are about.
@@ -62,16 +62,8 @@ impl Registry {
         let host = host(1);
         store.open_lease(&host, LeaseLength::default()).await.unwrap();
         let claim = async |id: &TaskId| {
-            let only = Some(id.clone());
             let kinds = vec!["probe".into()];
-            let request = ClaimRequest {
-                host: host.clone(),
-                kinds,
-                only,
-                limit: 1,
-                turns: Turns::default(),
-                shared: SharedLimits::default(),
-            };
+            let request = ClaimRequest::only(host.clone(), kinds, id.clone());
             store.claim(&request).await.unwrap().pop().expect("it is due").task
         };
         let create = async |new: NewTask| store.create(new).await.unwrap().task;

@@ -8,8 +8,7 @@ use taskwright_registry::{
     TaskUpdate, WakePolicy,
 };
 use taskwright_store::{
-    ClaimRequest, MessagePage, PostgresOptions, PostgresStore, Sessions, SharedLimits, Store, StoreError, TaskQuery,
-    Turns,
+    ClaimRequest, MessagePage, PostgresOptions, PostgresStore, Sessions, Store, StoreError, TaskQuery,
 };
 
 use crate::place::{database, new_task, open, server};
@@ -130,8 +129,7 @@ impl Stage {
 
 fn claim(host: &HostRef, task: &TaskId) -> ClaimRequest {
     let kinds = vec!["probe".into()];
-    let (turns, shared) = (Turns::default(), SharedLimits::default());
-    ClaimRequest { host: host.clone(), kinds, only: Some(task.clone()), limit: 1, turns, shared }
+    ClaimRequest::only(host.clone(), kinds, task.clone())
 }
 
 fn finish(task: &Task) -> TaskUpdate {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use taskwright_registry::{HostId, HostRef, LeaseLength, NewTask, TaskId, TaskUpdate};
-use taskwright_store::{Change, ClaimRequest, SharedLimits, SqliteStore, Store, StoreError, Turns};
+use taskwright_store::{Change, ClaimRequest, SqliteStore, Store, StoreError};
 
 use crate::room::{Room, append, check, session};
 
@@ -73,13 +73,12 @@ async fn two_stores_on_one_file_agree_on_names_and_claims() {
     let outcomes = [outcomes.0, outcomes.1];
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
     assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(StoreError::NameTaken { .. }))));
-    let request = |number: u8| ClaimRequest {
-        host: HostRef { id: HostId::new(stores[0].now(), [number; 10]), epoch: 1 },
-        kinds: vec!["probe".into()],
-        only: None,
-        limit: 10,
-        turns: Turns::default(),
-        shared: SharedLimits::default(),
+    let request = |number: u8| {
+        ClaimRequest::new(
+            HostRef { id: HostId::new(stores[0].now(), [number; 10]), epoch: 1 },
+            vec!["probe".into()],
+            10,
+        )
     };
     let (one, two) = (request(1), request(2));
     for (store, request) in stores.iter().zip([&one, &two]) {

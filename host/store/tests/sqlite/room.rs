@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use taskwright_registry::{Artifact, HostId, HostRef, LeaseLength, NewTask, SessionId, Task, TaskId, TaskUpdate};
-use taskwright_store::{ClaimRequest, SharedLimits, SqliteOptions, SqliteStore, Store, StoreError, Turns};
+use taskwright_store::{ClaimRequest, SqliteOptions, SqliteStore, Store, StoreError};
 
 pub(crate) struct Room {
     folder: tempfile::TempDir,
@@ -49,15 +49,7 @@ impl Room {
         let task = store.create(new).await.expect("creation").task;
         let host = HostRef { id: HostId::new(store.now(), [1; 10]), epoch: 1 };
         store.open_lease(&host, LeaseLength::default()).await.expect("a lease");
-        let only = Some(task.id);
-        let request = ClaimRequest {
-            host,
-            kinds: vec!["probe".into()],
-            only,
-            limit: 1,
-            turns: Turns::default(),
-            shared: SharedLimits::default(),
-        };
+        let request = ClaimRequest::only(host, vec!["probe".into()], task.id);
         store.claim(&request).await.expect("a claim").pop().expect("a due task").task
     }
 }

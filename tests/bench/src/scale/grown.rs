@@ -11,7 +11,7 @@ use serde_json::json;
 use taskwright_registry::{
     HostId, HostRef, LeaseLength, Lineage, NewTask, SessionId, State, TaskId, TaskUpdate, Visibility, WakePolicy,
 };
-use taskwright_store::{ClaimRequest, KindOffer, MemoryStore, SharedLimits, SqliteOptions, SqliteStore, Store, Turns};
+use taskwright_store::{ClaimRequest, KindOffer, MemoryStore, SqliteOptions, SqliteStore, Store};
 
 use super::subject::{KIND, NAME, RARE, Subject, parent};
 
@@ -220,14 +220,7 @@ async fn enliven(store: Arc<dyn Store>, filled: &Filled, live: usize) -> Result<
             creator.await??;
         }
         let kinds = vec![KindOffer::from(KIND)];
-        let request = ClaimRequest {
-            host: host.clone(),
-            kinds,
-            only: None,
-            limit: 500,
-            turns: Turns::default(),
-            shared: SharedLimits::default(),
-        };
+        let request = ClaimRequest::new(host.clone(), kinds, 500);
         let mut held = store.held_by(&host).await?.len();
         while held < live / 2 {
             let claimed = store.claim(&request).await?.len();

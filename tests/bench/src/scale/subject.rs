@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use serde_json::json;
 use taskwright_registry::{HostRef, NewTask, SessionId, State, Task, TaskId, TaskUpdate};
 use taskwright_runner::{RunnerConfig, RunnerParts, Session, SessionFiles, Until};
-use taskwright_store::{ClaimRequest, KindOffer, SharedLimits, Store, Turns};
+use taskwright_store::{ClaimRequest, KindOffer, Store};
 use tokio::task::JoinSet;
 
 /// The kind that the host runs.
@@ -90,14 +90,7 @@ impl Subject {
     /// What the host asks for.
     pub(crate) fn request(&self) -> ClaimRequest {
         let kinds = vec![KindOffer::from(KIND)];
-        ClaimRequest {
-            host: self.host.clone(),
-            kinds,
-            only: None,
-            limit: 1,
-            turns: Turns::default(),
-            shared: SharedLimits::default(),
-        }
+        ClaimRequest::new(self.host.clone(), kinds, 1)
     }
 
     /// Ends a task that nobody holds, or that the host does.

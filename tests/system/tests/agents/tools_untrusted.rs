@@ -78,14 +78,7 @@ async fn what_a_kind_calls_its_children_is_labelled_too(stage: Stage) {
     };
     stage.store.open_lease(&host, Default::default()).await.unwrap();
     let parent = stage.task().await.id;
-    let request = taskwright_runner::store::ClaimRequest {
-        host,
-        kinds: vec!["probe".into()],
-        only: Some(parent),
-        limit: 1,
-        turns: Default::default(),
-        shared: taskwright_runner::store::SharedLimits::default(),
-    };
+    let request = taskwright_runner::store::ClaimRequest::only(host, vec!["probe".into()], parent);
     let parent = stage.store.claim(&request).await.unwrap().pop().unwrap().task;
     let child = NewTask {
         display_name: SLY.to_owned(),

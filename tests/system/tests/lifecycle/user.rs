@@ -8,7 +8,7 @@ use taskwright_runner::registry::{
     Direction, HostId, HostRef, LeaseLength, MessageId, NewInputRequest, NewMessage, NewTask, Part, SessionId, State,
     TaskId, TaskUpdate, WakePolicy,
 };
-use taskwright_runner::store::{ClaimRequest, MemoryStore, SqliteOptions, SqliteStore, Store, StoreError, Turns};
+use taskwright_runner::store::{ClaimRequest, MemoryStore, SqliteOptions, SqliteStore, Store, StoreError};
 use taskwright_system_tests::{Fault, FaultPlan, FaultStore, as_user, check_session};
 
 /// Calls until the store says yes or no.
@@ -43,14 +43,7 @@ async fn a_day(store: &dyn Store, seen: &dyn Store) -> Vec<String> {
     let asked = as_user(async {
         let host = HostRef { id: HostId::new(now, [9; 10]), epoch: 1 };
         store.open_lease(&host, LeaseLength::default()).await.unwrap();
-        let request = ClaimRequest {
-            host,
-            kinds: vec!["kind".into()],
-            only: Some(first.id.clone()),
-            limit: 1,
-            turns: Turns::default(),
-            shared: taskwright_runner::store::SharedLimits::default(),
-        };
+        let request = ClaimRequest::only(host, vec!["kind".into()], first.id.clone());
         let claimed = store.claim(&request).await.unwrap().pop().unwrap().task;
         let question = NewInputRequest { prompt: "Which?".to_owned(), expected: None, random: [5; 10] };
         let ask = TaskUpdate { fence: Some(claimed.fence()), input_request: Some(question), ..TaskUpdate::default() };
