@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use taskwright_registry::{Cancel, Description, Links, Part, Progress, Reattach, Schema, Timestamp, clean_line, limit};
 use wasmtime::Engine;
 
-use crate::attempt::{self, Attempt, Reach};
-use crate::bindings::KindPre;
+use crate::attempt::{self, Reach};
 use crate::bindings::taskwright::task::types;
+use crate::executor::ExecutorPre;
 use crate::http::{Asker, Client, Gateway};
 use crate::life::clocked;
 use crate::memory_pool::MemoryShare;
@@ -37,7 +37,7 @@ pub(crate) struct Described {
 /// Calls `describe` and checks what it returns.
 pub(crate) async fn describe(
     engine: &Engine,
-    kind: &KindPre<Attempt>,
+    kind: &ExecutorPre,
     most: &Budget,
     memory: MemoryShare,
     http: &Arc<Client>,
@@ -47,7 +47,7 @@ pub(crate) async fn describe(
 
 async fn call(
     engine: &Engine,
-    kind: &KindPre<Attempt>,
+    kind: &ExecutorPre,
     most: &Budget,
     memory: MemoryShare,
     http: &Arc<Client>,
@@ -63,10 +63,7 @@ async fn call(
     let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, reach);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     store.data_mut().stand_still(&stdio);
-    let asking = clocked(&meter, async {
-        let kind = kind.instantiate_async(&mut store).await?;
-        kind.taskwright_task_executor().call_describe(&mut store).await
-    });
+    let asking = clocked(&meter, async { kind.instantiate(&mut store).await?.describe(&mut store).await });
     let answer = tokio::select! {
         answer = tokio::time::timeout(TIME, asking) => answer,
         () = stdio.pump(&Nobody) => unreachable!("it never ends"),

@@ -9,9 +9,8 @@ use taskwright_registry::{Description, SchemaViolation};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
-use crate::attempt::Attempt;
-use crate::bindings::KindPre;
 use crate::describe::Described;
+use crate::executor::ExecutorPre;
 use crate::http::{Asker, Client};
 use crate::life::{Plan, Shared};
 use crate::memory_pool::MemoryPool;
@@ -22,7 +21,7 @@ use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants};
 /// A kind that is ready to be instantiated.
 pub struct Kind {
     pub(crate) engine: Engine,
-    pub(crate) bound: KindPre<Attempt>,
+    pub(crate) bound: ExecutorPre,
     pub(crate) http: Arc<Client>,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) memory: Arc<MemoryPool>,

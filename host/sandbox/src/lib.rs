@@ -27,6 +27,7 @@ mod counter;
 mod describe;
 mod engine;
 mod engine_hash;
+mod executor;
 mod files;
 mod grant;
 mod http;
@@ -50,6 +51,7 @@ mod toml_name;
 mod trap;
 mod turn;
 mod verify;
+mod work;
 mod world;
 
 pub use allowance::Allowance;

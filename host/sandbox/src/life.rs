@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::ready;
 use std::time::Duration;
 
@@ -16,11 +15,13 @@ use wasmtime::component::Accessor;
 use wasmtime::{Engine, Store};
 
 use crate::attempt::{self, Attempt, Reach};
-use crate::bindings::{Kind as Bound, KindPre};
+use crate::bindings::taskwright::task::types;
+use crate::executor::{Executor, ExecutorPre};
 use crate::http::{Asker, Client, Gateway};
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
+use crate::work::{Beside, Work};
 use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
 
 /// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
@@ -118,7 +119,7 @@ impl Drop for Grave {
 /// What an instance is made from.
 pub(crate) struct Plan {
     pub(crate) engine: Engine,
-    pub(crate) kind: KindPre<Attempt>,
+    pub(crate) kind: ExecutorPre,
     pub(crate) host: Arc<dyn AttemptHost>,
     pub(crate) grants: LiveGrants,
     pub(crate) http: Arc<Client>,
@@ -213,15 +214,15 @@ pub(crate) async fn clocked<R>(meter: &Meter, work: impl Future<Output = R>) -> 
 /// Answers calls until the guest traps or there is nobody left who could call.
 async fn serve(
     store: &mut Store<Attempt>,
-    kind: &KindPre<Attempt>,
+    kind: &ExecutorPre,
     calls: &mut mpsc::UnboundedReceiver<Call>,
     stdio: &Stdio,
 ) -> AttemptError {
     let meter = store.data().meter.clone();
     let served = async {
-        let kind = kind.instantiate_async(&mut *store).await?;
+        let kind = kind.instantiate(store).await?;
         meter.begin();
-        let (kind, returned) = (&kind, &AtomicBool::new(false));
+        let (kind, work) = (&kind, &Work::default());
         store
             .run_concurrent(async move |accessor| {
                 let mut pending = FuturesUnordered::new();
@@ -230,7 +231,7 @@ async fn serve(
                         biased;
                         Some(answered) = pending.next(), if !pending.is_empty() => answered?,
                         call = calls.recv() => match call {
-                            Some(call) => pending.push(answer(accessor, kind, call, returned, stdio)),
+                            Some(call) => pending.push(answer(accessor, kind, call, work, stdio)),
                             None => return Ok(()),
                         },
                     }
@@ -244,41 +245,53 @@ async fn serve(
     }
 }
 
-/// Makes one call. What a guest returns is an answer; what makes it trap is the end of the instance. `returned` is whether
-/// `start` or `reconcile` has: nobody is there any more whom a call could tell anything.
+/// Makes one call. What a guest returns is an answer; what makes it trap is the end of the instance. What it begins after `start`
+/// or `reconcile` has returned counts for nothing: nobody is there any more whom a call could tell anything.
 async fn answer(
     accessor: &Accessor<Attempt>,
-    kind: &Bound,
+    kind: &Executor,
     call: Call,
-    returned: &AtomicBool,
+    work: &Work<types::Task>,
     stdio: &Stdio,
 ) -> wasmtime::Result<()> {
-    let main = matches!(*call.request, Request::Start(_) | Request::Reconcile(_));
-    if main {
-        returned.store(false, Ordering::Relaxed);
-    } else if returned.load(Ordering::Relaxed) {
-        let _ = call.reply.send(Err(AttemptError::Returned));
-        return Ok(());
-    }
-    let guest = kind.taskwright_task_executor();
     let failed = |failure| AttemptError::guest(convert::failure(failure));
     let step = |returned: Result<_, _>| returned.map_err(failed).and_then(convert::step).map(Some);
+    let taken = |call: &Beside<_>, returned: Result<_, _>| match call.was_late() {
+        true => Err(AttemptError::Returned),
+        false => returned.map_err(failed).map(|()| None),
+    };
     let task = call.request.task();
     accessor.with(|mut access| {
         access.get().made_for.get_or_insert_with(|| (task.id.clone(), task.attempt));
     });
     let reply = match *call.request {
-        Request::Start(task) => step(guest.call_start(accessor, convert::task(task)).await?),
-        Request::Reconcile(task) => step(guest.call_reconcile(accessor, convert::task(task)).await?),
-        Request::Deliver(task, message) => {
-            let (task, message) = (convert::task(task), convert::message(message));
-            guest.call_deliver(accessor, task, message).await?.map_err(failed).map(|()| None)
+        Request::Start(task) => {
+            work.begin();
+            let returned = kind.start(accessor, convert::task(task)).await?;
+            work.has_returned();
+            step(returned)
         }
-        Request::Cancel(task) => guest.call_cancel(accessor, convert::task(task)).await?.map_err(failed).map(|()| None),
+        Request::Reconcile(task) => {
+            work.begin();
+            let returned = kind.reconcile(accessor, convert::task(task)).await?;
+            work.has_returned();
+            step(returned)
+        }
+        Request::Deliver(task, message) => {
+            let task = Arc::new(convert::task(task));
+            match work.beside(&task) {
+                Some(call) => taken(&call, kind.deliver(accessor, task, convert::message(message)).await?),
+                None => Err(AttemptError::Returned),
+            }
+        }
+        Request::Cancel(task) => {
+            let task = Arc::new(convert::task(task));
+            match work.beside(&task) {
+                Some(call) => taken(&call, kind.cancel(accessor, task).await?),
+                None => Err(AttemptError::Returned),
+            }
+        }
     };
-    if main {
-        returned.store(true, Ordering::Relaxed);
-    }
     // What was printed before an end belongs before the end.
     stdio.flush().await;
     let _ = call.reply.send(reply);

@@ -11,9 +11,9 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::attempt::Attempt;
-use crate::bindings::KindPre;
 use crate::code::GenuineCode;
 use crate::code_cache::{CodeCache, Most};
+use crate::executor::ExecutorPre;
 use crate::http::Client;
 use crate::memory_pool::MemoryPool;
 use crate::verify::{self, Outside};
@@ -170,12 +170,12 @@ impl Inner {
     }
 
     /// Checks the types of imports and exports against the world.
-    fn bind(&self, component: &Component) -> Result<KindPre<Attempt>, LoadError> {
+    fn bind(&self, component: &Component) -> Result<ExecutorPre, LoadError> {
         let wrong = |name: &str, error: wasmtime::Error| LoadError::WrongType {
             name: name.to_owned(),
             problem: clean_line(&format!("{error:#}"), 512),
         };
         let linked = self.linker.instantiate_pre(component).map_err(|error| wrong("import", error))?;
-        KindPre::new(linked).map_err(|error| wrong(world::EXECUTOR, error))
+        ExecutorPre::new(component, linked).map_err(|error| wrong(world::EXECUTOR, error))
     }
 }

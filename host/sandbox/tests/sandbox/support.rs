@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
@@ -59,11 +60,13 @@ pub(crate) struct Recorder {
     pub(crate) cancel: Mutex<Option<Cancel>>,
     /// The task's own folder.
     pub(crate) folder: Option<PathBuf>,
+    /// How many turns of the runtime a question takes to be kept.
+    pub(crate) asking: AtomicUsize,
 }
 
 impl Recorder {
     pub(crate) fn new(reports: mpsc::UnboundedSender<Report>) -> Self {
-        Self { reports, cancel: Mutex::new(None), folder: None }
+        Self { reports, cancel: Mutex::new(None), folder: None, asking: AtomicUsize::new(0) }
     }
 
     fn accept(&self, report: Report) -> Result<(), Refusal> {
@@ -93,6 +96,9 @@ impl AttemptHost for Recorder {
     }
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
         self.accept(Report::Ask(prompt, expected))?;
+        for _ in 0..self.asking.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
         Ok("inreq_1".to_owned())
     }
     async fn draft(&self, name: String, chunk: Vec<u8>) -> Result<(), Refusal> {

@@ -1,6 +1,7 @@
 //! Guests that do what a guest is meant to do.
 //! Nothing here is about limits or files.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
@@ -99,6 +100,50 @@ pub(crate) mod resident {
         task.checkpoint = None;
         let Err(AttemptError::Guest(failure)) = running.instance.reconcile(task).await else { panic!() };
         assert_eq!(failure.error.kind, "no_checkpoint");
+    }
+}
+
+pub(crate) mod dirty_texts {
+    use super::*;
+
+    /// A question that takes so many turns of the runtime to be kept, and an answer that comes so many turns after it was asked.
+    /// Whether the work saw it.
+    async fn is_seen(asking: usize, turns: usize) -> bool {
+        let mut running = plain(guests::DIRTY_TEXTS).await;
+        running.host.asking.store(asking, Ordering::Relaxed);
+        let instance = running.instance.clone();
+        let start = tokio::spawn(async move { instance.start(context_with(json!("asks"))).await });
+        while !matches!(running.next().await, Report::Ask(..)) {}
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        let delivered = running.instance.deliver(context(), message("yes")).await;
+        let (step, when) = (start.await.unwrap().unwrap(), format!("{asking} and {turns} turns"));
+        match step {
+            Step::Wait => assert_eq!(delivered, Err(AttemptError::Returned), "{when}: nobody has seen it"),
+            _ => assert!(matches!(delivered, Err(AttemptError::Guest(_))), "{when}: {delivered:?}"),
+        }
+        step != Step::Wait
+    }
+
+    // L16
+    #[tokio::test]
+    async fn an_answer_that_counts_as_taken_was_seen_by_the_work_whenever_it_came() {
+        let (mut seen, mut late) = (0, 0);
+        for (asking, turns) in (0..10).flat_map(|asking| (0..10).map(move |turns| (asking, turns))) {
+            *(if is_seen(asking, turns).await { &mut seen } else { &mut late }) += 1;
+        }
+        assert!(seen > 0 && late > 0, "{seen} were seen, {late} came late");
+    }
+
+    // L16
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_answer_from_another_thread_that_counts_as_taken_was_seen_by_the_work() {
+        // Those that come when the question has just been kept meet the work on its way out, about one of a thousand too late.
+        for round in 0..2_000 {
+            let turns = round % 10;
+            is_seen(turns + 4 + round % 5, turns).await;
+        }
     }
 }
 

@@ -34,6 +34,18 @@ impl fmt::Display for End {
 }
 
 impl End {
+    /// Stopped, because it did not end by itself when it was canceled.
+    pub(crate) const FORCED: Self = Self::Canceled("did not end by itself within 200 ms");
+
+    /// How long a guest with this end gets when it is canceled, in milliseconds. Where it ends by itself a busy machine does not
+    /// matter.
+    pub(crate) fn grace_ms(self) -> u64 {
+        match self {
+            Self::Canceled(_) => 200,
+            _ => 60_000,
+        }
+    }
+
     /// What is wrong with an end; nothing if it is this one. `refused` is what was said where there is no task.
     #[must_use]
     pub fn differs(&self, refused: Option<&str>, task: Option<&Task>) -> Option<String> {

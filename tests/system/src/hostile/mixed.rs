@@ -15,7 +15,7 @@ use taskwright_runner::{KindSettings, RunnerError};
 use taskwright_test_guests as guests;
 
 use crate::hostile::row::SMALL;
-use crate::hostile::stage::{Data, Stage};
+use crate::hostile::stage::{Data, HANGS, Stage};
 use crate::hostile::{aftermath, unclean};
 
 /// What is mixed.
@@ -159,8 +159,9 @@ async fn one(stage: &Stage, spec: &Value, chance: &mut StdRng) -> Result<(State,
         tokio::time::sleep(Duration::from_millis(chance.random_range(0..60))).await;
         session.cancel(&task.id, None).await.map_err(|error| format!("not canceled: {error}"))?;
     }
-    let ended = tokio::time::timeout(Duration::from_secs(90), session.outcome(&task.id)).await;
-    let ended = ended.map_err(|_| format!("{} hangs", task.id))?.map_err(|error| format!("no outcome: {error}"))?;
+    let ended = tokio::time::timeout(HANGS, session.outcome(&task.id)).await;
+    let Ok(ended) = ended else { return Err(format!("{} hangs: {}", task.id, stage.stands().await)) };
+    let ended = ended.map_err(|error| format!("no outcome: {error}"))?;
     if let Some(c) = ended.summary.as_deref().and_then(unclean) {
         return Err(format!("{} has {c:?} in its summary", task.id));
     }

@@ -7,19 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use taskwright_runner::registry::{CancelMode, CancelPolicy, Part, SessionId, Supersede, Task, TaskUpdate, WakePolicy};
+use taskwright_runner::registry::{
+    CancelMode, CancelPolicy, Event, Part, SessionId, Supersede, Task, TaskUpdate, WakePolicy,
+};
 use taskwright_runner::sandbox::{Sandbox, SandboxConfig};
-use taskwright_runner::store::{MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
+use taskwright_runner::store::{
+    MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, TaskFilter, TaskQuery,
+};
 use taskwright_runner::{KindSettings, Runner, RunnerConfig, RunnerError, RunnerParts, Session, SessionFiles};
 
 use crate::hostile::aftermath;
 use crate::hostile::neighbour::Neighbour;
 use crate::hostile::{Row, Script};
 
-/// How long a guest that is asked to end gets.
-const GRACE: Duration = Duration::from_millis(200);
 /// When a row hangs. Far beyond every budget, so that a slow machine does not matter.
-const HANGS: Duration = Duration::from_secs(240);
+pub(crate) const HANGS: Duration = Duration::from_secs(240);
 
 /// Which store there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +130,7 @@ impl Stage {
         let (refused, task, mut wrong) = match played {
             Ok(Ok(task)) => (None, Some(task), Vec::new()),
             Ok(Err(error)) => (Some(error.to_string()), None, Vec::new()),
-            Err(_) => (None, None, vec![format!("it had not ended after {HANGS:?}")]),
+            Err(_) => (None, None, vec![format!("it had not ended after {HANGS:?}: {}", self.stands().await)]),
         };
         wrong.extend(row.end.differs(refused.as_deref(), task.as_ref()));
         wrong.extend(neighbour.broken.iter().map(|problem| format!("the neighbour: {problem}")));
@@ -139,13 +141,30 @@ impl Stage {
         Ended { refused, task, took, neighbour: neighbour.took, wrong }
     }
 
+    /// How the hostile session's live tasks stand, and the end of its log: what a reader needs who asks why one hangs.
+    pub(crate) async fn stands(&self) -> String {
+        let query = TaskQuery { filter: TaskFilter::all(), limit: 20, ..TaskQuery::default() };
+        let tasks = self.hostile.list(&query).await.map(|page| page.tasks);
+        let mut log = Vec::new();
+        while let Ok(page) =
+            self.store.events(self.hostile.id(), log.last().map_or(0, |last: &Event| last.seq), 1_000).await
+        {
+            if page.events.is_empty() {
+                break;
+            }
+            log.extend(page.events);
+        }
+        let last = &log[log.len().saturating_sub(20)..];
+        format!("by {}: {tasks:#?}\nthe log: {last:#?}", chrono::Utc::now())
+    }
+
     /// `began` is set again when something happens that should end the task.
     async fn guest(&self, row: &Row, began: &mut Instant) -> Result<Task, RunnerError> {
         let settings = KindSettings { grants: row.grants.clone(), ..KindSettings::default().budget(row.budget) };
         let kind = self.runner.add_kind(row.guest, settings).await?.kind;
-        let grace_ms = u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX);
         let request = self.hostile.task(kind, row.spec.clone()).max_attempts(row.attempts);
-        let request = request.cancel_policy(CancelPolicy { mode: CancelMode::Cooperative, grace_ms });
+        let request =
+            request.cancel_policy(CancelPolicy { mode: CancelMode::Cooperative, grace_ms: row.end.grace_ms() });
         let task = request.wake(WakePolicy::OnActivity).create().await?;
         *began = Instant::now();
         let session = &self.hostile;

@@ -7,8 +7,6 @@ use taskwright_test_guests as guests;
 
 use crate::hostile::{End, Row, Script};
 
-const FORCED: End = End::Canceled("did not end by itself within 200 ms");
-
 fn exhausted(dimension: &'static str) -> End {
     End::Failed("resource_exhausted", Some(dimension), "")
 }
@@ -16,7 +14,7 @@ fn exhausted(dimension: &'static str) -> End {
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         Row::new("spin", "computes for ever", guests::SPIN, exhausted("cpu_ms")),
-        Row::new("spin: canceled", "computes for ever; canceled", guests::SPIN, FORCED)
+        Row::new("spin: canceled", "computes for ever; canceled", guests::SPIN, End::FORCED)
             .script(Script::Cancel)
             .budget(|budget| budget.cpu_ms = 60_000),
         Row::new("spin: wall clock", "computes for ever", guests::SPIN, End::Failed("timeout", Some("wall_ms"), ""))
@@ -24,7 +22,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 budget.cpu_ms = 60_000;
                 budget.wall_ms = 300;
             }),
-        Row::new("ignores_cancel", "takes a cancel and goes on", guests::IGNORES_CANCEL, FORCED).script(Script::Cancel),
+        Row::new("ignores_cancel", "takes a cancel and goes on", guests::IGNORES_CANCEL, End::FORCED)
+            .script(Script::Cancel),
         Row::new("memory", "takes memory until there is none", guests::MEMORY, exhausted("memory_bytes")),
         Row::new("recursion", "recurses for ever", guests::RECURSION, End::Failed("trap", None, "recursed too deeply")),
         Row::new(

@@ -6,7 +6,6 @@ use taskwright_test_guests as guests;
 
 use crate::hostile::{End, Row, Script};
 
-const FORCED: End = End::Canceled("did not end by itself within 200 ms");
 const CPU: End = End::Failed("resource_exhausted", Some("cpu_ms"), "");
 const TRAP: End = End::Failed("trap", None, "unreachable");
 
@@ -14,7 +13,7 @@ pub(crate) fn never_returns() -> Vec<Row> {
     let row =
         |name, what, spec, script, end| Row::new(name, what, guests::NEVER_RETURNS, end).spec(spec).script(script);
     vec![
-        row("never_returns: start", "waits for ever; canceled", json!(["start"]), Script::Cancel, FORCED),
+        row("never_returns: start", "waits for ever; canceled", json!(["start"]), Script::Cancel, End::FORCED),
         row(
             "never_returns: start, wall clock",
             "waits for ever",
@@ -23,13 +22,13 @@ pub(crate) fn never_returns() -> Vec<Row> {
             End::Failed("timeout", Some("wall_ms"), ""),
         )
         .budget(|budget| budget.wall_ms = 300),
-        row("never_returns: cancel", "waits in `cancel` for ever", json!(["cancel"]), Script::Cancel, FORCED),
+        row("never_returns: cancel", "waits in `cancel` for ever", json!(["cancel"]), Script::Cancel, End::FORCED),
         row(
             "never_returns: cancel, computing",
             "computes in `cancel` for ever",
             json!(["cancel", "computing"]),
             Script::Cancel,
-            FORCED,
+            End::FORCED,
         )
         .budget(|budget| budget.cpu_ms = 60_000),
         row(
@@ -77,7 +76,7 @@ pub(crate) fn traps_in() -> Vec<Row> {
 
 pub(crate) fn deaf() -> Vec<Row> {
     let what = "blocks its whole instance for an hour; canceled";
-    vec![Row::new("deaf", what, *guests::DEAF, FORCED).script(Script::Cancel)]
+    vec![Row::new("deaf", what, *guests::DEAF, End::FORCED).script(Script::Cancel)]
 }
 
 pub(crate) fn works_after_its_end() -> Vec<Row> {
@@ -98,5 +97,5 @@ pub(crate) fn insists() -> Vec<Row> {
 pub(crate) fn naps() -> Vec<Row> {
     let what = "lies down for 0 ms, over and over; canceled after 110 instances";
     // `cancel` is answered by going on; so the grace ends it.
-    vec![Row::new("naps", what, guests::NAPS, FORCED).script(Script::CancelAfter(102))]
+    vec![Row::new("naps", what, guests::NAPS, End::FORCED).script(Script::CancelAfter(102))]
 }
