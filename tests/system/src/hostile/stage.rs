@@ -205,6 +205,12 @@ impl Stage {
                 session.answer(&task.id, Part::Data(json!(text))).await?;
             }
         }
-        session.outcome(&task.id).await
+        let ended = session.outcome(&task.id).await?;
+        // What it has begun comes to its end as well.
+        let all = TaskQuery { filter: TaskFilter::all(), limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
+        for begun in session.list(&all).await?.tasks {
+            session.outcome(&begun.id).await?;
+        }
+        Ok(ended)
     }
 }
