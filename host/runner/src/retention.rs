@@ -17,10 +17,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 const LONGEST_REST: Duration = Duration::from_millis(200);
 /// Tasks that are forgotten at one time, so that they share the store's commits.
 const AT_ONCE: usize = 128;
-/// Tasks, and events, that one pass forgets at most.
+/// Tasks that one pass forgets at most.
 const PASS: usize = 500;
-/// Events that one pass takes away at most.
-const EVENTS: usize = 1_000;
+/// Events that one pass takes away one by one at most.
+const EVENTS: usize = 5_000;
 
 /// What was forgotten, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

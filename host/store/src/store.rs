@@ -304,7 +304,8 @@ pub trait Store: Sessions + ExternalWork {
     async fn forget(&self, session: &SessionId, id: &TaskId, before: Timestamp) -> Result<bool, StoreError>;
 
     /// Takes away the oldest events, of all sessions, up to the first that is not older than `before`, at most `limit`
-    /// (clamped to 1..=1,000). Returns how many. What is left of each log keeps its numbers and has no gap.
+    /// (clamped to 1..=5,000), or more where a store drops many at once for the price of one. Returns how many. What is left of each
+    /// log keeps its numbers and has no gap.
     ///
     /// # Errors
     /// Only those of the store itself.

@@ -39,6 +39,7 @@ mod looks;
 mod migration;
 mod notices;
 mod options;
+mod partitions;
 mod pipeline;
 mod rows;
 mod schema;
@@ -76,6 +77,7 @@ use connection::Connector;
 use group::Write;
 use listening::Listening;
 use looks::Asking;
+use partitions::Partitions;
 use rows::PgRows;
 use transaction::{About, Now, Shared};
 
@@ -125,6 +127,9 @@ impl PostgresStore {
         {
             let client = pool.get().await.map_err(|error| failure::of_pool(&error))?;
             schema::migrate(&client, &options.schema).await?;
+            if let Err(error) = partitions::make_ahead(&client, &options).await {
+                tracing::info!(%error, "no table was made for the next events; they go to the one for the rest");
+            }
         }
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let (to_tell, queue) = mpsc::unbounded_channel();
@@ -134,6 +139,7 @@ impl PostgresStore {
             queue: std::sync::Mutex::default(),
             looks: std::sync::Mutex::default(),
             options,
+            partitions: Partitions::default(),
             changes,
             to_tell,
             ahead: AtomicI64::new(0),
@@ -475,7 +481,14 @@ impl Store for PostgresStore {
     }
 
     async fn trim_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.write_alone(About::none(), verb!(rows, _, [], verbs::trim_log(rows, before, limit).await)).await
+        let shared = self.shared.clone();
+        let dropping = self.shared.runtime.spawn(async move { shared.drop_old_events(before).await });
+        let dropped = dropping.await.unwrap_or_else(|_| Err(gone()))?;
+        if dropped >= limit {
+            return Ok(dropped);
+        }
+        let verb = verb!(rows, _, [], verbs::trim_log(rows, before, limit).await);
+        Ok(dropped + self.write_alone(About::none(), verb).await?)
     }
 
     async fn code_in_use(&self) -> Result<Vec<CodeInUse>, StoreError> {

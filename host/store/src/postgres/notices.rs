@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::connection::Connector;
 use super::listening::Listening;
+use super::partitions;
 use super::transaction::Shared;
 use crate::Change;
 
@@ -103,7 +104,7 @@ pub(super) async fn tell(
     }
 }
 
-/// Looks from time to time whether there is something new, for what nobody told of.
+/// Looks from time to time whether there is something new, for what nobody told of, and makes the log's next table in time.
 pub(super) async fn look(shared: Weak<Shared>) {
     let mut seen: Option<i64> = None;
     loop {
@@ -111,6 +112,9 @@ pub(super) async fn look(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let newest = async {
             let client = shared.pool.get().await.ok()?;
+            if let Err(error) = partitions::make_ahead(&client, &shared.options).await {
+                tracing::debug!(%error, "no table was made for the next events; they go to the one for the rest");
+            }
             let sql = "SELECT last_value FROM pg_sequences
                        WHERE schemaname = current_schema() AND sequencename = 'events_no_seq'";
             let statement = client.prepare_cached(sql).await.ok()?;

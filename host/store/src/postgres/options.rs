@@ -16,6 +16,9 @@ pub struct PostgresOptions {
     /// A file with certificates in PEM, of which one must have signed the server's, in place of the web's roots. What the address
     /// names as `sslrootcert` goes before it.
     pub root_certificates: Option<PathBuf>,
+    /// How many events the first table of the log holds; at least 16. Later ones hold more where they are soon full, up to 2^26.
+    /// Old events go a table at a time, so that they cost no vacuum.
+    pub events_per_table: u32,
     /// A clock in place of the server's, for tests.
     pub clock: Option<Clock>,
     /// A clock of leases in place of the server's, for tests.
@@ -28,6 +31,7 @@ impl Default for PostgresOptions {
             connections: 16,
             schema: "taskwright".to_owned(),
             root_certificates: None,
+            events_per_table: 1 << 20,
             clock: None,
             lease_clock: None,
         }

@@ -19,6 +19,7 @@ use super::group::Queue;
 use super::looks::Looks;
 use super::notices::ToTell;
 use super::options::PostgresOptions;
+use super::partitions::Partitions;
 use super::rows::{Given, PgRows, get};
 use super::unit::{KnownSession, KnownTask};
 use crate::column::{decode, time};
@@ -152,6 +153,7 @@ pub(super) struct Shared {
     /// Looks that wait for others to be read.
     pub(super) looks: Mutex<Looks>,
     pub(super) options: PostgresOptions,
+    pub(super) partitions: Partitions,
     pub(super) changes: broadcast::Sender<Change>,
     /// To whoever tells other processes.
     pub(super) to_tell: mpsc::UnboundedSender<ToTell>,

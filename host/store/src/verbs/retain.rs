@@ -7,8 +7,10 @@ use super::find_own;
 use crate::rows::{Rows, Transaction};
 use crate::{FinishedPage, FinishedPlace, PageLimit, StoreError};
 
-/// The most tasks in one page, and the most events that one call takes away.
+/// The most tasks in one page.
 const MAX_PAGE: usize = 1_000;
+/// The most events that one call takes away one by one.
+const MAX_EVENTS: usize = 5_000;
 
 pub(crate) async fn finished<R: Rows>(
     rows: &mut R,
@@ -47,5 +49,5 @@ pub(crate) async fn trim_log<T: Transaction>(
     before: Timestamp,
     limit: usize,
 ) -> Result<usize, StoreError> {
-    rows.delete_oldest_events(before, limit.clamp(1, MAX_PAGE)).await
+    rows.delete_oldest_events(before, limit.clamp(1, MAX_EVENTS)).await
 }

@@ -3,6 +3,7 @@
 
 mod differential;
 mod loss;
+mod partitions;
 mod place;
 mod pooler;
 mod refused;

@@ -50,10 +50,13 @@ pub(crate) fn columns() {
 impl Minute {
     /// Looks at the end of a minute.
     pub(crate) async fn look(database: &Database, total: Done, before: Option<&Self>) -> Result<Self> {
-        let sql = "SELECT relname::text, n_live_tup::float8, n_dead_tup::float8, pg_table_size(relid)::float8,
-                       pg_indexes_size(relid)::float8, n_tup_upd::float8, n_tup_hot_upd::float8, autovacuum_count::float8
+        // The log counts as one table.
+        let sql = "SELECT CASE WHEN relname LIKE 'events%' THEN 'events' ELSE relname::text END AS name,
+                       sum(n_live_tup)::float8, sum(n_dead_tup)::float8, sum(pg_table_size(relid))::float8,
+                       sum(pg_indexes_size(relid))::float8, sum(n_tup_upd)::float8, sum(n_tup_hot_upd)::float8,
+                       sum(autovacuum_count)::float8
                    FROM pg_stat_user_tables WHERE schemaname = 'taskwright' AND n_tup_ins > 1
-                   ORDER BY pg_total_relation_size(relid) DESC";
+                   GROUP BY name ORDER BY sum(pg_total_relation_size(relid)) DESC";
         let rows = database.client.query(sql, &[]).await?;
         let tables = rows.iter().map(|row| Table {
             name: row.get(0),
