@@ -16,9 +16,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 /// of the store at least.
 const LONGEST_REST: Duration = Duration::from_millis(200);
 /// Tasks that are forgotten at one time, so that they share the store's commits.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 256;
 /// Tasks that one pass forgets at most.
-const PASS: usize = 500;
+const PASS: usize = 1_000;
 /// Events that one pass takes away one by one at most.
 const EVENTS: usize = 5_000;
 
@@ -66,13 +66,17 @@ pub(crate) async fn forget_all(
         let (mut after, mut went) = (None, 0);
         loop {
             let begun = Instant::now();
-            let page = store.finished(before, after, PASS).await?;
+            let mut page = store.finished(before, after, PASS).await?;
             after = page.next;
+            // Those of one session share its lock.
+            page.tasks.sort_by(|one, other| one.0.cmp(&other.0));
             let one = |(session, id)| async move { forget(store, files, &session, &id, before).await };
             let mut forgetting = stream::iter(page.tasks.into_iter().map(one)).buffer_unordered(AT_ONCE);
             while let Some(forgotten) = forgetting.next().await {
                 went += usize::from(forgotten?);
             }
+            // The log does not wait for the last of the tasks.
+            forgotten.events += store.trim_log(before, EVENTS).await?;
             if after.is_none() {
                 break;
             }

@@ -119,8 +119,7 @@ impl Home {
             }
             // What lies beside the records: the session's files, the cache and the kinds.
             std::fs::create_dir_all(&self.dir)?;
-            let root_certificates = std::env::var_os("PGSSLROOTCERT").map(PathBuf::from);
-            let options = PostgresOptions { root_certificates, ..PostgresOptions::default() };
+            let options = PostgresOptions { root_certificates: root_certificates(), ..PostgresOptions::default() };
             return Ok(Arc::new(PostgresStore::open(address, options).await?));
         }
         Ok(Arc::new(SqliteStore::open(self.database(), SqliteOptions::default())?))
@@ -175,4 +174,9 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+/// Whose signatures of a server's certificate count, where the address does not say so.
+pub(crate) fn root_certificates() -> Option<PathBuf> {
+    std::env::var_os("PGSSLROOTCERT").map(PathBuf::from)
 }

@@ -13,6 +13,7 @@ use taskwright_store::{MigrateError, MigrateOptions, Migrated, Step, migrate};
 use super::Context;
 use crate::cli::MigrateArgs;
 use crate::exit_code::{Exit, not_found, refused};
+use crate::home::root_certificates;
 use crate::interrupt::Interrupts;
 use crate::render;
 
@@ -22,8 +23,13 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit> {
     if !(args.to.starts_with("postgres://") || args.to.starts_with("postgresql://")) {
         return Err(refused("--to: expected postgres://USER@HOST:PORT/DATABASE"));
     }
-    let options = MigrateOptions { restart: args.restart, ..MigrateOptions::default() };
-    let options = MigrateOptions { batch_rows: args.batch.unwrap_or(options.batch_rows), ..options };
+    let usual = MigrateOptions::default();
+    let options = MigrateOptions {
+        restart: args.restart,
+        batch_rows: args.batch.unwrap_or(usual.batch_rows),
+        root_certificates: root_certificates(),
+        ..usual
+    };
     let mut interrupts = Interrupts::listen()?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let asked = interrupted.clone();

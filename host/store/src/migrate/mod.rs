@@ -23,11 +23,13 @@ pub struct MigrateOptions {
     pub batch_rows: usize,
     /// Whether to throw away what an unfinished migration has left in the target, and begin anew.
     pub restart: bool,
+    /// A file with certificates in PEM, of which one must have signed the target's, in place of the web's roots.
+    pub root_certificates: Option<PathBuf>,
 }
 
 impl Default for MigrateOptions {
     fn default() -> Self {
-        Self { schema: "taskwright".to_owned(), batch_rows: 1_000, restart: false }
+        Self { schema: "taskwright".to_owned(), batch_rows: 1_000, restart: false, root_certificates: None }
     }
 }
 
@@ -127,7 +129,8 @@ pub async fn migrate(
 ) -> Result<Migrated, MigrateError> {
     let mut source = open_source(from).await?;
     let fingerprint = source.fingerprint()?;
-    let mut target = Target::open(to, &options.schema).await?.ok_or(MigrateError::Running)?;
+    let mut target =
+        Target::open(to, &options.schema, options.root_certificates.clone()).await?.ok_or(MigrateError::Running)?;
     let mut mark = target.mark().await?;
     if options.restart && mark.as_ref().is_some_and(|mark| !mark.complete) {
         target.clear().await?;

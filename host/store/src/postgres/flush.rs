@@ -56,8 +56,14 @@ const TASKS: &str =
 const REMOVED_WAKES: &str = "DELETE FROM wakes USING unnest($1::bigint[], $2::text[]) AS n(session, id)
     WHERE wakes.session = n.session AND wakes.task_id = n.id";
 
-const REMOVED_TASKS: &str = "DELETE FROM tasks USING unnest($1::bigint[], $2::text[]) AS n(session, id)
-    WHERE tasks.id = n.id AND tasks.session = n.session";
+const REMOVED_TASKS: &str = "WITH gone AS (
+        DELETE FROM tasks USING unnest($1::bigint[], $2::text[]) AS n(session, id)
+        WHERE tasks.id = n.id AND tasks.session = n.session RETURNING no),
+    its_spec AS (DELETE FROM specs USING gone WHERE task = no),
+    its_result AS (DELETE FROM results USING gone WHERE task = no),
+    its_checkpoint AS (DELETE FROM checkpoints USING gone WHERE task = no),
+    its_messages AS (DELETE FROM messages USING gone WHERE task = gone.no)
+    SELECT no FROM gone";
 
 const FORGOTTEN: &str = "SELECT nextval('forgotten') FROM generate_series(1, $1::bigint)";
 
@@ -109,7 +115,6 @@ impl Unit {
         if !removed.is_empty() {
             let given = || columns!(removed, |(session, id)| *session, id.to_string());
             pipeline.any("wakes of a task", REMOVED_WAKES, given());
-            // What lies beside it goes with it.
             pipeline.exactly(removed.len(), "a task", REMOVED_TASKS, given());
             let many = i64::try_from(removed.len()).unwrap_or(i64::MAX);
             pipeline.any("what was forgotten", FORGOTTEN, vec![Box::new(many)]);

@@ -1,11 +1,13 @@
 //! A PostgreSQL as the target of a migration: rows go in together with the mark that says how far it has come.
 //! Does not know where they are from.
 
+use std::path::PathBuf;
+
 use deadpool_postgres::Object;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::failure::{of_commit, of_statement};
+use super::failure::{of_commit, of_pool, of_statement};
 use super::rows::get;
 use super::{PostgresOptions, PostgresStore};
 use crate::StoreError;
@@ -75,15 +77,20 @@ async fn mark(client: &Object) -> Result<Option<Mark>, StoreError> {
 impl Target {
     /// Connects, makes the schema if it is not there, and keeps other migrations away; nothing if one is running. No row is written
     /// yet.
-    pub(crate) async fn open(address: &str, schema: &str) -> Result<Option<Self>, StoreError> {
-        let options = PostgresOptions { connections: 1, schema: schema.to_owned(), ..PostgresOptions::default() };
+    pub(crate) async fn open(
+        address: &str,
+        schema: &str,
+        root_certificates: Option<PathBuf>,
+    ) -> Result<Option<Self>, StoreError> {
+        let schema = schema.to_owned();
+        let options = PostgresOptions { connections: 1, schema, root_certificates, ..PostgresOptions::default() };
         let store = PostgresStore::connect(address, options).await?;
-        let client = store.shared.pool.get().await;
-        let client = client.map_err(|error| StoreError::Unavailable { reason: super::failure::chain(&error) })?;
+        let client = store.shared.pool.get().await.map_err(|error| of_pool(&error))?;
         let target = Self { client, _store: store };
+        let schema = &target._store.shared.options.schema;
         // One that was killed a moment ago has it until the server notices.
         target.run("SET lock_timeout = '5s'", &[]).await?;
-        let locked = target.client.execute("SELECT pg_advisory_lock($1, hashtext($2))", &[&LOCK, &schema]).await;
+        let locked = target.client.execute("SELECT pg_advisory_lock($1, hashtext($2))", &[&LOCK, schema]).await;
         match locked {
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => return Ok(None),
             other => other.map_err(|error| of_statement(&error))?,

@@ -1,8 +1,12 @@
 //! TLS: what is verified, and what a refusal says.
 //! Does not test the library that does it for its own sake.
 
+use std::ops::ControlFlow;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use taskwright_store::{PostgresOptions, PostgresStore, Store, StoreError};
+use taskwright_store::{
+    MigrateOptions, Migrated, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, migrate,
+};
 use taskwright_test_postgres::{Server, skipped};
 
 use crate::place::{new_task, open, unavailable};
@@ -53,6 +57,13 @@ async fn a_server_is_trusted_by_its_certificate_and_its_name() {
     // What listens, listens through TLS too, and a program may name the certificates by itself.
     let options = PostgresOptions { root_certificates: Some(ours.clone().into()), ..PostgresOptions::default() };
     PostgresStore::open(&address, options).await.expect("a store");
+    // So may one that moves a registry there.
+    let file = folder.path().join("registry.db");
+    drop(SqliteStore::open(&file, SqliteOptions::default()).expect("a file"));
+    let (schema, root_certificates) = ("moved".to_owned(), Some(ours.clone().into()));
+    let options = MigrateOptions { schema, root_certificates, ..MigrateOptions::default() };
+    let moved = migrate(&file, &format!("{address}?sslmode=require"), &options, |_| ControlFlow::Continue(())).await;
+    assert!(matches!(moved, Ok(Migrated::Complete(_))), "{moved:?}");
 
     let unknown = unavailable(open(&format!("{address}?sslmode=require&sslrootcert={theirs}")).await);
     assert!(unknown.contains("UnknownIssuer") && unknown.contains("sslrootcert=PATH"), "{unknown}");
