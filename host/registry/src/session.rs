@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fence::is_zero;
 use crate::size::check_len;
 use crate::{ClosePolicy, Rejection, SessionId, Task, TaskId, Timestamp, clean_text, limit};
 
@@ -95,11 +96,6 @@ pub struct SessionRecord {
     pub updated_at: Timestamp,
     /// Grows with every change that is stored.
     pub version: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// How a session is to be closed.

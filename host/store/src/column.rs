@@ -4,7 +4,7 @@
 use chrono::DateTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use taskwright_registry::{InvalidId, Timestamp};
+use taskwright_registry::{InvalidId, Priority, Timestamp};
 
 use crate::StoreError;
 
@@ -26,6 +26,12 @@ pub(crate) fn millis(at: Timestamp) -> i64 {
 /// A column as a time.
 pub(crate) fn time(millis: i64) -> Result<Timestamp, StoreError> {
     DateTime::from_timestamp_millis(millis).ok_or_else(|| of_row("a time", millis))
+}
+
+/// A column as a priority.
+pub(crate) fn priority(rank: i64) -> Result<Priority, StoreError> {
+    let priority = u8::try_from(rank).ok().and_then(Priority::of_rank);
+    priority.ok_or_else(|| of_row("a priority", format!("there is none of rank {rank}")))
 }
 
 /// A row that does not hold what this program writes.

@@ -3,11 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use taskwright_registry::{Priority, Task, Timestamp};
+use taskwright_registry::{Task, Timestamp};
 use tokio_postgres::Row;
 
 use super::rows::{PgRows, at, big, get, many, number, text};
-use crate::column::{millis, of_id, of_row, time};
+use crate::column::{millis, of_id, priority, time};
 use crate::offer::offered;
 use crate::turns::DueTask;
 use crate::{Backlog, KindOffer, StoreError};
@@ -18,9 +18,7 @@ fn pairs(kinds: &[KindOffer]) -> (Vec<&str>, Vec<&str>) {
 }
 
 fn due_task(row: &Row) -> Result<DueTask, StoreError> {
-    let (session, rank) = (text(row, 3)?.parse().map_err(of_id)?, get::<i16>(row, 5)?);
-    let priority = u8::try_from(rank).ok().and_then(Priority::of_rank);
-    let priority = priority.ok_or_else(|| of_row("a priority", format!("there is none of rank {rank}")))?;
+    let (session, priority) = (text(row, 3)?.parse().map_err(of_id)?, priority(get::<i16>(row, 5)?.into())?);
     let (place, turn, kind) = (number(row, 1)?, number(row, 2)?, text(row, 4)?);
     Ok(DueTask { priority, due_at: at(row, 0)?, place, turn, session, kind })
 }
@@ -105,7 +103,7 @@ impl PgRows {
         let sessions: Vec<i64> = sessions.into_iter().collect();
         // Who has locked one session waits for no other: two claims would wait for each other.
         let locked = self.rows(lock, &[&sessions]).await?;
-        self.know_sessions(&locked, false)?;
+        self.know_sessions(&locked)?;
         let locked: HashSet<i64> = self.unit.sessions.values().map(|session| session.no).collect();
         if let Some(task) = due.iter().find(|task| !locked.contains(&big(task.turn))) {
             let id = self.one("SELECT id FROM tasks WHERE no = $1", &[&big(task.place)], |row| text(row, 0)).await?;

@@ -11,8 +11,9 @@ use futures::future::BoxFuture;
 use taskwright_registry::SessionId;
 use tokio::sync::oneshot;
 
+use super::about::About;
 use super::rows::PgRows;
-use super::transaction::{About, Now, Shared, Verb};
+use super::transaction::{Now, Shared, Verb};
 use crate::StoreError;
 use crate::committed::Committed;
 
@@ -87,11 +88,11 @@ impl Queue {
         let mut rest = VecDeque::new();
         while let Some(job) = self.waiting.pop_front() {
             let free = job.about().sessions().iter().all(|session| !self.busy.contains(session));
-            if free && together.len() < TOGETHER {
-                together.push(job);
-            } else {
+            if !free {
                 rest.push_back(job);
+                continue;
             }
+            together.push(job);
             if together.len() == TOGETHER {
                 break;
             }

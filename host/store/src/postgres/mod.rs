@@ -27,6 +27,7 @@ macro_rules! read {
     };
 }
 
+mod about;
 mod claims;
 mod connection;
 mod external;
@@ -73,13 +74,14 @@ use crate::{
     HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
     TaskQuery, WokenPage, clock, verbs,
 };
+use about::About;
 use connection::Connector;
 use group::Write;
 use listening::Listening;
 use looks::Asking;
 use partitions::Partitions;
 use rows::PgRows;
-use transaction::{About, Now, Shared};
+use transaction::{Now, Shared};
 
 /// A store in a PostgreSQL database. Clones share its connections, which end with the last clone.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use taskwright_registry::{CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, Task, TaskId};
 
-use super::transaction::About;
+use super::about::About;
 use super::{PostgresStore, of, whole};
 use crate::{CancelStep, CancelWalk, CloseStep, SessionPage, SessionQuery, Sessions, StoreError, verbs};
 

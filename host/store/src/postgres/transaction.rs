@@ -14,6 +14,7 @@ use taskwright_registry::{MessageId, SessionId, Task, TaskId, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_postgres::{Row, Statement};
 
+use super::about::About;
 use super::failure::{met_another, of_commit, of_pool};
 use super::group::Queue;
 use super::looks::Looks;
@@ -25,86 +26,6 @@ use super::unit::{KnownSession, KnownTask};
 use crate::column::{decode, time};
 use crate::committed::Committed;
 use crate::{Change, LeaseTime, StoreError, clock};
-
-/// What a verb is about: the sessions that are locked for it, and what it will look up, so that it is read along with the locks.
-#[derive(Debug, Clone, Default)]
-pub(super) struct About {
-    sessions: Vec<SessionId>,
-    /// Those of them that the verb may begin, so that their names have to be locked if they are not there yet.
-    begun: Vec<SessionId>,
-    tasks: Vec<TaskId>,
-    keys: Vec<(SessionId, String)>,
-    messages: Vec<MessageId>,
-    /// Tasks that it asks for children of.
-    parents: Vec<(SessionId, TaskId)>,
-    /// Whether it makes a task.
-    births: bool,
-}
-
-impl About {
-    /// No session: the verb locks what it looks at.
-    pub(super) fn none() -> Self {
-        Self::default()
-    }
-
-    /// Sessions that may be there.
-    pub(super) fn of(ids: impl IntoIterator<Item = SessionId>) -> Self {
-        Self { sessions: ids.into_iter().collect(), ..Self::default() }
-    }
-
-    /// Sessions that the verb may begin.
-    pub(super) fn begun(ids: impl IntoIterator<Item = SessionId>) -> Self {
-        let begun: Vec<SessionId> = ids.into_iter().collect();
-        Self { sessions: begun.clone(), begun, ..Self::default() }
-    }
-
-    /// And these.
-    pub(super) fn and(mut self, ids: impl IntoIterator<Item = SessionId>) -> Self {
-        self.sessions.extend(ids);
-        self
-    }
-
-    /// It looks at these tasks.
-    pub(super) fn tasks<'i>(mut self, ids: impl IntoIterator<Item = &'i TaskId>) -> Self {
-        self.tasks.extend(ids.into_iter().cloned());
-        self
-    }
-
-    /// It looks for a message.
-    pub(super) fn message(mut self, id: &MessageId) -> Self {
-        self.messages.push(id.clone());
-        self
-    }
-
-    /// It asks whether a task has children.
-    pub(super) fn parent(mut self, session: &SessionId, id: &TaskId) -> Self {
-        self.parents.push((session.clone(), id.clone()));
-        self
-    }
-
-    /// It makes a task, with a key perhaps.
-    pub(super) fn makes(mut self, session: &SessionId, key: Option<&String>) -> Self {
-        self.births = true;
-        self.keys.extend(key.map(|key| (session.clone(), key.clone())));
-        self
-    }
-
-    /// The sessions that are locked for it.
-    pub(super) fn sessions(&self) -> &[SessionId] {
-        &self.sessions
-    }
-
-    /// Takes over what another verb is about.
-    pub(super) fn join(&mut self, other: &Self) {
-        self.sessions.extend_from_slice(&other.sessions);
-        self.begun.extend_from_slice(&other.begun);
-        self.tasks.extend_from_slice(&other.tasks);
-        self.keys.extend_from_slice(&other.keys);
-        self.messages.extend_from_slice(&other.messages);
-        self.parents.extend_from_slice(&other.parents);
-        self.births |= other.births;
-    }
-}
 
 /// Says what the type of a verb that writes is.
 pub(super) fn verb_of<T, V>(verb: V) -> V
@@ -166,12 +87,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    async fn connection(&self) -> Result<deadpool_postgres::Object, StoreError> {
-        self.pool.get().await.map_err(|error| of_pool(&error))
-    }
-
     pub(super) async fn rows(self: &Arc<Self>, writes: bool) -> Result<PgRows, StoreError> {
-        Ok(PgRows::new(self.connection().await?, writes, self.clone()))
+        let client = self.pool.get().await.map_err(|error| of_pool(&error))?;
+        Ok(PgRows::new(client, writes, self.clone()))
     }
 
     /// Tells whoever listens in this process. What it returns ends when the others were told: a process that ends right after its write
@@ -257,14 +175,14 @@ impl PgRows {
             began.map_err(|error| self.failed(&error))?;
         }
         let locked = locked.map_err(|error| self.failed(&error))?;
-        self.know_sessions(&locked, false)?;
+        self.know_sessions(&locked)?;
         let missing: Vec<SessionId> =
             about.begun.iter().filter(|id| !self.unit.sessions.contains_key(*id)).cloned().collect();
         if !missing.is_empty() {
             let missing = ids(&missing);
             let made = self.all(MAKE, &[&missing], |row| get::<String>(row, 0)).await?;
             let rows = self.rows(LOCK, &[&missing]).await?;
-            self.know_sessions(&rows, false)?;
+            self.know_sessions(&rows)?;
             for id in made {
                 let id = id.parse().map_err(crate::column::of_id)?;
                 if let Some(session) = self.unit.sessions.get_mut(&id) {
@@ -303,13 +221,13 @@ impl PgRows {
     }
 
     /// Notes sessions that were read with `LOCK`.
-    pub(super) fn know_sessions(&mut self, rows: &[Row], made: bool) -> Result<(), StoreError> {
+    pub(super) fn know_sessions(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         for row in rows {
             let id: String = get(row, 0)?;
             let record: Option<String> = get(row, 3)?;
             let record = record.map(|record| decode("a session", &record)).transpose()?;
             let (no, last_seq) = (get(row, 1)?, get(row, 2)?);
-            let known = KnownSession { no, record, last_seq, changed: false, logged: false, made };
+            let known = KnownSession { no, record, last_seq, changed: false, logged: false, made: false };
             self.unit.sessions.insert(id.parse().map_err(crate::column::of_id)?, known);
         }
         Ok(())
@@ -341,7 +259,7 @@ impl PgRows {
     pub(super) async fn locked_session(&mut self, id: &SessionId) -> Result<Option<&mut KnownSession>, StoreError> {
         if !self.unit.sessions.contains_key(id) {
             let rows = self.rows(LOCK, &[&vec![id.as_str()]]).await?;
-            self.know_sessions(&rows, false)?;
+            self.know_sessions(&rows)?;
         }
         Ok(self.unit.sessions.get_mut(id))
     }

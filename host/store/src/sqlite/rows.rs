@@ -15,6 +15,7 @@ use taskwright_registry::{
 
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, millis, time};
+use crate::column::priority;
 use crate::committed::Committed;
 use crate::encoded::{Encoded, decode_event};
 use crate::offer::offered;
@@ -76,10 +77,8 @@ fn record(row: &Row<'_>) -> Result<Task, StoreError> {
 }
 
 fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
-    let (session, rank): (String, u8) = (row.get(3)?, row.get(5)?);
-    let session = session.parse().map_err(of_id)?;
-    let priority =
-        Priority::of_rank(rank).ok_or_else(|| of_row("a priority", format!("there is none of rank {rank}")))?;
+    let session = row.get::<_, String>(3)?.parse().map_err(of_id)?;
+    let priority = priority(row.get(5)?)?;
     let (due_at, place, turn, kind) = (time(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(4)?);
     Ok(DueTask { priority, due_at, place, turn, session, kind })
 }
