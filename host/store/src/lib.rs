@@ -6,6 +6,7 @@ mod cancel_walk;
 mod clock;
 mod column;
 mod committed;
+mod due_rows;
 mod encoded;
 mod error;
 mod external;

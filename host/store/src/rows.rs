@@ -3,8 +3,6 @@
 //!
 //! Records travel without their specification, which never changes and can be large: `find_spec` reads it.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 use taskwright_registry::{
     Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
@@ -12,8 +10,8 @@ use taskwright_registry::{
 };
 
 use crate::column::of_row;
-use crate::turns::DueTask;
-use crate::{Backlog, Change, CodeInUse, FinishedPlace, KindOffer, LeaseTime, Order, StoreError, TaskFilter};
+use crate::due_rows::DueRows;
+use crate::{Change, CodeInUse, FinishedPlace, LeaseTime, Order, StoreError, TaskFilter};
 
 /// Whether an instance has taken a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +98,7 @@ impl LeaseRow {
 }
 
 /// Rows out.
-pub(crate) trait Rows {
+pub(crate) trait Rows: DueRows {
     /// A session.
     async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError>;
     /// Sessions by id, of these states or of all, behind `after`.
@@ -152,36 +150,6 @@ pub(crate) trait Rows {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>, StoreError>;
-    /// Tasks of these kinds, with code that is offered, with `due_at` up to `now`; of more than `limit`, those due longest are among them.
-    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError>;
-    /// The longest due tasks of these kinds of each of so many sessions, at most `each` of each priority: in turn behind `after`, and around.
-    async fn round(
-        &mut self,
-        kinds: &[KindOffer],
-        after: Option<u64>,
-        now: Timestamp,
-        sessions: usize,
-        each: usize,
-    ) -> Result<Vec<DueTask>, StoreError>;
-    /// The turn of a session, if it has one: a number that stays.
-    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError>;
-    /// The records of what was due, in this order. A store in which others write meanwhile leaves out what it cannot have now.
-    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError>;
-    /// Keeps other claims from counting these kinds until this one is committed.
-    async fn hold_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError>;
-    /// How many tasks of a kind are at work, counted up to `most`.
-    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError>;
-    /// How many tasks of sessions are at work, by their turns; those that are not named have none.
-    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError>;
-    /// The smallest `due_at` of these kinds with code that is offered that is later than `after`.
-    async fn next_due(
-        &mut self,
-        kinds: &[KindOffer],
-        after: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>, StoreError>;
-    /// How many tasks with code that is offered are due by kind, in the order of the kinds, up to `Backlog::COUNTED` for each
-    /// code.
-    async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError>;
     /// How many live tasks there are by kind and code, in that order.
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError>;
     /// The resident tasks of a host, by creation.

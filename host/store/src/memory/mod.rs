@@ -1,6 +1,7 @@
 //! A store in memory: for tests, and for hosts that may forget everything when they end.
 //! Does not survive its process, and is not shared with another.
 
+mod due;
 mod external;
 mod index;
 mod listing;

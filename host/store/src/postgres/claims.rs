@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use taskwright_registry::{Task, Timestamp};
+use taskwright_registry::{SessionId, Task, Timestamp};
 use tokio_postgres::Row;
 
 use super::rows::{PgRows, at, big, get, many, number, text};
 use crate::column::{millis, of_id, priority, time};
+use crate::due_rows::DueRows;
 use crate::offer::offered;
 use crate::turns::DueTask;
 use crate::{Backlog, KindOffer, StoreError};
@@ -23,14 +24,12 @@ fn due_task(row: &Row) -> Result<DueTask, StoreError> {
     Ok(DueTask { priority, due_at: at(row, 0)?, place, turn, session, kind })
 }
 
-impl PgRows {
-    /// The tasks that are due longest.
-    pub(super) async fn longest_due(
-        &mut self,
-        kinds: &[KindOffer],
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<DueTask>, StoreError> {
+impl DueRows for PgRows {
+    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
+        self.one("SELECT no FROM sessions WHERE id = $1", &[&session.as_str()], |row| number(row, 0)).await
+    }
+
+    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
         let sql = "SELECT due.due_at, due.no, due.session, s.id, o.kind, due.priority
                    FROM unnest($1::text[], $2::text[]) AS o(kind, code)
                    CROSS JOIN LATERAL (
@@ -46,8 +45,7 @@ impl PgRows {
         Ok(due)
     }
 
-    /// The longest due of each of so many sessions, in turn behind one and around.
-    pub(super) async fn due_by_turns(
+    async fn round(
         &mut self,
         kinds: &[KindOffer],
         after: Option<u64>,
@@ -93,8 +91,7 @@ impl PgRows {
         Ok(due)
     }
 
-    /// The records of what is due, in this order, but for what lies in sessions in which somebody writes.
-    pub(super) async fn claimable(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
         let lock = "SELECT id, no, last_seq, record FROM sessions WHERE no = ANY($1) ORDER BY id
                     FOR NO KEY UPDATE SKIP LOCKED";
         let read =
@@ -129,8 +126,7 @@ impl PgRows {
         Ok(due.iter().filter_map(|task| by_place.remove(&task.place)).collect())
     }
 
-    /// Keeps other claims from counting kinds.
-    pub(super) async fn lock_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError> {
+    async fn hold_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError> {
         // In one order. The schema's name keeps the stores of one server apart.
         let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ':kind:' || k.kind, 0))
                    FROM (SELECT kind FROM unnest($1::text[]) AS n(kind) ORDER BY kind) AS k";
@@ -138,16 +134,14 @@ impl PgRows {
         Ok(())
     }
 
-    /// How many of a kind are at work.
-    pub(super) async fn count_of_kind(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
+    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
         let sql = "SELECT count(*) FROM
                        (SELECT 1 FROM tasks WHERE kind = $1 AND phase = 'resident' AND state = 'running' LIMIT $2) AS t";
         let count = self.one(sql, &[&kind, &many(most)], |row| number(row, 0)).await?.unwrap_or_default();
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// How many are at work in sessions.
-    pub(super) async fn count_in_sessions(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
+    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
         let sql = "SELECT session, count(*) FROM tasks
                    WHERE session = ANY($1) AND phase = 'resident' AND state = 'running' GROUP BY session";
         let turns: Vec<i64> = turns.iter().map(|turn| big(*turn)).collect();
@@ -155,8 +149,7 @@ impl PgRows {
         Ok(counted.into_iter().map(|(turn, count)| (turn, usize::try_from(count).unwrap_or(usize::MAX))).collect())
     }
 
-    /// When the next of these kinds is due behind a time.
-    pub(super) async fn next_due_of(
+    async fn next_due(
         &mut self,
         kinds: &[KindOffer],
         after: Option<Timestamp>,
@@ -172,8 +165,7 @@ impl PgRows {
         next.map(time).transpose()
     }
 
-    /// How many are due of each kind, and since when.
-    pub(super) async fn backlog_of(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
         let sql = "SELECT o.kind, coalesce(sum(due.tasks), 0)::bigint, min(due.oldest)
                    FROM unnest($1::text[], $2::text[]) AS o(kind, code)
                    CROSS JOIN LATERAL (

@@ -22,8 +22,7 @@ use crate::column::{decode, millis, of_id, of_row, time};
 use crate::committed::Committed;
 use crate::encoded::{Encoded, decode_event};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
-use crate::turns::DueTask;
-use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
+use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// What a statement is given.
 pub(super) type Given<'g> = &'g (dyn ToSql + Sync);
@@ -376,53 +375,6 @@ impl Rows for PgRows {
         let mut all: Vec<Given<'_>> = vec![&session, &limit];
         all.extend(given.iter().map(|given| -> Given<'_> { &**given }));
         self.all(&sql, &all, record).await
-    }
-
-    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
-        self.longest_due(kinds, now, limit).await
-    }
-
-    async fn round(
-        &mut self,
-        kinds: &[KindOffer],
-        after: Option<u64>,
-        now: Timestamp,
-        sessions: usize,
-        each: usize,
-    ) -> Result<Vec<DueTask>, StoreError> {
-        self.due_by_turns(kinds, after, now, sessions, each).await
-    }
-
-    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
-        self.one("SELECT no FROM sessions WHERE id = $1", &[&session.as_str()], count).await
-    }
-
-    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
-        self.claimable(due).await
-    }
-
-    async fn hold_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError> {
-        self.lock_kinds(kinds).await
-    }
-
-    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
-        self.count_of_kind(kind, most).await
-    }
-
-    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
-        self.count_in_sessions(turns).await
-    }
-
-    async fn next_due(
-        &mut self,
-        kinds: &[KindOffer],
-        after: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        self.next_due_of(kinds, after).await
-    }
-
-    async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
-        self.backlog_of(kinds, now).await
     }
 
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {

@@ -4,6 +4,7 @@
 mod connect;
 #[cfg(test)]
 mod cost;
+mod due;
 mod external;
 mod failure;
 mod file;

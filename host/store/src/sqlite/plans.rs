@@ -13,6 +13,7 @@ use taskwright_registry::{
 
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, file, ready};
+use crate::due_rows::DueRows;
 use crate::rows::{LeaseRow, NewWake, Rows, Taken, Transaction};
 use crate::turns::DueTask;
 use crate::{Hidden, Order, TaskFilter, verbs};

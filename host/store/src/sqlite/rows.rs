@@ -4,24 +4,19 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use taskwright_registry::{
-    Event, HostId, HostRef, LeaseLength, Message, MessageId, Priority, SessionId, SessionRecord, SessionState, Task,
-    TaskId, Timestamp, Wake,
+    Event, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task, TaskId,
+    Timestamp, Wake,
 };
 
 use super::failure::{of_id, of_row};
 use super::text::{decode, decode_column, millis, time};
-use crate::column::priority;
 use crate::committed::Committed;
 use crate::encoded::{Encoded, decode_event};
-use crate::offer::offered;
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
-use crate::turns::{DueTask, go_round};
-use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer, Order, StoreError, TaskFilter};
+use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
@@ -44,7 +39,7 @@ impl<'c> SqliteRows<'c> {
     }
 
     /// All rows of a statement, each with what may be wrong with it.
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl rusqlite::Params,
@@ -60,7 +55,7 @@ impl<'c> SqliteRows<'c> {
     }
 
     /// The one row of a statement, if there is one.
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl rusqlite::Params,
@@ -72,15 +67,8 @@ impl<'c> SqliteRows<'c> {
     }
 }
 
-fn record(row: &Row<'_>) -> Result<Task, StoreError> {
+pub(super) fn record(row: &Row<'_>) -> Result<Task, StoreError> {
     decode_column("a record", row.get_ref(0)?)
-}
-
-fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
-    let session = row.get::<_, String>(3)?.parse().map_err(of_id)?;
-    let priority = priority(row.get(5)?)?;
-    let (due_at, place, turn, kind) = (time(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(4)?);
-    Ok(DueTask { priority, due_at, place, turn, session, kind })
 }
 
 fn message(row: &Row<'_>) -> Result<Message, StoreError> {
@@ -136,42 +124,6 @@ fn wake(session: &SessionId, row: &Row<'_>) -> Result<Wake, StoreError> {
 
 fn session_record(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
     decode_column("a session", row.get_ref(0)?)
-}
-
-impl SqliteRows<'_> {
-    /// The longest due of one session, by its turn.
-    pub(super) fn due_in_turn(
-        &self,
-        turn: u64,
-        kinds: &[KindOffer],
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT t.due_at, t.no, t.session, s.id, t.kind, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.priority = ?6 AND t.due_at <= ?4
-                   ORDER BY t.due_at, t.no LIMIT ?5";
-        let mut due = Vec::new();
-        for (kind, code) in offered(kinds) {
-            for priority in Priority::ALL {
-                let given = params![kind, code, turn, millis(now), limit, priority.rank()];
-                due.extend(self.all(sql, given, due_task)?);
-            }
-        }
-        Ok(due)
-    }
-
-    /// The first turn behind `after`, or of all, in which a task that is offered waits for a time to come or past.
-    pub(super) fn next_turn(&self, kinds: &[KindOffer], after: Option<u64>) -> Result<Option<u64>, StoreError> {
-        let sql = "SELECT session FROM tasks WHERE kind = ?1 AND code IS ?2 AND session > ?3 AND due_at IS NOT NULL
-                   ORDER BY session LIMIT 1";
-        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
-        let mut next: Option<u64> = None;
-        for (kind, code) in offered(kinds) {
-            let of_kind = self.one(sql, params![kind, code, after], |row| Ok(row.get(0)?))?;
-            next = next.into_iter().chain(of_kind).min();
-        }
-        Ok(next)
-    }
 }
 
 impl Rows for SqliteRows<'_> {
@@ -287,101 +239,10 @@ impl Rows for SqliteRows<'_> {
         self.page_of_tasks(session, filter, order, after, limit)
     }
 
-    async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
-        let sql = "SELECT t.due_at, t.no, t.session, s.id, t.kind, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.due_at <= ?3 ORDER BY t.due_at, t.no LIMIT ?4";
-        let mut due = Vec::new();
-        for (kind, code) in offered(kinds) {
-            due.extend(self.all(sql, params![kind, code, millis(now), limit], due_task)?);
-        }
-        due.sort_unstable();
-        due.dedup();
-        due.truncate(limit);
-        Ok(due)
-    }
-
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
         let sql =
             "SELECT kind, code, count(*) FROM tasks WHERE phase <> 'over' GROUP BY kind, code ORDER BY kind, code";
         self.all(sql, [], |row| Ok(CodeInUse { kind: row.get(0)?, code: row.get(1)?, tasks: row.get(2)? }))
-    }
-
-    async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
-        let sql = "SELECT count(*), min(due_at) FROM
-                       (SELECT due_at FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at <= ?3 ORDER BY due_at LIMIT ?4)";
-        let mut all = Vec::new();
-        for offer in kinds {
-            let (mut due, mut oldest) = (0u64, None);
-            for (kind, code) in offered(std::slice::from_ref(offer)) {
-                let given = params![kind, code, millis(now), Backlog::COUNTED];
-                let of_code = self.one(sql, given, |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
-                let (count, first) = of_code.unwrap_or_default();
-                due += count;
-                oldest = oldest.into_iter().chain(first).min();
-            }
-            let oldest = oldest.map(time).transpose()?;
-            all.push(Backlog { kind: offer.kind.clone(), due: due.min(Backlog::COUNTED), oldest });
-        }
-        Ok(all)
-    }
-
-    async fn round(
-        &mut self,
-        kinds: &[KindOffer],
-        after: Option<u64>,
-        now: Timestamp,
-        sessions: usize,
-        each: usize,
-    ) -> Result<Vec<DueTask>, StoreError> {
-        go_round(after, sessions, |turn| self.next_turn(kinds, turn), |turn| self.due_in_turn(turn, kinds, now, each))
-    }
-
-    async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError> {
-        self.one("SELECT no FROM sessions WHERE id = ?1", [session.as_str()], |row| Ok(row.get(0)?))
-    }
-
-    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
-        let mut tasks = Vec::with_capacity(due.len());
-        for task in due {
-            tasks.extend(self.one("SELECT record FROM tasks WHERE no = ?1", params![task.place], record)?);
-        }
-        Ok(tasks)
-    }
-
-    async fn hold_kinds(&mut self, _kinds: &[&str]) -> Result<(), StoreError> {
-        // One writes at a time.
-        Ok(())
-    }
-
-    async fn at_work_of(&mut self, kind: &str, most: usize) -> Result<usize, StoreError> {
-        let sql = "SELECT count(*) FROM
-                       (SELECT 1 FROM tasks WHERE kind = ?1 AND phase = 'resident' AND state = 'running' LIMIT ?2)";
-        Ok(self.one(sql, params![kind, most], |row| Ok(row.get(0)?))?.unwrap_or_default())
-    }
-
-    async fn at_work_in(&mut self, turns: &[u64]) -> Result<HashMap<u64, usize>, StoreError> {
-        let sql = "SELECT count(*) FROM tasks WHERE session = ?1 AND phase = 'resident' AND state = 'running'";
-        let mut at_work = HashMap::with_capacity(turns.len());
-        for turn in turns {
-            let count: Option<usize> = self.one(sql, params![turn], |row| Ok(row.get(0)?))?;
-            at_work.insert(*turn, count.unwrap_or_default());
-        }
-        Ok(at_work)
-    }
-
-    async fn next_due(
-        &mut self,
-        kinds: &[KindOffer],
-        after: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at > ?3";
-        let after = after.map_or(i64::MIN, millis);
-        let mut next: Option<i64> = None;
-        for (kind, code) in offered(kinds) {
-            let due: Option<i64> = self.one(sql, params![kind, code, after], |row| Ok(row.get(0)?))?.flatten();
-            next = next.into_iter().chain(due).min();
-        }
-        next.map(time).transpose()
     }
 
     async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError> {

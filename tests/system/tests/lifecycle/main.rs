@@ -65,6 +65,7 @@ macro_rules! over_each_store {
         $crate::cases!(postgres, Postgres, Component, $($name),*);
         $crate::explored!(memory_failing, Memory, Component, $($name),*);
         $crate::explored!(sqlite_failing, Sqlite, Component, $($name),*);
+        $crate::explored!(postgres_failing, Postgres, Component, $($name),*);
     };
 }
 
