@@ -21,7 +21,7 @@ use crate::http::{Asker, Client, Gateway};
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
-use crate::work::{Beside, Work};
+use crate::work::Work;
 use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
 
 /// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
@@ -254,46 +254,51 @@ async fn answer(
     work: &Work<types::Task>,
     stdio: &Stdio,
 ) -> wasmtime::Result<()> {
-    let failed = |failure| AttemptError::guest(convert::failure(failure));
-    let step = |returned: Result<_, _>| returned.map_err(failed).and_then(convert::step).map(Some);
-    let taken = |call: &Beside<_>, returned: Result<_, _>| match call.was_late() {
-        true => Err(AttemptError::Returned),
-        false => returned.map_err(failed).map(|()| None),
-    };
     let task = call.request.task();
     accessor.with(|mut access| {
         access.get().made_for.get_or_insert_with(|| (task.id.clone(), task.attempt));
     });
     let reply = match *call.request {
-        Request::Start(task) => {
-            work.begin();
-            let returned = kind.start(accessor, convert::task(task)).await?;
-            work.has_returned();
-            step(returned)
-        }
-        Request::Reconcile(task) => {
-            work.begin();
-            let returned = kind.reconcile(accessor, convert::task(task)).await?;
-            work.has_returned();
-            step(returned)
-        }
+        Request::Start(task) => main(work, kind.start(accessor, convert::task(task))).await?,
+        Request::Reconcile(task) => main(work, kind.reconcile(accessor, convert::task(task))).await?,
         Request::Deliver(task, message) => {
-            let task = Arc::new(convert::task(task));
-            match work.beside(&task) {
-                Some(call) => taken(&call, kind.deliver(accessor, task, convert::message(message)).await?),
-                None => Err(AttemptError::Returned),
-            }
+            let message = convert::message(message);
+            beside(work, convert::task(task), |task| kind.deliver(accessor, task, message)).await?
         }
-        Request::Cancel(task) => {
-            let task = Arc::new(convert::task(task));
-            match work.beside(&task) {
-                Some(call) => taken(&call, kind.cancel(accessor, task).await?),
-                None => Err(AttemptError::Returned),
-            }
-        }
+        Request::Cancel(task) => beside(work, convert::task(task), |task| kind.cancel(accessor, task)).await?,
     };
     // What was printed before an end belongs before the end.
     stdio.flush().await;
     let _ = call.reply.send(reply);
     Ok(())
+}
+
+/// Makes the call that is the work.
+async fn main(
+    work: &Work<types::Task>,
+    call: impl Future<Output = wasmtime::Result<Result<types::Step, types::Failure>>>,
+) -> wasmtime::Result<Reply> {
+    work.begin();
+    let returned = call.await?;
+    work.has_returned();
+    Ok(returned.map_err(failed).and_then(convert::step).map(Some))
+}
+
+/// Makes a call beside the work, unless that has returned. Nobody keeps the task but the call.
+async fn beside<C: Future<Output = wasmtime::Result<Result<(), types::Failure>>>>(
+    work: &Work<types::Task>,
+    task: types::Task,
+    call: impl FnOnce(Arc<types::Task>) -> C,
+) -> wasmtime::Result<Reply> {
+    let task = Arc::new(task);
+    let Some(on_the_way) = work.beside(&task) else { return Ok(Err(AttemptError::Returned)) };
+    let returned = call(task).await?;
+    Ok(match on_the_way.was_late() {
+        true => Err(AttemptError::Returned),
+        false => returned.map_err(failed).map(|()| None),
+    })
+}
+
+fn failed(failure: types::Failure) -> AttemptError {
+    AttemptError::guest(convert::failure(failure))
 }

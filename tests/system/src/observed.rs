@@ -46,15 +46,20 @@ pub async fn check_session(store: &dyn Store, session: &SessionId) -> Vec<String
     broken
 }
 
-async fn read(store: &dyn Store, session: &SessionId) -> Observed {
+/// All of a session's log, of which nothing was taken away.
+pub(crate) async fn whole_log(store: &dyn Store, session: &SessionId) -> Vec<Event> {
     let mut log: Vec<Event> = Vec::new();
     loop {
         let page = store.events(session, log.len() as u64, 1_000).await.expect("the log");
         if page.events.is_empty() {
-            break;
+            return log;
         }
         log.extend(page.events);
     }
+}
+
+async fn read(store: &dyn Store, session: &SessionId) -> Observed {
+    let log = whole_log(store, session).await;
     let (mut tasks, mut after) = (Vec::new(), None);
     loop {
         let filter = TaskFilter { ..TaskFilter::all() };

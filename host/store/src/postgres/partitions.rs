@@ -36,13 +36,11 @@ struct Range {
     lower: i64,
     /// The first number that is not in it.
     upper: i64,
-    made_at: i64,
 }
 
-impl Range {
-    fn table(&self) -> String {
-        format!("events_to_{}", self.upper)
-    }
+/// The table of the range that ends there.
+fn table(upper: i64) -> String {
+    format!("events_to_{upper}")
 }
 
 /// What this process knows of the tables.
@@ -67,14 +65,15 @@ pub(super) async fn make_ahead(client: &Object, options: &PostgresOptions) -> Re
             return Ok(());
         }
         let next = next(client, i64::from(options.events_per_table.max(16))).await?;
-        let (table, Range { lower, upper, made_at }) = (next.table(), next);
+        let (table, Range { lower, upper }) = (table(next.upper), next);
         client
             .batch_execute(&format!(
                 "{PATIENCE};
                  CREATE TABLE {table} (LIKE events INCLUDING DEFAULTS);
                  CREATE UNIQUE INDEX ON {table} (session, seq);
                  ALTER TABLE events ATTACH PARTITION {table} FOR VALUES FROM ({lower}) TO ({upper});
-                 INSERT INTO event_partitions (lower, upper, made_at) VALUES ({lower}, {upper}, {made_at})"
+                 INSERT INTO event_partitions (lower, upper, made_at)
+                 VALUES ({lower}, {upper}, (extract(epoch FROM now()) * 1000)::bigint)"
             ))
             .await
     })
@@ -90,22 +89,22 @@ async fn is_half_full(client: &Object) -> Result<bool, Error> {
 
 /// The range of the next table.
 async fn next(client: &Object, first_size: i64) -> Result<Range, Error> {
-    let sql = "SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END, (extract(epoch FROM now()) * 1000)::bigint, p.lower, p.upper, p.made_at
+    let sql = "SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END, p.lower, p.upper,
+                   (extract(epoch FROM now()) * 1000)::bigint - p.made_at
                FROM events_no_seq s LEFT JOIN event_partitions p ON p.upper = (SELECT max(upper) FROM event_partitions)";
     let row = client.query_one(sql, &[]).await?;
-    let (newest, now): (i64, i64) = (row.get(0), row.get(1));
-    let newest_range =
-        row.get::<_, Option<i64>>(2).map(|lower| Range { lower, upper: row.get(3), made_at: row.get(4) });
-    let Some(Range { lower, upper, made_at }) = newest_range else {
-        return Ok(Range { lower: 1, upper: first_size + 1, made_at: now }.behind(newest));
+    let newest = row.get(0);
+    let Some(lower) = row.get::<_, Option<i64>>(1) else {
+        return Ok(Range { lower: 1, upper: first_size + 1 }.behind(newest));
     };
-    let (size, took) = (upper - lower, Duration::from_millis(u64::try_from(now - made_at).unwrap_or_default()));
+    let (upper, millis): (i64, i64) = (row.get(2), row.get(3));
+    let (size, took) = (upper - lower, Duration::from_millis(u64::try_from(millis).unwrap_or_default()));
     let size = match took {
         _ if took < SOON => (size * 2).min(MOST),
         _ if took > LATE => (size / 2).max(first_size),
         _ => size,
     };
-    Ok(Range { lower: upper, upper: upper + size, made_at: now }.behind(newest))
+    Ok(Range { lower: upper, upper: upper + size }.behind(newest))
 }
 
 impl Range {
@@ -116,7 +115,7 @@ impl Range {
             return self;
         }
         let lower = newest + size.div_euclid(8) + 2;
-        Self { lower, upper: lower + size, ..self }
+        Self { lower, upper: lower + size }
     }
 }
 
@@ -159,14 +158,14 @@ async fn drop_oldest(client: &Object, before: i64) -> Result<Option<usize>, Erro
         return Ok(None);
     }
     // None that is written to, and not the newest; and nothing that is older may stay behind it.
-    let sql = "SELECT p.lower, p.upper, p.made_at FROM event_partitions p
+    let sql = "SELECT p.upper FROM event_partitions p
                WHERE p.upper <= (SELECT last_value FROM events_no_seq)
                    AND EXISTS (SELECT 1 FROM event_partitions WHERE upper > p.upper)
                    AND NOT EXISTS (SELECT 1 FROM events_rest WHERE no < p.upper)
                ORDER BY p.upper LIMIT 1";
     let Some(row) = client.query_opt(sql, &[]).await? else { return Ok(None) };
-    let oldest = Range { lower: row.get(0), upper: row.get(1), made_at: row.get(2) };
-    let table = oldest.table();
+    let upper = row.get(0);
+    let table = table(upper);
     let stays = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE at >= $1)");
     if client.query_one(&stays, &[&before]).await?.get(0) {
         return Ok(None);
@@ -177,9 +176,7 @@ async fn drop_oldest(client: &Object, before: i64) -> Result<Option<usize>, Erro
     if client.query_one(&stays, &[&before]).await?.get(0) {
         return Ok(None);
     }
-    client
-        .batch_execute(&format!("DROP TABLE {table}; DELETE FROM event_partitions WHERE upper = {}", oldest.upper))
-        .await?;
+    client.batch_execute(&format!("DROP TABLE {table}; DELETE FROM event_partitions WHERE upper = {upper}")).await?;
     Ok(Some(usize::try_from(events).unwrap_or_default()))
 }
 
@@ -202,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_table_whose_numbers_are_being_given_begins_further_on() {
-        let range = Range { lower: 101, upper: 201, made_at: 0 };
+        let range = Range { lower: 101, upper: 201 };
         let same = range.behind(100);
         assert_eq!((same.lower, same.upper), (101, 201));
         let later = range.behind(150);

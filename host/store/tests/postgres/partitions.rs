@@ -8,7 +8,7 @@ use taskwright_registry::{NewTask, SessionId, Timestamp};
 use taskwright_store::{PostgresOptions, PostgresStore, Store};
 use tokio_postgres::Client;
 
-use crate::place::{database, new_task, server, session, talk};
+use crate::place::{as_writer, database, new_task, server, session, talk};
 
 /// Events of a table: a few, so that a case fills several.
 const EACH: u32 = 32;
@@ -178,14 +178,8 @@ async fn a_role_that_owns_no_table_deletes_what_it_cannot_drop() {
     stage.write(20).await;
     stage.open_again().await;
     stage.write(30).await;
-    let role = format!("trimmer_{}", std::process::id());
-    let grants = format!(
-        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA taskwright TO {role};
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA taskwright TO {role};
-         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA taskwright TO {role}"
-    );
-    stage.client.batch_execute(&grants).await.unwrap();
-    let store = open(&stage.address.replace("taskwright@", &format!("{role}@")), &stage.clock).await;
+    let address = as_writer(&stage.address, &format!("trimmer_{}", std::process::id())).await;
+    let store = open(&address, &stage.clock).await;
     assert_eq!(store.trim_log(stage.now(), 1_000).await, Ok(49));
     assert_eq!(stage.tables().await, 2);
 }

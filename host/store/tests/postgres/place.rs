@@ -30,6 +30,17 @@ pub(crate) async fn talk(address: &str) -> Client {
     client
 }
 
+/// The address for a role that may write rows of the store there, and make or own nothing.
+pub(crate) async fn as_writer(address: &str, role: &str) -> String {
+    let grants = format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA taskwright TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA taskwright TO {role};
+         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA taskwright TO {role}"
+    );
+    talk(address).await.batch_execute(&grants).await.expect("a role");
+    address.replace("taskwright@", &format!("{role}@"))
+}
+
 pub(crate) async fn open(address: &str) -> Result<PostgresStore, StoreError> {
     PostgresStore::open(address, PostgresOptions { connections: 2, ..PostgresOptions::default() }).await
 }

@@ -8,7 +8,7 @@ use taskwright_registry::NewTask;
 use taskwright_store::{Store, StoreError, TaskQuery};
 use taskwright_test_postgres::{Server, Stop, skipped};
 
-use crate::place::{database, new_task, open, server, session, talk, unavailable};
+use crate::place::{as_writer, database, new_task, open, server, session, talk, unavailable};
 
 /// All tasks of the session.
 async fn tasks(store: &impl Store) -> usize {
@@ -46,17 +46,12 @@ async fn a_role_that_may_only_write_rows_uses_tables_that_another_one_has_made()
     drop(open(&address).await.expect("a store"));
     let owner = talk(&address).await;
     let role = format!("writer_{}", std::process::id());
-    let grants = format!(
-        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA taskwright TO {role};
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA taskwright TO {role};
-         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA taskwright TO {role}"
-    );
-    owner.batch_execute(&grants).await.unwrap();
-    let store = open(&address.replace("taskwright@", &format!("{role}@"))).await.expect("a store");
+    let writers = as_writer(&address, &role).await;
+    let store = open(&writers).await.expect("a store");
     store.create(new_task(&store)).await.expect("a task");
     let nothing = format!("REVOKE ALL ON SCHEMA taskwright FROM {role}");
     owner.batch_execute(&nothing).await.unwrap();
-    let refused = unavailable(open(&address.replace("taskwright@", &format!("{role}@"))).await);
+    let refused = unavailable(open(&writers).await);
     assert!(refused.contains("grant the role"), "{refused}");
 }
 

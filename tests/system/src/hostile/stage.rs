@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use taskwright_runner::registry::{
-    CancelMode, CancelPolicy, Event, Part, SessionId, Supersede, Task, TaskUpdate, WakePolicy,
-};
+use taskwright_runner::registry::{CancelMode, CancelPolicy, Part, SessionId, Supersede, Task, TaskUpdate, WakePolicy};
 use taskwright_runner::sandbox::{Sandbox, SandboxConfig};
 use taskwright_runner::store::{
     MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, TaskFilter, TaskQuery,
@@ -19,6 +17,7 @@ use taskwright_runner::{KindSettings, Runner, RunnerConfig, RunnerError, RunnerP
 use crate::hostile::aftermath;
 use crate::hostile::neighbour::Neighbour;
 use crate::hostile::{Row, Script};
+use crate::observed::whole_log;
 
 /// When a row hangs. Far beyond every budget, so that a slow machine does not matter.
 pub(crate) const HANGS: Duration = Duration::from_secs(240);
@@ -141,19 +140,15 @@ impl Stage {
         Ended { refused, task, took, neighbour: neighbour.took, wrong }
     }
 
-    /// How the hostile session's live tasks stand, and the end of its log: what a reader needs who asks why one hangs.
+    /// Whatever a row leaves in a session: a few tasks.
+    fn all() -> TaskQuery {
+        TaskQuery { filter: TaskFilter::all(), limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() }
+    }
+
+    /// How the hostile session's tasks stand, and the end of its log: what a reader needs who asks why one hangs.
     pub(crate) async fn stands(&self) -> String {
-        let query = TaskQuery { filter: TaskFilter::all(), limit: 20, ..TaskQuery::default() };
-        let tasks = self.hostile.list(&query).await.map(|page| page.tasks);
-        let mut log = Vec::new();
-        while let Ok(page) =
-            self.store.events(self.hostile.id(), log.last().map_or(0, |last: &Event| last.seq), 1_000).await
-        {
-            if page.events.is_empty() {
-                break;
-            }
-            log.extend(page.events);
-        }
+        let tasks = self.hostile.list(&Self::all()).await.map(|page| page.tasks);
+        let log = whole_log(self.store.as_ref(), self.hostile.id()).await;
         let last = &log[log.len().saturating_sub(20)..];
         format!("by {}: {tasks:#?}\nthe log: {last:#?}", chrono::Utc::now())
     }
@@ -207,8 +202,7 @@ impl Stage {
         }
         let ended = session.outcome(&task.id).await?;
         // What it has begun comes to its end as well.
-        let all = TaskQuery { filter: TaskFilter::all(), limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() };
-        for begun in session.list(&all).await?.tasks {
+        for begun in session.list(&Self::all()).await?.tasks {
             session.outcome(&begun.id).await?;
         }
         Ok(ended)
