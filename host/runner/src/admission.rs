@@ -1,7 +1,7 @@
 //! Who may begin: places among the tasks at work, instances, and how both are shared out between sessions.
 //! Does not choose tasks: the store does, by the turns that are given to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use taskwright_registry::SessionId;
@@ -22,6 +22,8 @@ struct Held {
 struct Sessions {
     held: HashMap<SessionId, Held>,
     served_last: Option<SessionId>,
+    /// Sessions to which the last claim gave as much as they had room for: they may have more that is due.
+    limited: HashSet<SessionId>,
 }
 
 /// The places of one host.
@@ -30,7 +32,7 @@ pub(crate) struct Admission {
     instances: Arc<Semaphore>,
     most: Held,
     sessions: Mutex<Sessions>,
-    /// A session that had as much as it may have has given something back.
+    /// A limited session has given something back.
     freed: Signal<()>,
 }
 
@@ -83,18 +85,35 @@ impl Admission {
     /// How the next claim is to be shared out.
     pub(crate) fn turns(&self) -> Turns {
         let sessions = self.lock();
-        let room = |held: &Held| {
-            let slots = self.most.slots.saturating_sub(held.slots);
-            slots.min(self.most.instances.saturating_sub(held.instances))
-        };
         Turns {
             after: sessions.served_last.clone(),
-            most: room(&Held::default()),
-            room: sessions.held.iter().map(|(session, held)| (session.clone(), room(held))).collect(),
+            most: self.room(&Held::default()),
+            room: sessions.held.iter().map(|(session, held)| (session.clone(), self.room(held))).collect(),
         }
     }
 
-    /// Hears from now on when a session may be given something again that had as much as it may have.
+    /// Notes which sessions the last claim has limited: those that were given all that `turns` had room for. Says whether one of
+    /// them has room again, because it gave something back while the claim was under way: then it is time for the next claim.
+    /// From here on whatever a limited session gives back is signaled.
+    pub(crate) fn limit(&self, turns: &Turns, given: &HashMap<SessionId, usize>) -> bool {
+        let mut sessions = self.lock();
+        let room_of = |session: &SessionId| turns.room.get(session).copied().unwrap_or(turns.most);
+        let limited = turns.room.keys().chain(given.keys());
+        let limited = limited.filter(|session| given.get(*session).copied().unwrap_or_default() >= room_of(session));
+        sessions.limited = limited.cloned().collect();
+        sessions.limited.iter().any(|session| {
+            let held = sessions.held.get(session).copied().unwrap_or_default();
+            self.room(&held) > 0
+        })
+    }
+
+    /// How much more a session may be given that holds this.
+    fn room(&self, held: &Held) -> usize {
+        let slots = self.most.slots.saturating_sub(held.slots);
+        slots.min(self.most.instances.saturating_sub(held.instances))
+    }
+
+    /// Hears from now on when a session that the last claim has limited gives something back.
     pub(crate) fn listen(&self) -> Listener<()> {
         self.freed.listen()
     }
@@ -118,13 +137,13 @@ impl Admission {
     fn change(&self, session: &SessionId, change: impl FnOnce(&mut Held)) {
         let mut sessions = self.lock();
         let Some(held) = sessions.held.get_mut(session) else { return };
-        let was_full = held.slots >= self.most.slots || held.instances >= self.most.instances;
         change(held);
         if *held == Held::default() {
             sessions.held.remove(session);
         }
+        let limited = sessions.limited.contains(session);
         drop(sessions);
-        if was_full {
+        if limited {
             self.freed.change(|()| true);
         }
     }
@@ -223,6 +242,7 @@ mod tests {
         let turns = admission.turns();
         assert_eq!((turns.room.get(&busy), turns.room.get(&other), turns.most), (Some(&0), None, 6));
         assert_eq!(turns.after, Some(busy.clone()));
+        assert!(!admission.limit(&turns, &HashMap::new()), "it has no room yet");
         let mut freed = admission.listen();
         held[0].0.release();
         freed.changed().await;
@@ -230,6 +250,9 @@ mod tests {
         held[0].0.acquire().await;
         held[0].0.acquire().await;
         assert_eq!(admission.turns().room.get(&busy), Some(&0));
+        // What is given back while a claim is under way is not forgotten by the end of the claim.
+        held[1].0.release();
+        assert!(admission.limit(&turns, &HashMap::new()));
         held.clear();
         assert!(admission.turns().room.is_empty(), "nothing is held and nothing remembered");
         assert_eq!((admission.slots.available_permits(), share_of(3)), (8, 3));

@@ -1,20 +1,22 @@
 //! Claims due tasks whenever there is room, and hands each to an execution.
 //! Does not poll while nothing is due: it sleeps until the next due time or until it hears of work.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskwright_registry::{HostRef, TaskId, Timestamp};
+use taskwright_registry::{HostRef, SessionId, TaskId, Timestamp};
 use taskwright_store::{ClaimRequest, Claimed};
 use tracing::Instrument;
 
 use crate::admission::Permits;
 use crate::execution::execute;
+use crate::metric;
 use crate::runner::Inner;
 use crate::signal::Listener;
 use crate::span;
 
-/// A look at the store even if nothing was heard, in case something was missed.
+/// When the store is asked even if no signal came. Whatever that finds was missed, which is a fault and counted as one (L59).
 const SAFETY_POLL: Duration = Duration::from_secs(5);
 /// How long to wait after the store has refused.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
@@ -33,6 +35,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
     let mut grown = inner.catalog.grown.listen();
     let mut left = inner.hub.left.listen();
     let mut freed = inner.admission.listen();
+    let mut polled = false;
     loop {
         let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
         // Before the look at what is held: what is given back from here on is heard of.
@@ -51,14 +54,23 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
         };
         match inner.store.claim(&request).await {
             Ok(claimed) => {
+                if std::mem::take(&mut polled) && !claimed.is_empty() {
+                    metric::missed_work(claimed.len());
+                }
                 let full = claimed.len() == request.limit;
+                let mut given: HashMap<SessionId, usize> = HashMap::new();
+                for claimed in &claimed {
+                    *given.entry(claimed.task.session_id.clone()).or_default() += 1;
+                }
                 for (claimed, permit) in claimed.into_iter().zip(permits) {
                     spawn(&inner, claimed, permit);
                 }
-                let work = wait_for_work(&inner, &request, asked, [&mut freed, &mut grown, &mut left]);
-                if !full && unless_drained(&inner, work).await.is_none() {
-                    return;
+                if full || inner.admission.limit(&request.turns, &given) {
+                    continue;
                 }
+                let work = wait_for_work(&inner, &request, asked, [&mut freed, &mut grown, &mut left]);
+                let Some(why) = unless_drained(&inner, work).await else { return };
+                polled = why == Why::Polled;
             }
             Err(error) => {
                 tracing::warn!(%error, "no work can be claimed now");
@@ -99,6 +111,15 @@ async fn ready(inner: &Inner) -> (HostRef, Vec<Permits>) {
     (host, permits)
 }
 
+/// Why the store is asked for work again.
+#[derive(PartialEq, Eq)]
+enum Why {
+    /// Something is due by now, or may be had by now.
+    Work,
+    /// No reason was given for a long time.
+    Polled,
+}
+
 /// Sleeps until the next task is due, or something was heard that is due earlier, or there is a kind that was not
 /// there. What was due when the last claim was made and was not handed out belongs to sessions that have as much as
 /// they may have: it waits until one of them gives something back.
@@ -107,12 +128,13 @@ async fn wait_for_work(
     request: &ClaimRequest,
     asked: Timestamp,
     [freed, grown, left]: [&mut Listener<()>; 3],
-) {
+) -> Why {
     let due = match inner.store.next_due(&request.kinds, Some(asked)).await {
         Ok(due) => due,
         Err(error) => {
             tracing::warn!(%error, "the next task cannot be looked up now");
-            return tokio::time::sleep(AFTER_ERROR).await;
+            tokio::time::sleep(AFTER_ERROR).await;
+            return Why::Work;
         }
     };
     let until = |at: Timestamp| (at - inner.store.now()).to_std().unwrap_or(Duration::ZERO);
@@ -121,19 +143,25 @@ async fn wait_for_work(
     if request.only.is_some() {
         wait = SAFETY_POLL;
     }
-    let mut deadline = tokio::time::Instant::now() + wait;
+    let begun = tokio::time::Instant::now();
+    let mut deadline = begun + wait;
     loop {
         tokio::select! {
             biased;
-            () = tokio::time::sleep_until(deadline) => return,
-            () = freed.changed() => return,
-            () = grown.changed() => return,
+            () = tokio::time::sleep_until(deadline) => {
+                return if deadline < begun + SAFETY_POLL { Why::Work } else { Why::Polled };
+            }
+            () = freed.changed() => return Why::Work,
+            () = grown.changed() => return Why::Work,
             // What a limit of all hosts has kept back may go on when something of any host has ended.
-            () = left.changed(), if !request.shared.is_empty() => return tokio::time::sleep(AFTER_AN_END).await,
+            () = left.changed(), if !request.shared.is_empty() => {
+                tokio::time::sleep(AFTER_AN_END).await;
+                return Why::Work;
+            }
             at = inner.hub.due.next() => {
                 let wait = until(at);
                 if wait.is_zero() {
-                    return;
+                    return Why::Work;
                 }
                 deadline = deadline.min(tokio::time::Instant::now() + wait);
             }

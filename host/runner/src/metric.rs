@@ -48,6 +48,11 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "For how long the first of them has been due, by kind; 0 if there is none."
     );
+    describe_counter!(
+        "taskwright_missed_work_total",
+        Unit::Count,
+        "Tasks that were due and claimable, and that this host found only because it asks the store from time to time: a fault."
+    );
     describe_histogram!(
         "taskwright_claim_to_start_seconds",
         Unit::Seconds,
@@ -121,6 +126,12 @@ pub(crate) fn describe() {
 fn between(from: Timestamp, to: Timestamp) -> f64 {
     // A clock that was set back gives none.
     (to - from).to_std().unwrap_or(Duration::ZERO).as_secs_f64()
+}
+
+/// The safety poll has found work of which the host should have been notified (L59).
+pub(crate) fn missed_work(tasks: usize) {
+    tracing::warn!(tasks, "work was due that no signal had announced");
+    metrics::counter!("taskwright_missed_work_total").increment(tasks as u64);
 }
 
 /// The kind of a claimed task is about to be called.
