@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use taskwright_registry as registry;
 use taskwright_registry::{
-    Description, Failure, Part, Reattach, Schema, State, TaskError, Want, clean_line, clean_text, limit,
+    Description, Failure, Part, Reattach, Schema, State, TaskError, Want, clean_line, clean_text, limit, parse_json,
 };
 
 use crate::bindings::exports::taskwright::task::executor;
@@ -58,9 +58,9 @@ pub(crate) fn part_bytes(part: &types::Part) -> usize {
 pub(crate) fn parts(parts: Vec<types::Part>) -> Result<Vec<Part>, Refusal> {
     let convert = |(index, part)| match part {
         types::Part::Text(text) => Ok(Part::Text(text)),
-        types::Part::Data(text) => serde_json::from_str(&text)
-            .map(Part::Data)
-            .map_err(|error| Refusal::Invalid(format!("parts[{index}]: not JSON: {error}"))),
+        types::Part::Data(text) => {
+            parse_json(&text).map(Part::Data).map_err(|error| Refusal::Invalid(format!("parts[{index}]: {error}")))
+        }
     };
     parts.into_iter().enumerate().map(convert).collect()
 }
@@ -194,7 +194,7 @@ fn result(text: &str) -> Result<Value, AttemptError> {
         let (found, allowed) = (text.len(), limit::RESULT_BYTES);
         return Err(invalid(format!("{found} bytes, at most {allowed} are allowed; leave an artifact instead")));
     }
-    serde_json::from_str(text).map_err(|error| invalid(format!("not JSON: {error}")))
+    parse_json(text).map_err(|error| invalid(error.to_string()))
 }
 
 pub(crate) fn failure(failure: types::Failure) -> Failure {

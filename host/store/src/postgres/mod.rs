@@ -264,7 +264,9 @@ impl Store for PostgresStore {
         }
     }
 
-    async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
+    async fn create(&self, mut new: NewTask) -> Result<Created, StoreError> {
+        // Before it is copied, and before it can spoil a statement that it shares with others.
+        new.check_storable()?;
         let session = &new.session_id;
         let parent: Option<TaskId> = new.parent.task_id.as_ref().and_then(|id| id.parse().ok());
         let sessions = About::begun([session.clone()])
@@ -273,7 +275,13 @@ impl Store for PostgresStore {
         self.write(sessions, verb!(rows, now, [new], verbs::create(rows, new, now.at).await)).await
     }
 
-    async fn create_child(&self, session: &SessionId, parent: &TaskId, new: NewChild) -> Result<Created, StoreError> {
+    async fn create_child(
+        &self,
+        session: &SessionId,
+        parent: &TaskId,
+        mut new: NewChild,
+    ) -> Result<Created, StoreError> {
+        new.task.check_storable()?;
         let sessions = of_task(session, parent).makes(session, None);
         let (session, parent) = (session.clone(), parent.clone());
         let verb = verb!(rows, now, [session, parent, new], {
@@ -302,7 +310,8 @@ impl Store for PostgresStore {
         self.read(verb).await
     }
 
-    async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
+    async fn update(&self, session: &SessionId, id: &TaskId, mut update: TaskUpdate) -> Result<Task, StoreError> {
+        update.check_storable()?;
         let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, update], {
             let task = verbs::update(rows, &session, &id, update, now.at).await?;
@@ -329,8 +338,9 @@ impl Store for PostgresStore {
         &self,
         session: &SessionId,
         id: &TaskId,
-        message: NewMessage,
+        mut message: NewMessage,
     ) -> Result<RecordedMessage, StoreError> {
+        message.check_storable()?;
         let sessions = of_task(session, id).message(&message.id);
         let (session, id) = (session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, message], {

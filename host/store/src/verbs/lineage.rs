@@ -1,7 +1,9 @@
 //! Wanting the end of everything below something, and refusing what would begin under it (L49).
 //! Does not end a task that was started: each is asked as if it had been asked alone.
 
-use taskwright_registry::{CancelEffect, Rejection, SessionId, Task, TaskId, Timestamp, check_reason, request_cancel};
+use taskwright_registry::{
+    CancelEffect, Rejection, SessionId, Task, TaskId, Timestamp, check_reason, check_run, request_cancel,
+};
 
 use super::{find_own, write};
 use crate::cancel_walk::CancelPlace;
@@ -101,6 +103,7 @@ impl Step {
                 self.add(root.id);
             }
             CancelScope::Run(run) => {
+                check_run(&run)?;
                 // A session that is not there has nothing to remember it by, and no such run.
                 if rows.find_session(&session).await?.is_some() {
                     rows.put_canceled_lineage(&session, &of_run(&run), now).await?;

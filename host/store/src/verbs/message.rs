@@ -16,9 +16,10 @@ pub(crate) async fn record_message<T: Transaction>(
     rows: &mut T,
     session: &SessionId,
     id: &TaskId,
-    new: NewMessage,
+    mut new: NewMessage,
     now: Timestamp,
 ) -> Result<RecordedMessage, StoreError> {
+    new.check_storable()?;
     let task = find_own(rows, session, id).await?;
     if let Some(stored) = rows.find_message(&new.id).await? {
         if !same_message(&stored.message, id, &new) {
