@@ -271,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn what_nests_too_deep_is_refused_with_how_deep() {
+        let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let part = |levels| parts(vec![types::Part::Data(deep(levels))]);
+        assert!(part(limit::JSON_DEPTH).is_ok());
+        let Err(Refusal::Invalid(text)) = part(125) else { panic!() };
+        assert_eq!(text, "parts[0]: nests 125 deep; at most 64 are allowed");
+        let question = format!("{}{{}}{}", "{\"allOf\":[".repeat(63), "]}".repeat(63));
+        let Err(Refusal::Invalid(text)) = expected(Some(&question)) else { panic!() };
+        assert!(text.contains("nests 127 deep; at most 64 are allowed"), "{text}");
+        assert!(matches!(result(&deep(65)), Err(AttemptError::Invalid { .. })));
+    }
+
+    #[test]
     fn a_result_that_is_no_json_is_an_error_and_a_long_summary_is_cut() {
         let done = |summary: String, result: &str| {
             executor::Step::Succeeded(types::Completion { summary: Some(summary), result: Some(result.to_owned()) })
