@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use taskwright_registry::{Part, clean_line, limit};
+use taskwright_registry::{Part, clean_line, limit, whole_characters};
 use taskwright_runner::ExternalTask;
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream};
 use tokio::io::AsyncReadExt;
