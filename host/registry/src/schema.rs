@@ -292,8 +292,8 @@ mod tests {
         assert!(Schema::from_json(&deeper).unwrap_err().to_string().contains("nests 100001 deep; at most 64"));
         let recursive = Schema::new(json!({"properties": {"x": {"$ref": "#"}}})).unwrap();
         assert_eq!(recursive.check(&nested(127)), Ok(()));
-        let refused = recursive.check(&nested(5_000)).unwrap_err();
-        assert!(refused.problem.contains("nests 5000 deep"), "{refused}");
+        let refused = recursive.check(&nested(200)).unwrap_err();
+        assert!(refused.problem.contains("nests 200 deep"), "{refused}");
     }
 
     #[test]

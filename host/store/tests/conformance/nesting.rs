@@ -11,11 +11,12 @@ use taskwright_store::{CancelScope, CancelWalk, MessagePage, StoreError, TaskFil
 
 use crate::world::{World, stranger};
 
+/// Made without recursion, as it must be refused without.
 fn nested(levels: usize) -> Value {
-    (0..levels).fold(
-        json!(0.189_604_960_933_310_14),
-        |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({"a": inner}) },
-    )
+    (0..levels).fold(json!(0.189_604_960_933_310_14), |inner, level| match level % 2 {
+        0 => Value::Array(vec![inner]),
+        _ => Value::Object([("a".to_owned(), inner)].into_iter().collect()),
+    })
 }
 
 fn schema(levels: usize) -> Value {
