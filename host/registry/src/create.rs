@@ -100,8 +100,9 @@ impl NewTask {
 /// Makes the record of a new task.
 ///
 /// # Errors
-/// `Invalid` or `TooLarge` for the first part that is not acceptable.
-pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
+/// `Invalid`, `TooLarge` or `TooDeep` for the first part that is not acceptable.
+pub fn create(mut new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
+    new.check_storable()?;
     let invalid = |field: &str, problem: String| Err(Rejection::Invalid { field: field.to_owned(), problem });
     let word = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     check_len("kind", new.kind.len(), limit::KIND_BYTES)?;
@@ -120,15 +121,6 @@ pub fn create(new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
     check_len("display_name", new.display_name.len(), limit::DISPLAY_NAME_BYTES)?;
     check_len("producer", new.producer.as_ref().map_or(0, String::len), limit::PRODUCER_BYTES)?;
     check_len("spec", new.spec.to_string().len(), limit::SPEC_BYTES)?;
-    check_len("idempotency_key", new.idempotency_key.as_ref().map_or(0, String::len), limit::IDEMPOTENCY_KEY_BYTES)?;
-    for (field, id) in [
-        ("parent.task_id", &new.parent.task_id),
-        ("parent.run_id", &new.parent.run_id),
-        ("parent.call_id", &new.parent.call_id),
-        ("parent.agent_id", &new.parent.agent_id),
-    ] {
-        check_len(field, id.as_ref().map_or(0, String::len), limit::LINK_BYTES)?;
-    }
     if new.max_attempts == 0 {
         return invalid("max_attempts", "expected at least 1".to_owned());
     }

@@ -61,6 +61,14 @@ pub enum EventBody {
         /// The record as it moved, without its specification.
         task: Box<Task>,
     },
+    /// The store holds an entry here that it cannot read. It stands in for it, so that the log has no gap; nobody writes one.
+    #[serde(rename = "event.unreadable")]
+    Unreadable {
+        /// The type of the entry.
+        was: String,
+        /// Why it cannot be read.
+        problem: String,
+    },
 }
 
 impl EventBody {
@@ -73,6 +81,7 @@ impl EventBody {
             EventBody::MessageSent { .. } => "task.message.sent",
             EventBody::MessageReceived { .. } => "task.message.received",
             EventBody::Transferred { .. } => "task.transferred",
+            EventBody::Unreadable { .. } => "event.unreadable",
         }
     }
 

@@ -14,6 +14,8 @@ mod external;
 mod fence;
 mod id;
 mod idempotency_key;
+mod json;
+mod key;
 mod lease;
 pub mod limit;
 mod message;
@@ -34,6 +36,7 @@ mod transition;
 mod update;
 mod usage;
 mod wake;
+mod whole_characters;
 
 pub use budget::REGAIN;
 pub use cancel::{CancelEffect, request_cancel};
@@ -48,6 +51,8 @@ pub use external::{AttemptToken, take_on};
 pub use fence::{Fence, check_fence};
 pub use id::{HostId, InputRequestId, InvalidId, MessageId, SessionId, TaskId};
 pub use idempotency_key::idempotency_key;
+pub use json::{InvalidJson, check_json, json_depth, parse_json};
+pub use key::check_run;
 pub use lease::{InvalidLeaseLength, Lease, LeaseLength};
 pub use message::{Direction, Message, NewMessage, Part, Recorded, acknowledge, record_message, same_message};
 pub use plain_text::{clean_json, clean_line, clean_text};
@@ -71,6 +76,7 @@ pub use transition::{Applied, Held, Payloads, Rejection, apply};
 pub use update::{DispatchChange, NewInputRequest, Supersede, TaskUpdate};
 pub use usage::Usage;
 pub use wake::{Wake, WakeCause, wake_text};
+pub use whole_characters::whole_characters;
 
 /// A point in time as the store's clock gave it, with a resolution of one millisecond.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -18,6 +18,9 @@ pub const DISPLAY_NAME_BYTES: usize = 256;
 pub const NAME_BYTES: usize = 64;
 /// Who created a task.
 pub const PRODUCER_BYTES: usize = 128;
+/// How deep any JSON may nest that comes in: specifications, data of messages, results, schemas. What is stored is read back as a
+/// part of records and events, by parsers that take 128 levels.
+pub const JSON_DEPTH: usize = 64;
 /// A specification, as JSON. Larger input belongs into a file that the specification names.
 pub const SPEC_BYTES: usize = 256 * 1024;
 /// What a task is doing, in a few words.

@@ -97,8 +97,9 @@ fn answer_value(parts: &[Part]) -> Value {
 /// task (L11); one that answers an older question is kept and resumes nothing.
 ///
 /// # Errors
-/// `Superseded`, `Terminal`, `NotAccepting`, `TooLarge`, or `Invalid` for an empty message and for an answer that is not as expected.
-pub fn record_message(task: &Task, new: NewMessage, now: Timestamp) -> Result<Recorded, Rejection> {
+/// `Superseded`, `Terminal`, `NotAccepting`, `TooLarge`, `TooDeep`, or `Invalid` for an empty message and for an answer that is not as expected.
+pub fn record_message(task: &Task, mut new: NewMessage, now: Timestamp) -> Result<Recorded, Rejection> {
+    new.check_storable()?;
     check_fence(task, new.fence)?;
     if task.state.is_terminal() {
         return Err(Rejection::Terminal { state: task.state });

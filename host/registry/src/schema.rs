@@ -7,7 +7,13 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::json::{check_json, json_depth, parse_json};
+use crate::limit;
 use crate::schema_weight::{Anchors, CHECK_STEPS, EXPLAIN_STEPS, admit, weigh};
+
+/// How deep a value may nest that is checked, so that checking it does not use up the stack. Twice what may come in: it may stand in
+/// something else, and may have been stored when more was allowed.
+const DEEPEST: usize = 2 * limit::JSON_DEPTH;
 
 /// A JSON Schema (draft 2020-12 unless it names another) that was found to be one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,9 +84,10 @@ impl Schema {
     /// Reads a schema.
     ///
     /// # Errors
-    /// `SchemaError` if it is none, refers to elsewhere, has a pattern that is too large or more than 32 of them, or a
+    /// `SchemaError` if it is none, nests deeper than `limit::JSON_DEPTH`, refers to elsewhere, has a pattern that is too large or more than 32 of them, or a
     /// `$dynamicRef`, a `$recursiveRef` or an inner `$id`.
     pub fn new(schema: Value) -> Result<Self, SchemaError> {
+        check_json("the schema", &schema).map_err(|error| SchemaError(error.to_string()))?;
         let schema = Self::from(schema);
         match schema.compiled() {
             Ok(_) => Ok(schema),
@@ -93,7 +100,7 @@ impl Schema {
     /// # Errors
     /// As `new`, and if the text is not JSON.
     pub fn from_json(text: &str) -> Result<Self, SchemaError> {
-        let value = serde_json::from_str(text).map_err(|error| SchemaError(error.to_string()))?;
+        let value = parse_json(text).map_err(|error| SchemaError(error.to_string()))?;
         Self::new(value)
     }
 
@@ -114,6 +121,10 @@ impl Schema {
     /// violation says that.
     pub fn check(&self, value: &Value) -> Result<(), SchemaViolation> {
         let as_a_whole = |problem: String| SchemaViolation { pointer: String::new(), problem };
+        let depth = json_depth(value);
+        if depth > DEEPEST {
+            return Err(as_a_whole(format!("it nests {depth} deep, and nothing deeper than {DEEPEST} is checked")));
+        }
         let Compiled { validator, anchors } = self.compiled().map_err(|error| as_a_whole(error.to_string()))?;
         let weight = weigh(&self.source, anchors, value).filter(|weight| weight.check <= CHECK_STEPS);
         let Some(weight) = weight else {
@@ -275,12 +286,14 @@ mod tests {
 
     #[test]
     fn a_schema_and_a_value_as_deep_as_json_may_be_do_no_harm() {
-        let deep = format!("{}{{\"type\":\"integer\"}}{}", "{\"not\":".repeat(126), "}".repeat(126));
+        let deep = format!("{}{{\"type\":\"integer\"}}{}", "{\"not\":".repeat(63), "}".repeat(63));
         assert_eq!(Schema::from_json(&deep).unwrap().check(&json!(1)), Ok(()));
         let deeper = format!("{}{{}}{}", "{\"not\":".repeat(100_000), "}".repeat(100_000));
-        assert!(Schema::from_json(&deeper).unwrap_err().to_string().contains("recursion limit"));
+        assert!(Schema::from_json(&deeper).unwrap_err().to_string().contains("nests 100001 deep; at most 64"));
         let recursive = Schema::new(json!({"properties": {"x": {"$ref": "#"}}})).unwrap();
         assert_eq!(recursive.check(&nested(127)), Ok(()));
+        let refused = recursive.check(&nested(200)).unwrap_err();
+        assert!(refused.problem.contains("nests 200 deep"), "{refused}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) const CHECK_STEPS: u64 = 1_000_000;
 /// Steps whose findings are kept to say what is wrong with a value, at some kilobytes each.
 pub(crate) const EXPLAIN_STEPS: u64 = 20_000;
 /// How many schemas may lie within one another while one value is checked: each takes a part of the stack. A value is
-/// nested 128 times at most.
+/// nested 128 times at most (`DEEPEST` in `schema`).
 pub(crate) const DEPTH: u32 = 400;
 
 /// Keywords with one schema that applies to the same value.

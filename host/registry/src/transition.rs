@@ -85,6 +85,16 @@ pub enum Rejection {
         /// What is wrong with it.
         problem: String,
     },
+    /// A part nests too deep to be stored.
+    #[error("{field}: nests {actual} deep; at most {allowed} are allowed")]
+    TooDeep {
+        /// Which part.
+        field: &'static str,
+        /// The limit, in lists and objects within each other.
+        allowed: usize,
+        /// What was given.
+        actual: usize,
+    },
     /// A part of the update is too large.
     #[error("{field}: {actual} where at most {allowed} are allowed")]
     TooLarge {
@@ -139,7 +149,8 @@ pub struct Applied {
 ///
 /// # Errors
 /// A `Rejection` that says why nothing changes.
-pub fn apply(task: &Task, update: TaskUpdate, now: Timestamp) -> Result<Applied, Rejection> {
+pub fn apply(task: &Task, mut update: TaskUpdate, now: Timestamp) -> Result<Applied, Rejection> {
+    update.check_storable()?;
     check_fence(task, update.fence)?;
     check_sizes(&update)?;
     if task.state.is_terminal() {

@@ -116,6 +116,8 @@ impl EventJudge {
                 None if gone => false,
                 None => return Verdict::Ask,
             },
+            // It may be anything, an end too.
+            EventBody::Unreadable { .. } => true,
         };
         if shown { Verdict::Show } else { Verdict::Hide }
     }
@@ -159,6 +161,7 @@ impl EventJudge {
             EventBody::Transferred { from, .. } if *from == event.session_id => {
                 self.known.remove(&event.task_id);
             }
+            EventBody::Unreadable { .. } => drop(self.known.remove(&event.task_id)),
             EventBody::Transferred { .. } | EventBody::MessageSent { .. } | EventBody::MessageReceived { .. } => {
                 if let Some(known) = self.known.get_mut(&event.task_id) {
                     known.shown |= shown;

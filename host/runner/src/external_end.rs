@@ -22,7 +22,10 @@ pub(crate) async fn end_overdue(inner: &Inner) {
         match inner.store.external_overdue(ROUND).await {
             Ok(overdue) => {
                 for (session, id) in overdue {
-                    if let Err(error) = end(inner, &session, &id).await {
+                    if let Err(error) = end(inner, &session, &id).await
+                        // The store has said so, and says it once.
+                        && !matches!(error, StoreError::Unreadable(_))
+                    {
                         tracing::warn!(%session, task = %id, %error, "an overdue task was not ended; it will be tried again");
                     }
                 }

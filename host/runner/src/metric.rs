@@ -104,6 +104,11 @@ pub(crate) fn describe() {
         Unit::Count,
         "Leases of lost hosts that this host has swept away, when nothing was left to take over."
     );
+    describe_counter!(
+        "taskwright_unreadable_rows_total",
+        Unit::Count,
+        "Rows of the store that cannot be read and were passed by, each counted once by a process."
+    );
     // Wakes.
     describe_counter!("taskwright_wakes_delivered_total", Unit::Count, "Wakes that the waker has taken.");
     describe_counter!(

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use taskwright_registry::Fence;
+use taskwright_registry::{Fence, whole_characters};
 
 use crate::bucket::log::{BucketLog, BucketLogs};
 use crate::log_folder::{LogFolder, LogWriter};
@@ -209,12 +209,7 @@ impl OutputTail {
     }
 
     fn whole_characters(&mut self) -> String {
-        let whole = match std::str::from_utf8(&self.pending) {
-            Ok(_) => self.pending.len(),
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(_) => self.pending.len(),
-        };
-        let rest = self.pending.split_off(whole);
+        let rest = self.pending.split_off(whole_characters(&self.pending));
         let text = String::from_utf8_lossy(&self.pending).into_owned();
         self.pending = rest;
         text

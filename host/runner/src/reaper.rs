@@ -72,6 +72,8 @@ async fn take_over(inner: &Inner, session: SessionId, id: TaskId) {
         Ok(Reaped::Untouched) => return,
         // Another reaper was there first, and then somebody forgot the task.
         Err(StoreError::NotFound { .. }) => return,
+        // The store has said so, and says it once.
+        Err(StoreError::Unreadable(_)) => return,
         Err(error) => {
             tracing::warn!(%session, task = %id, %error, "a dead host's task was not taken over; it will be tried again");
             "failed"

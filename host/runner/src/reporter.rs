@@ -200,6 +200,7 @@ impl Reporter {
             StoreError::Rejected(Rejection::TooLarge { field, allowed, actual }) => {
                 Refusal::LimitExceeded { dimension: field.to_owned(), allowed: allowed as u64, wanted: actual as u64 }
             }
+            StoreError::Rejected(deep @ Rejection::TooDeep { .. }) => Refusal::Invalid(deep.to_string()),
             StoreError::Rejected(Rejection::TooManyChildren { limit, allowed, wanted }) => {
                 Refusal::LimitExceeded { dimension: limit.to_owned(), allowed: allowed.into(), wanted: wanted.into() }
             }

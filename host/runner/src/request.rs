@@ -8,7 +8,7 @@ use taskwright_registry::{
     Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, InvalidTraceParent, Lineage, NewTask, Priority, Recovery,
     Task, TaskId, Timestamp, Visibility, WakePolicy,
 };
-use taskwright_store::Created;
+use taskwright_store::{Created, StoreError};
 
 use crate::{ExternalTask, RunnerError, Session};
 
@@ -201,6 +201,8 @@ impl<'a> TaskRequest<'a> {
     /// # Errors
     /// As `create`.
     pub async fn create_or_find(mut self) -> Result<Created, RunnerError> {
+        // Before anything copies or checks it.
+        self.new.check_storable().map_err(StoreError::Rejected)?;
         let inner = &self.session.inner;
         match inner.catalog.get(&self.new.kind) {
             Ok(kind) => {

@@ -329,6 +329,15 @@ impl Runner {
         }
     }
 
+    /// Deletes a task of which something cannot be read, with its files: [`Repair`](taskwright_store::Repair).
+    ///
+    /// # Errors
+    /// Those of `Repair::delete_unreadable`, which come before a file is removed; `Files`, if some are left in the task's folder.
+    pub async fn delete_unreadable(&self, session: &SessionId, id: &TaskId) -> Result<(), RunnerError> {
+        self.inner.store.delete_unreadable(session, id).await?;
+        Ok(self.inner.files.remove_task(id).await?)
+    }
+
     /// How many tasks `prune` would begin with; parents that could follow their children are not counted.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use taskwright_registry as registry;
 use taskwright_registry::{
-    Description, Failure, Part, Reattach, Schema, State, TaskError, Want, clean_line, clean_text, limit,
+    Description, Failure, Part, Reattach, Schema, State, TaskError, Want, clean_line, clean_text, limit, parse_json,
 };
 
 use crate::bindings::exports::taskwright::task::executor;
@@ -58,9 +58,9 @@ pub(crate) fn part_bytes(part: &types::Part) -> usize {
 pub(crate) fn parts(parts: Vec<types::Part>) -> Result<Vec<Part>, Refusal> {
     let convert = |(index, part)| match part {
         types::Part::Text(text) => Ok(Part::Text(text)),
-        types::Part::Data(text) => serde_json::from_str(&text)
-            .map(Part::Data)
-            .map_err(|error| Refusal::Invalid(format!("parts[{index}]: not JSON: {error}"))),
+        types::Part::Data(text) => {
+            parse_json(&text).map(Part::Data).map_err(|error| Refusal::Invalid(format!("parts[{index}]: {error}")))
+        }
     };
     parts.into_iter().enumerate().map(convert).collect()
 }
@@ -194,7 +194,7 @@ fn result(text: &str) -> Result<Value, AttemptError> {
         let (found, allowed) = (text.len(), limit::RESULT_BYTES);
         return Err(invalid(format!("{found} bytes, at most {allowed} are allowed; leave an artifact instead")));
     }
-    serde_json::from_str(text).map_err(|error| invalid(format!("not JSON: {error}")))
+    parse_json(text).map_err(|error| invalid(error.to_string()))
 }
 
 pub(crate) fn failure(failure: types::Failure) -> Failure {
@@ -268,6 +268,19 @@ mod tests {
         let refused = parts(vec![types::Part::Text("{".to_owned()), types::Part::Data("{".to_owned())]).unwrap_err();
         let Refusal::Invalid(text) = refused else { panic!("{refused:?}") };
         assert!(text.starts_with("parts[1]: not JSON: "), "{text}");
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_refused_with_how_deep() {
+        let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let part = |levels| parts(vec![types::Part::Data(deep(levels))]);
+        assert!(part(limit::JSON_DEPTH).is_ok());
+        let Err(Refusal::Invalid(text)) = part(125) else { panic!() };
+        assert_eq!(text, "parts[0]: nests 125 deep; at most 64 are allowed");
+        let question = format!("{}{{}}{}", "{\"allOf\":[".repeat(63), "]}".repeat(63));
+        let Err(Refusal::Invalid(text)) = expected(Some(&question)) else { panic!() };
+        assert!(text.contains("nests 127 deep; at most 64 are allowed"), "{text}");
+        assert!(matches!(result(&deep(65)), Err(AttemptError::Invalid { .. })));
     }
 
     #[test]

@@ -51,11 +51,11 @@ fn new_child(given: spawner::NewChild) -> Result<NewChild, Refusal> {
         return Err(Refusal::Invalid("call: must not be empty; name what this child is for".to_owned()));
     }
     at_most("spec_bytes", given.spec.len() as u64, limit::SPEC_BYTES as u64)?;
-    let spec = serde_json::from_str(&given.spec);
+    let spec = taskwright_registry::parse_json(&given.spec);
     Ok(NewChild {
         call: given.call,
         kind: given.kind,
-        spec: spec.map_err(|error| Refusal::Invalid(format!("spec: not JSON: {error}")))?,
+        spec: spec.map_err(|error| Refusal::Invalid(format!("spec: {error}")))?,
         display_name: given.display_name,
         name: given.name,
         max_attempts: given.max_attempts,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use taskwright_registry::whole_characters;
 use tokio::io::{AsyncWrite, Sink, sink};
 use tokio::sync::Notify;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -172,14 +173,6 @@ impl State {
         let text = String::from_utf8_lossy(piece).into_owned();
         self.waiting += text.len();
         self.ready.push_back((stream, text));
-    }
-}
-
-/// How many of the bytes make up whole characters; all of them if the rest is no beginning of one.
-fn whole_characters(bytes: &[u8]) -> usize {
-    match std::str::from_utf8(bytes) {
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        _ => bytes.len(),
     }
 }
 

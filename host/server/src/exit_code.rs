@@ -94,6 +94,16 @@ pub(crate) fn not_found(message: impl Into<String>) -> anyhow::Error {
     Problem { exit: Exit::NotFound, message: message.into() }.into()
 }
 
+/// Whether a row that cannot be read is the reason.
+pub(crate) fn is_unreadable(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_send = |error: &SendError| matches!(error, SendError::Store(StoreError::Unreadable(_)));
+        matches!(cause.downcast_ref(), Some(StoreError::Unreadable(_)))
+            || matches!(cause.downcast_ref(), Some(RunnerError::Store(StoreError::Unreadable(_))))
+            || cause.downcast_ref::<SendError>().is_some_and(of_send)
+    })
+}
+
 /// Somebody else has the task.
 pub(crate) fn superseded(message: impl Into<String>) -> anyhow::Error {
     Problem { exit: Exit::Superseded, message: message.into() }.into()

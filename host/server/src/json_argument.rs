@@ -3,19 +3,25 @@
 
 use anyhow::Result;
 use serde_json::Value;
+use taskwright_registry::{InvalidJson, parse_json};
 
 use crate::exit_code::refused;
 
 /// The JSON of the argument `name`, such as `--spec`.
 pub(crate) fn json_argument(name: &str, given: &str) -> Result<Value> {
-    let (what, text) = match given.strip_prefix('@') {
-        Some(path) => match std::fs::read_to_string(path) {
-            Ok(text) => (format!("the file {path}"), text),
-            Err(error) => return Err(refused(format!("{name} @{path}: {error}"))),
-        },
-        None => (name.to_owned(), given.to_owned()),
+    let Some(path) = given.strip_prefix('@') else {
+        let advice = format!(". Quote it as a whole, as in {name} '{{\"key\":\"value\"}}'");
+        return json(name, given, &advice);
     };
-    serde_json::from_str(&text).map_err(|error| {
-        refused(format!("{what} is not JSON: {error}. Quote it as a whole, as in {name} '{{\"key\":\"value\"}}'"))
+    let text = std::fs::read_to_string(path).map_err(|error| refused(format!("{name} @{path}: {error}")))?;
+    // Some editors begin a file with a byte order mark, which is no part of its text.
+    json(&format!("the file {path}"), text.strip_prefix('\u{feff}').unwrap_or(&text), "")
+}
+
+/// The JSON that `what` consists of. A text that is none is refused with advice.
+pub(crate) fn json(what: &str, text: &str, advice: &str) -> Result<Value> {
+    parse_json(text).map_err(|error| match error {
+        InvalidJson::NotJson(problem) => refused(format!("{what} is not JSON: {problem}{advice}")),
+        deep @ InvalidJson::TooDeep { .. } => refused(format!("{what} {deep}")),
     })
 }

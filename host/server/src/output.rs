@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::{Value, json};
 use taskwright_registry::clean_json;
 
-use crate::exit_code::Exit;
+use crate::exit_code::{self, Exit};
 
 /// Whether the person wants no colours.
 pub(crate) fn no_color() -> bool {
@@ -60,7 +60,10 @@ impl Output {
 
     /// Why the command did not do what it was asked for.
     pub(crate) fn error(self, error: &anyhow::Error, exit: Exit) {
-        let message = format!("{error:#}");
+        let mut message = format!("{error:#}");
+        if exit_code::is_unreadable(error) {
+            message.push_str(": `taskwright repair` shows it, and ends or deletes its task");
+        }
         if self.json {
             self.notice(&json!({"error": {"message": message, "exit": exit as u8}}).to_string());
         } else {

@@ -3,16 +3,15 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use taskwright_registry::{InputRequest, Part};
+use taskwright_registry::{InputRequest, Part, parse_json};
 
 use crate::exit_code::refused;
+use crate::json_argument::json;
 
 /// The part that was given: text, or JSON behind `--data`.
 pub(crate) fn given(text: Option<&str>, data: Option<&str>) -> Result<Part> {
     match (text, data) {
-        (_, Some(data)) => {
-            serde_json::from_str(data).map(Part::Data).map_err(|error| refused(format!("--data is not JSON: {error}")))
-        }
+        (_, Some(data)) => json("--data", data, "").map(Part::Data),
         (Some(text), None) => Ok(Part::Text(text.to_owned())),
         (None, None) => Err(refused("say something: a text, or JSON with --data")),
     }
@@ -25,7 +24,7 @@ pub(crate) fn answer(request: &InputRequest, part: Part) -> Part {
     if expected.check(&Value::String(text.clone())).is_ok() {
         return part;
     }
-    match serde_json::from_str::<Value>(text) {
+    match parse_json(text) {
         Ok(value) if expected.check(&value).is_ok() => Part::Data(value),
         _ => part,
     }

@@ -423,6 +423,7 @@ pub(crate) fn event(event: &Event, with_task: bool) -> String {
         }
         EventBody::MessageSent { message } | EventBody::MessageReceived { message } => said(message),
         EventBody::Transferred { from, to, .. } => format!("from {from} to {to}"),
+        EventBody::Unreadable { was, problem } => clean_line(&format!("{was}: {problem}"), 600),
     };
     let task = if with_task { format!("  {}", event.task_id) } else { String::new() };
     format!("#{} {}{task}  {}  {what}", event.seq, event.at.format("%H:%M:%S%.3f"), event.body.type_name())

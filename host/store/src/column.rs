@@ -13,7 +13,12 @@ pub(crate) fn encode<T: Serialize>(what: &str, value: &T) -> Result<String, Stor
     serde_json::to_string(value).map_err(|error| of_row(what, error))
 }
 
-/// JSON as a value.
+/// JSON of a row as a value, or what is wrong with it.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// JSON of the store's own as a value.
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| of_row(what, error))
 }

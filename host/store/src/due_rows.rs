@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use taskwright_registry::{SessionId, Task, Timestamp};
 
 use crate::turns::DueTask;
+use crate::unreadable::Read;
 use crate::{Backlog, KindOffer, StoreError};
 
 /// Rows of what is due.
@@ -24,7 +25,7 @@ pub(crate) trait DueRows {
     /// The turn of a session, if it has one: a number that stays.
     async fn turn_of(&mut self, session: &SessionId) -> Result<Option<u64>, StoreError>;
     /// The records of what was due, in this order. A store in which others write meanwhile leaves out what it cannot have now.
-    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError>;
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Read<Task>>, StoreError>;
     /// Keeps other claims from counting these kinds until this one is committed.
     async fn hold_kinds(&mut self, kinds: &[&str]) -> Result<(), StoreError>;
     /// How many tasks of a kind are at work, counted up to `most`.

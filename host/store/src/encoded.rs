@@ -1,10 +1,10 @@
 //! Records and events as databases keep them: JSON beside what is looked up.
 //! Does not know tables, nor which database.
 
-use taskwright_registry::{EventBody, Task, TaskId};
+use taskwright_registry::{Event, EventBody, SessionId, Task, TaskId, Timestamp};
 
-use crate::StoreError;
-use crate::column::{decode, encode, of_row};
+use crate::column::{encode, read};
+use crate::{StoreError, UnreadableKind, UnreadableRow};
 
 /// The record that was encoded last, so that the event which follows need not encode it again.
 #[derive(Debug, Default)]
@@ -39,24 +39,40 @@ impl Encoded {
             EventBody::MessageSent { message } | EventBody::MessageReceived { message } => {
                 (None, encode("a message", message)?)
             }
-            EventBody::Transferred { .. } => (None, encode("an event", body)?),
+            EventBody::Transferred { .. } | EventBody::Unreadable { .. } => (None, encode("an event", body)?),
         })
     }
 }
 
-/// The body of an event of a type.
-pub(crate) fn decode_event(kind: &str, changes: Option<&str>, body: &str) -> Result<EventBody, StoreError> {
+/// The body of an event of a type, or what is wrong with it.
+pub(crate) fn read_event(kind: &str, changes: Option<&str>, body: &str) -> Result<EventBody, String> {
     Ok(match kind {
-        "task.created" => EventBody::Created { task: decode("an event", body)? },
+        "task.created" => EventBody::Created { task: read(body)? },
         "task.updated" => {
-            let changes = changes.ok_or_else(|| of_row("an event", "it does not say what has changed"))?;
+            let changes = changes.ok_or("it does not say what has changed")?;
             let changes = changes.split(',').map(str::to_owned).collect();
-            EventBody::Updated { task: decode("an event", body)?, changes }
+            EventBody::Updated { task: read(body)?, changes }
         }
-        "task.message.sent" => EventBody::MessageSent { message: decode("an event", body)? },
-        "task.message.received" => EventBody::MessageReceived { message: decode("an event", body)? },
-        _ => decode("an event", body)?,
+        "task.message.sent" => EventBody::MessageSent { message: read(body)? },
+        "task.message.received" => EventBody::MessageReceived { message: read(body)? },
+        _ => read(body)?,
     })
+}
+
+/// An event, also one whose body cannot be read: the log keeps its numbers without a gap.
+pub(crate) fn event(
+    place: (&SessionId, u64, &TaskId, Timestamp),
+    kind: &str,
+    changes: Option<&str>,
+    body: &str,
+) -> Event {
+    let (session_id, seq, task_id, at) = place;
+    let body = read_event(kind, changes, body).unwrap_or_else(|reason| {
+        let row = UnreadableRow::part(UnreadableKind::Event, session_id, task_id, &seq.to_string(), &reason);
+        row.note();
+        EventBody::Unreadable { was: kind.to_owned(), problem: row.reason }
+    });
+    Event { session_id: session_id.clone(), seq, task_id: task_id.clone(), at, body }
 }
 
 /// Whether everything of a record that has a column of its own is as it was.

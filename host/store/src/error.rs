@@ -3,6 +3,8 @@
 
 use taskwright_registry::{HostRef, Rejection, SessionId, SessionRejection, TaskId};
 
+use crate::UnreadableRow;
+
 /// Why a store did not do what it was asked for.
 ///
 /// For every variant but `Unknown` nothing has been written.
@@ -96,6 +98,10 @@ pub enum StoreError {
         /// What this version can read.
         supported: u32,
     },
+    /// One row cannot be read: what is asked needs it. Everything else goes on; [`Repair`](crate::Repair) ends or deletes what it
+    /// belongs to.
+    #[error("{0}; it concerns nothing else, and can be ended or deleted as it is")]
+    Unreadable(UnreadableRow),
     /// The store holds something that it cannot hold, or is none.
     #[error("the store is damaged or is none, and was not touched: {reason}")]
     Corrupt {

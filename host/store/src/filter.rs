@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use taskwright_registry::{Event, MessageId, State, Task, TaskId, Visibility};
 
-use crate::PageLimit;
+use crate::{PageLimit, UnreadableRow};
 
 /// Which tasks of a session. The default is all that are listed, in any state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +67,12 @@ impl TaskFilter {
         Self { hidden: Hidden::Included, ..Self::default() }
     }
 
+    /// Whether it asks for a text that no task can have, and no database can be asked for.
+    pub(crate) fn holds_nul(&self) -> bool {
+        let texts = [&self.name, &self.id_prefix, &self.parent_task_id, &self.run_id];
+        texts.into_iter().flatten().chain(&self.kinds).any(|text| text.contains('\0'))
+    }
+
     /// Whether a record passes.
     #[must_use]
     pub fn admits(&self, task: &Task) -> bool {
@@ -124,6 +130,8 @@ pub struct TaskPage {
     pub next: Option<TaskId>,
     /// The limit that held.
     pub limit: PageLimit,
+    /// What would stand in the page, and cannot be read.
+    pub unreadable: Vec<UnreadableRow>,
 }
 
 /// A request for messages: the latest `limit` without a cursor, those after it with one; oldest first either way. An

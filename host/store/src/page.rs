@@ -6,6 +6,9 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
+use crate::UnreadableRow;
+use crate::unreadable::{Read, parted};
+
 /// How many were asked for, and how many a page could hold after that was clamped. Whoever was given fewer than asked for can
 /// tell a short list from a short page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,19 +51,22 @@ pub struct Page<T> {
     pub more: bool,
     /// The limit that held.
     pub limit: PageLimit,
+    /// What would stand in the page, and cannot be read.
+    pub unreadable: Vec<UnreadableRow>,
 }
 
 impl<T> Page<T> {
     /// A page of nothing.
     pub(crate) fn empty(limit: PageLimit) -> Self {
-        Self { items: Vec::new(), more: false, limit }
+        Self { items: Vec::new(), more: false, limit, unreadable: Vec::new() }
     }
 
     /// The page of a list that was read one further than the limit.
-    pub(crate) fn cut(mut items: Vec<T>, limit: PageLimit) -> Self {
-        let more = items.len() > limit.applied;
-        items.truncate(limit.applied);
-        Self { items, more, limit }
+    pub(crate) fn cut(mut rows: Vec<Read<T>>, limit: PageLimit) -> Self {
+        let more = rows.len() > limit.applied;
+        rows.truncate(limit.applied);
+        let (items, unreadable) = parted(rows);
+        Self { items, more, limit, unreadable }
     }
 }
 

@@ -11,7 +11,11 @@ use taskwright_registry::{
 
 use crate::column::of_row;
 use crate::due_rows::DueRows;
-use crate::{Change, CodeInUse, FinishedPlace, LeaseTime, Order, StoreError, TaskFilter};
+use crate::salvage::StoredTask;
+use crate::unreadable::Read;
+use crate::{
+    Change, CodeInUse, FinishedPlace, LeaseTime, Order, StoreError, TaskFilter, UnreadableKind, UnreadableRow,
+};
 
 /// Whether an instance has taken a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +104,9 @@ impl LeaseRow {
 /// Rows out.
 pub(crate) trait Rows: DueRows {
     /// A session.
+    ///
+    /// Here and below, `Unreadable` is the error for a row that is asked for by its name and cannot be read. Lists of rows give such a
+    /// one its place instead.
     async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError>;
     /// Sessions by id, of these states or of all, behind `after`.
     async fn sessions_after(
@@ -107,26 +114,44 @@ pub(crate) trait Rows: DueRows {
         states: &[SessionState],
         after: Option<&SessionId>,
         limit: usize,
-    ) -> Result<Vec<SessionRecord>, StoreError>;
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError>;
     /// Sessions that are closing, or that are to be deleted, by id.
-    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError>;
+    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<Read<SessionRecord>>, StoreError>;
     /// Sessions that were opened on behalf of a task.
     async fn sessions_opened_by(
         &mut self,
         session: &SessionId,
         task: &TaskId,
-    ) -> Result<Vec<SessionRecord>, StoreError>;
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError>;
     /// Live tasks of a session with their places in order of creation, behind one of them.
     async fn live_after(
         &mut self,
         session: &SessionId,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Task)>, StoreError>;
+    ) -> Result<Vec<(u64, Read<Task>)>, StoreError>;
     /// Whether nothing may begin under a lineage of a session any more.
     async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError>;
     /// A record, whosever it is.
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+    /// The columns of a task, whether or not its record can be read.
+    async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError>;
+    /// Tasks of a session by their columns alone, by creation.
+    async fn ids_of(&mut self, session: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError>;
+    /// Messages of a task with their places, by acceptance, behind a place in that order.
+    async fn messages_from(
+        &mut self,
+        task: &TaskId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Read<Message>)>, StoreError>;
+    /// Looks at the rows of one sort behind a place, at most `limit`: their places, with those that cannot be read.
+    async fn scan(
+        &mut self,
+        what: UnreadableKind,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Option<UnreadableRow>)>, StoreError>;
     /// How many tasks were ever removed.
     async fn forgotten(&mut self) -> Result<u64, StoreError>;
     /// The session of a task.
@@ -149,11 +174,11 @@ pub(crate) trait Rows: DueRows {
         order: Order,
         after: Option<&TaskId>,
         limit: usize,
-    ) -> Result<Vec<Task>, StoreError>;
+    ) -> Result<Vec<Read<Task>>, StoreError>;
     /// How many live tasks there are by kind and code, in that order.
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError>;
     /// The resident tasks of a host, by creation.
-    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError>;
+    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Read<Task>>, StoreError>;
     /// How many resident tasks a host has.
     async fn resident_count(&mut self, host: &HostRef) -> Result<u64, StoreError>;
     /// The resident tasks of a host, by creation, behind a place in that order.
@@ -164,7 +189,7 @@ pub(crate) trait Rows: DueRows {
         limit: usize,
     ) -> Result<Vec<(u64, (SessionId, TaskId))>, StoreError>;
     /// Tasks whose work is done elsewhere and whose cancel waits to be told, by creation, behind a place in that order.
-    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Task)>, StoreError>;
+    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Read<Task>)>, StoreError>;
     /// Tasks whose work is done elsewhere and that a host was to end by now, by the time of that.
     async fn external_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError>;
     /// A lease.
@@ -190,11 +215,11 @@ pub(crate) trait Rows: DueRows {
         task: &TaskId,
         after: &MessageId,
         limit: usize,
-    ) -> Result<Vec<Message>, StoreError>;
+    ) -> Result<Vec<Read<Message>>, StoreError>;
     /// The latest messages of a task, oldest first.
-    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError>;
+    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError>;
     /// Inbound messages of a task that no instance has taken, oldest first.
-    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError>;
+    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError>;
     /// Events behind a sequence number, in order.
     async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
     /// The first sequence number that a session still has; one more than the last if it has no events.
@@ -202,7 +227,7 @@ pub(crate) trait Rows: DueRows {
     /// The last sequence number of a session, 0 if it has none.
     async fn last_seq(&mut self, session: &SessionId) -> Result<u64, StoreError>;
     /// Wakes that have not been acknowledged, oldest first.
-    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError>;
+    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Read<Wake>>, StoreError>;
     /// Which host delivers the wakes of a session, if one does.
     async fn wake_claim(&mut self, session: &SessionId) -> Result<Option<HostRef>, StoreError>;
     /// Sessions with wakes that have not been acknowledged, by a place that each of them keeps, behind one.
@@ -231,6 +256,10 @@ pub(crate) trait Transaction: Rows {
     async fn insert_task(&mut self, task: &Task) -> Result<(), StoreError>;
     /// Replaces exactly the row that has `before`'s id and version.
     async fn put_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError>;
+    /// Has a task that cannot be read wait until then before it is looked at again, by its columns alone.
+    async fn postpone(&mut self, id: &TaskId, until: Timestamp) -> Result<(), StoreError>;
+    /// Replaces a specification that cannot be read by `null`.
+    async fn clear_spec(&mut self, id: &TaskId) -> Result<(), StoreError>;
     /// Replaces the result.
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError>;
     /// Replaces the checkpoint.
@@ -262,7 +291,7 @@ pub(crate) trait Transaction: Rows {
     async fn delete_lease(&mut self, host: &HostRef) -> Result<(), StoreError>;
     /// Removes a task with all that lies beside its record: specification, result, checkpoint, messages, wakes. Counts it as
     /// forgotten.
-    async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError>;
+    async fn delete_task(&mut self, session: &SessionId, id: &TaskId) -> Result<(), StoreError>;
     /// Removes the oldest events of all sessions, up to the first that is not older than `before`.
     async fn delete_oldest_events(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// What to announce once all is committed.

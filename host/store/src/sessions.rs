@@ -6,7 +6,7 @@ use taskwright_registry::{
     CloseOrder, Fence, HostRef, SessionId, SessionOwner, SessionRecord, SessionState, Task, TaskId,
 };
 
-use crate::{CancelStep, CancelWalk, PageLimit, StoreError};
+use crate::{CancelStep, CancelWalk, PageLimit, StoreError, UnreadableRow};
 
 /// A request for one page of sessions, by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct SessionPage {
     pub next: Option<SessionId>,
     /// The limit that held.
     pub limit: PageLimit,
+    /// What would stand in the page, and cannot be read.
+    pub unreadable: Vec<UnreadableRow>,
 }
 
 /// A step of closing a session.

@@ -12,7 +12,8 @@ use tokio::sync::broadcast;
 
 use crate::{
     Backlog, ClaimedWakes, CodeInUse, EventPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus, KindOffer,
-    LapsedPage, MessagePage, Page, Reaped, Sessions, SharedLimits, StoreError, TaskPage, TaskQuery, Turns, WokenPage,
+    LapsedPage, MessagePage, Page, Reaped, Repair, Sessions, SharedLimits, StoreError, TaskPage, TaskQuery, Turns,
+    WokenPage,
 };
 
 /// How many changes a receiver may lag behind before it is told that it missed some.
@@ -122,7 +123,7 @@ pub enum Change {
 ///
 /// **Scope**: a task of another session is answered exactly like one that does not exist (L23).
 #[async_trait]
-pub trait Store: Sessions + ExternalWork {
+pub trait Store: Sessions + ExternalWork + Repair {
     /// The store's clock, in whole milliseconds. All times in records come from it.
     fn now(&self) -> Timestamp;
 

@@ -24,8 +24,9 @@ macro_rules! store_through {
             use $crate::{
                 Backlog, CancelStep, CancelWalk, Change, ClaimRequest, Claimed, ClaimedWakes, CloseStep, CodeInUse,
                 Created, EventPage, ExternalCancelPage, ExternalWork, FinishedPage, FinishedPlace, HostStatus,
-                KindOffer, LapsedPage, MessagePage, Page, Reaped,
-                RecordedMessage, SessionPage, SessionQuery, Sessions, Store, StoreError, TaskPage, TaskQuery, WokenPage,
+                KindOffer, LapsedPage, MessagePage, Page, Reaped, Repair,
+                RecordedMessage, SessionPage, SessionQuery, Sessions, Store, StoreError, TaskPage, TaskQuery, UnreadablePage,
+                UnreadablePlace, WokenPage,
             };
 
             $crate::store_through!(@verbs $type, Sessions, {},
@@ -49,6 +50,11 @@ macro_rules! store_through {
                 take_on(session: &SessionId, id: &TaskId, holder: &HostRef, remote: Option<String>) -> Claimed;
                 external_cancels(after: u64, limit: usize) -> ExternalCancelPage;
                 external_overdue(limit: usize) -> Vec<(SessionId, TaskId)>;
+            );
+            $crate::store_through!(@verbs $type, Repair, {},
+                unreadable(after: Option<UnreadablePlace>) -> UnreadablePage;
+                end_unreadable(session: &SessionId, id: &TaskId) -> Task;
+                delete_unreadable(session: &SessionId, id: &TaskId) -> ();
             );
             $crate::store_through!(@verbs $type, Store, {
                 fn now(&self) -> Timestamp {

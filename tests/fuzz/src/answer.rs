@@ -2,7 +2,7 @@
 //! Does not know which values fit: it only knows what must hold for any.
 
 use serde_json::Value;
-use taskwright_registry::Schema;
+use taskwright_registry::{Schema, parse_json};
 
 /// A schema and a value, both JSON, with a zero byte between them. Both are as large as the host takes them at most.
 ///
@@ -18,9 +18,11 @@ pub fn answer(bytes: &[u8]) {
         Ok(schema) => schema,
         Err(error) => return super::is_one_line(&error.to_string(), 1_000),
     };
-    // As it comes back from the store.
-    let stored = Schema::from(schema.as_value().clone());
-    let Ok(value) = serde_json::from_str::<Value>(value) else { return };
+    // As it comes back from the store, which keeps it within a record.
+    let text = serde_json::json!({"input_request": {"expected": schema}}).to_string();
+    let mut stored: Value = serde_json::from_str(&text).expect("what was accepted can be read back");
+    let stored = Schema::from(stored["input_request"]["expected"].take());
+    let Ok(value) = parse_json(value) else { return };
     let verdict = schema.check(&value);
     assert_eq!(verdict, stored.check(&value));
     if let Err(violation) = verdict {

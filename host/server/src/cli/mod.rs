@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use taskwright_registry::{LeaseLength, SessionId, State};
+use taskwright_registry::{LeaseLength, SessionId, State, TaskId};
 
 pub(crate) use self::cancel::CancelArgs;
 pub(crate) use self::external::{
@@ -116,6 +116,8 @@ pub(crate) enum Command {
     Hosts,
     /// Forget tasks that have been over for long enough, with their files, and the beginning of the log.
     Prune(PruneArgs),
+    /// Show what in the store cannot be read, and end or delete the task that it belongs to.
+    Repair(RepairArgs),
     /// Carry the registry of a file over to a PostgreSQL. It can be broken off anywhere, and goes on when it is run again.
     Migrate(MigrateArgs),
     /// Compile one component from standard input, for a process of this program that has started this one.
@@ -339,6 +341,17 @@ pub(crate) struct PruneArgs {
     /// Say how many it would be, and forget nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `repair`.
+#[derive(Debug, Args)]
+pub(crate) struct RepairArgs {
+    /// End this task, which cannot be run as it is: it has failed then, with the error `unreadable`, and can be read.
+    #[arg(long, value_name = "TASK", conflicts_with = "delete")]
+    pub(crate) end: Option<TaskId>,
+    /// Delete this task with all that belongs to it.
+    #[arg(long, value_name = "TASK")]
+    pub(crate) delete: Option<TaskId>,
 }
 
 /// `migrate`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::json;
 use taskwright_registry::clean_line;
-use taskwright_store::{Hidden, Order, PageLimit, Store, TaskFilter, TaskQuery};
+use taskwright_store::{Hidden, Order, PageLimit, Store, TaskFilter, TaskQuery, UnreadableRow};
 
 use super::Context;
 use crate::cli::ListArgs;
@@ -31,6 +31,16 @@ pub(super) async fn check_kinds(context: &Context, store: &Arc<dyn Store>, kinds
 pub(super) fn tell_limit(context: &Context, limit: PageLimit) {
     if limit.was_clamped() {
         context.out.notice(&limit.to_string());
+    }
+}
+
+/// Says what would stand in a page and cannot be read.
+pub(super) fn tell_unreadable(context: &Context, rows: &[UnreadableRow]) {
+    for row in rows {
+        context.out.notice(&clean_line(&row.to_string(), 600));
+    }
+    if !rows.is_empty() {
+        context.out.notice("`taskwright repair` shows all of it, and ends or deletes such tasks");
     }
 }
 
@@ -59,9 +69,12 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<Exit> {
     let order = if args.newest { Order::NewestFirst } else { Order::OldestFirst };
     let page = store.list(&context.session, &TaskQuery { filter, order, after, limit: args.limit }).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"tasks": page.tasks, "next": page.next, "limit": page.limit}))?;
+        context.out.json(&json!({
+            "tasks": page.tasks, "next": page.next, "limit": page.limit, "unreadable": page.unreadable,
+        }))?;
         return Ok(Exit::Succeeded);
     }
+    tell_unreadable(context, &page.unreadable);
     let now = store.now();
     let rows: Vec<Vec<String>> = page
         .tasks

@@ -6,7 +6,7 @@ use serde_json::json;
 use taskwright_store::MessagePage;
 
 use super::Context;
-use super::list::tell_limit;
+use super::list::{tell_limit, tell_unreadable};
 use crate::cli::MessagesArgs;
 use crate::exit_code::Exit;
 use crate::find_task::find_task;
@@ -19,9 +19,13 @@ pub(crate) async fn messages(context: &Context, args: &MessagesArgs) -> Result<E
     let page = MessagePage { after: args.after.clone(), limit: args.limit };
     let messages = store.messages(&context.session, &task.id, &page).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"messages": messages.items, "more": messages.more, "limit": messages.limit}))?;
+        context.out.json(&json!({
+            "messages": messages.items, "more": messages.more, "limit": messages.limit,
+            "unreadable": messages.unreadable,
+        }))?;
         return Ok(Exit::Succeeded);
     }
+    tell_unreadable(context, &messages.unreadable);
     for message in &messages {
         context.out.line(&render::message(message))?;
     }

@@ -19,6 +19,7 @@ mod list;
 mod messages;
 mod migrate;
 mod prune;
+mod repair;
 mod result;
 mod run;
 mod send;
@@ -120,6 +121,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Hosts => hosts::hosts(context).await,
         Command::Migrate(args) => migrate::run(context, &args).await,
+        Command::Repair(args) => repair::repair(context, &args).await,
         Command::Prune(args) => prune::prune(context, &args).await,
         Command::CompileComponent => unreachable!("`main` does that without a runtime"),
     }

@@ -8,16 +8,15 @@ use taskwright_tools::{AgentTools, ToolOutcome};
 
 use super::{Context, create, kinds_inspect};
 use crate::cli::{ToolsArgs, ToolsCommand};
-use crate::exit_code::{Exit, refused};
-use crate::kind_source;
+use crate::exit_code::Exit;
+use crate::{json_argument, kind_source};
 
 /// `tools`.
 pub(crate) async fn tools(context: &Context, args: &ToolsArgs) -> Result<Exit> {
     match &args.command {
         None => show_definitions(context, &args.spawn).await,
         Some(ToolsCommand::Call { name, arguments }) => {
-            let arguments = serde_json::from_str(arguments)
-                .map_err(|error| refused(format!("--arguments is not JSON: {error}. Quote it as a whole")))?;
+            let arguments = json_argument::json("--arguments", arguments, ". Quote it as a whole")?;
             call(context, &args.spawn, name, arguments).await
         }
     }

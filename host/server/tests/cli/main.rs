@@ -13,6 +13,7 @@ mod migrate;
 mod outages;
 mod place;
 mod postgres;
+mod repair;
 mod sessions;
 mod several;
 mod tools;

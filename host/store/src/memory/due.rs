@@ -8,6 +8,7 @@ use taskwright_registry::{SessionId, Task, TaskId, Timestamp};
 use super::rows::MemoryRows;
 use crate::due_rows::DueRows;
 use crate::turns::{DueTask, go_round};
+use crate::unreadable::Read;
 use crate::{Backlog, KindOffer, StoreError};
 
 impl MemoryRows<'_> {
@@ -44,10 +45,10 @@ impl DueRows for MemoryRows<'_> {
         Ok(self.tables.index.turn_of(session))
     }
 
-    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Read<Task>>, StoreError> {
         let record = |task: &DueTask| {
             let id = self.tables.index.at_place(task.place)?;
-            Some(self.tables.tasks.get(id)?.task.clone())
+            Some(Ok(self.tables.tasks.get(id)?.task.clone()))
         };
         Ok(due.iter().filter_map(record).collect())
     }

@@ -5,6 +5,7 @@ mod due;
 mod external;
 mod index;
 mod listing;
+mod repair;
 mod rows;
 mod session_index;
 mod sessions;

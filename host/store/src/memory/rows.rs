@@ -12,7 +12,9 @@ use taskwright_registry::{
 use super::tables::{SessionRow, Tables, TaskRow};
 use crate::committed::Committed;
 use crate::rows::{LeaseRow, NewWake, Rows, StoredMessage, Taken, Transaction};
-use crate::{Change, Claimed, CodeInUse, FinishedPlace, Order, StoreError, TaskFilter};
+use crate::salvage::StoredTask;
+use crate::unreadable::Read;
+use crate::{Change, Claimed, CodeInUse, FinishedPlace, Order, StoreError, TaskFilter, UnreadableKind, UnreadableRow};
 
 /// The tables, for the length of one verb.
 pub(super) struct MemoryRows<'a> {
@@ -81,25 +83,28 @@ impl Rows for MemoryRows<'_> {
         states: &[SessionState],
         after: Option<&SessionId>,
         limit: usize,
-    ) -> Result<Vec<SessionRecord>, StoreError> {
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError> {
         if !states.is_empty() {
-            return Ok(self.session_records(self.tables.session_index.of_states(states, after, limit)).collect());
+            return Ok(self
+                .session_records(self.tables.session_index.of_states(states, after, limit))
+                .map(Ok)
+                .collect());
         }
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let sessions = self.tables.sessions.range::<SessionId, _>((from, Bound::Unbounded));
-        Ok(sessions.filter_map(|(_, row)| row.record.clone()).take(limit).collect())
+        Ok(sessions.filter_map(|(_, row)| row.record.clone()).take(limit).map(Ok).collect())
     }
 
-    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
-        Ok(self.session_records(self.tables.session_index.ending()).take(limit).collect())
+    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<Read<SessionRecord>>, StoreError> {
+        Ok(self.session_records(self.tables.session_index.ending()).take(limit).map(Ok).collect())
     }
 
     async fn sessions_opened_by(
         &mut self,
         session: &SessionId,
         task: &TaskId,
-    ) -> Result<Vec<SessionRecord>, StoreError> {
-        Ok(self.session_records(self.tables.session_index.opened_by(session, task)).collect())
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError> {
+        Ok(self.session_records(self.tables.session_index.opened_by(session, task)).map(Ok).collect())
     }
 
     async fn live_after(
@@ -107,10 +112,10 @@ impl Rows for MemoryRows<'_> {
         session: &SessionId,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Task)>, StoreError> {
+    ) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
         let Some(row) = self.tables.sessions.get(session) else { return Ok(Vec::new()) };
         let live = self.tables.listing.live_after(session, after);
-        let task = |place| self.tables.tasks.get(row.tasks.get(&place)?).map(|row| (place, row.task.clone()));
+        let task = |place| self.tables.tasks.get(row.tasks.get(&place)?).map(|row| (place, Ok(row.task.clone())));
         Ok(live.filter_map(task).take(limit).collect())
     }
 
@@ -120,6 +125,44 @@ impl Rows for MemoryRows<'_> {
 
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
         Ok(self.tables.tasks.get(id).map(|row| row.task.clone()))
+    }
+
+    async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError> {
+        Ok(self.tables.tasks.get(id).map(|TaskRow { task, .. }| StoredTask {
+            id: task.id.clone(),
+            session_id: task.session_id.clone(),
+            kind: task.kind.clone(),
+            version: task.version,
+            state: task.state.as_str().to_owned(),
+            finished_at: task.finished_at,
+            // Nothing asks for it: the record can be read.
+            record: String::new(),
+        }))
+    }
+
+    async fn ids_of(&mut self, session: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        let row = self.tables.sessions.get(session);
+        Ok(row.into_iter().flat_map(|row| row.tasks.values()).take(limit).cloned().collect())
+    }
+
+    async fn messages_from(
+        &mut self,
+        task: &TaskId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Read<Message>)>, StoreError> {
+        let numbered = (1..).zip(self.messages_of(task)).filter(|(place, _)| *place > after);
+        Ok(numbered.take(limit).map(|(place, stored)| (place, Ok(stored.message.clone()))).collect())
+    }
+
+    async fn scan(
+        &mut self,
+        _what: UnreadableKind,
+        _after: u64,
+        _limit: usize,
+    ) -> Result<Vec<(u64, Option<UnreadableRow>)>, StoreError> {
+        // Nothing is encoded here.
+        Ok(Vec::new())
     }
 
     async fn forgotten(&mut self) -> Result<u64, StoreError> {
@@ -157,7 +200,7 @@ impl Rows for MemoryRows<'_> {
         order: Order,
         after: Option<&TaskId>,
         limit: usize,
-    ) -> Result<Vec<Task>, StoreError> {
+    ) -> Result<Vec<Read<Task>>, StoreError> {
         let after = match after {
             Some(id) => Some(self.row(id)?.place),
             None => None,
@@ -166,15 +209,15 @@ impl Rows for MemoryRows<'_> {
         let task = |place: u64| self.tables.tasks.get(row.tasks.get(&place)?).map(|row| &row.task);
         let admits = |place| task(place).is_some_and(|task| filter.admits(task));
         let places = self.tables.listing.page(session, filter, order, after, limit, admits);
-        Ok(places.into_iter().filter_map(task).cloned().collect())
+        Ok(places.into_iter().filter_map(task).cloned().map(Ok).collect())
     }
 
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
         Ok(self.tables.index.code_in_use())
     }
 
-    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError> {
-        Ok(self.records(self.tables.index.resident(host)))
+    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Read<Task>>, StoreError> {
+        Ok(self.records(self.tables.index.resident(host)).into_iter().map(Ok).collect())
     }
 
     async fn resident_count(&mut self, host: &HostRef) -> Result<u64, StoreError> {
@@ -191,10 +234,10 @@ impl Rows for MemoryRows<'_> {
         Ok(found.into_iter().filter_map(|(place, id)| Some((place, self.named(&id)?))).collect())
     }
 
-    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Task)>, StoreError> {
+    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
         let mut found = Vec::new();
         for (place, id) in self.tables.index.external_cancels(after, limit) {
-            found.extend(self.find_task(&id).await?.map(|task| (place, task)));
+            found.extend(self.find_task(&id).await?.map(|task| (place, Ok(task))));
         }
         Ok(found)
     }
@@ -245,21 +288,22 @@ impl Rows for MemoryRows<'_> {
         task: &TaskId,
         after: &MessageId,
         limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
+    ) -> Result<Vec<Read<Message>>, StoreError> {
         let place = self.tables.messages.get(after).map_or(usize::MAX, |(place, _)| *place);
-        Ok(self.messages_of(task).skip(place.saturating_add(1)).take(limit).map(|s| s.message.clone()).collect())
+        Ok(self.messages_of(task).skip(place.saturating_add(1)).take(limit).map(|s| Ok(s.message.clone())).collect())
     }
 
-    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let mut latest: Vec<Message> = self.messages_of(task).rev().take(limit).map(|s| s.message.clone()).collect();
+    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError> {
+        let latest = self.messages_of(task).rev().take(limit).map(|s| Ok(s.message.clone()));
+        let mut latest: Vec<Read<Message>> = latest.collect();
         latest.reverse();
         Ok(latest)
     }
 
-    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
+    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError> {
         let waiting =
             |stored: &&StoredMessage| stored.taken == Taken::No && stored.message.direction == Direction::Inbound;
-        Ok(self.messages_of(task).filter(waiting).take(limit).map(|s| s.message.clone()).collect())
+        Ok(self.messages_of(task).filter(waiting).take(limit).map(|s| Ok(s.message.clone())).collect())
     }
 
     async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
@@ -278,7 +322,7 @@ impl Rows for MemoryRows<'_> {
         Ok(self.tables.sessions.get(session).map_or(0, SessionRow::last_seq))
     }
 
-    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Read<Wake>>, StoreError> {
         Ok(self
             .tables
             .sessions
@@ -287,6 +331,7 @@ impl Rows for MemoryRows<'_> {
             .flat_map(|row| row.wakes.values())
             .take(limit)
             .cloned()
+            .map(Ok)
             .collect())
     }
 
@@ -402,6 +447,16 @@ impl Transaction for MemoryRows<'_> {
         Ok(())
     }
 
+    async fn postpone(&mut self, _id: &TaskId, _until: Timestamp) -> Result<(), StoreError> {
+        // All can be read.
+        Ok(())
+    }
+
+    async fn clear_spec(&mut self, id: &TaskId) -> Result<(), StoreError> {
+        self.row(id)?.spec = Value::Null;
+        Ok(())
+    }
+
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {
         self.row(id)?.result = Some(result);
         Ok(())
@@ -499,20 +554,20 @@ impl Transaction for MemoryRows<'_> {
         Ok(())
     }
 
-    async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
-        let Some(row) = self.tables.tasks.remove(&task.id) else { return Ok(()) };
+    async fn delete_task(&mut self, session: &SessionId, id: &TaskId) -> Result<(), StoreError> {
+        let Some(row) = self.tables.tasks.remove(id) else { return Ok(()) };
         self.tables.forgotten += 1;
         self.tables.index.remove(&row.task, row.place);
         self.tables.listing.forget(&row.task, row.place);
-        self.tables.wake_causes.remove(&task.id);
+        self.tables.wake_causes.remove(id);
         for message in &row.messages {
             self.tables.messages.remove(message);
         }
-        if let Some(session) = self.tables.sessions.get_mut(&task.session_id) {
-            session.tasks.remove(&row.place);
-            session.wakes.retain(|_, wake| wake.task_id != task.id);
+        if let Some(of) = self.tables.sessions.get_mut(session) {
+            of.tasks.remove(&row.place);
+            of.wakes.retain(|_, wake| wake.task_id != *id);
         }
-        self.note_wakes(&task.session_id);
+        self.note_wakes(session);
         Ok(())
     }
 

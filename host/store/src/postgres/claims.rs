@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use taskwright_registry::{SessionId, Task, Timestamp};
+use taskwright_registry::{SessionId, Task, TaskId, Timestamp};
 use tokio_postgres::Row;
 
 use super::rows::{PgRows, at, big, get, many, number, text};
@@ -11,7 +11,8 @@ use crate::column::{millis, of_id, priority, time};
 use crate::due_rows::DueRows;
 use crate::offer::offered;
 use crate::turns::DueTask;
-use crate::{Backlog, KindOffer, StoreError};
+use crate::unreadable::Read;
+use crate::{Backlog, KindOffer, StoreError, UnreadableKind, UnreadableRow};
 
 /// The kinds of a claim with their codes, where `''` stands for none.
 fn pairs(kinds: &[KindOffer]) -> (Vec<&str>, Vec<&str>) {
@@ -91,7 +92,7 @@ impl DueRows for PgRows {
         Ok(due)
     }
 
-    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Read<Task>>, StoreError> {
         let lock = "SELECT id, no, last_seq, record FROM sessions WHERE no = ANY($1) ORDER BY id
                     FOR NO KEY UPDATE SKIP LOCKED";
         let read =
@@ -116,11 +117,19 @@ impl DueRows for PgRows {
         self.know_tasks(&rows)?;
         let mut by_place = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let id = text(row, 0)?.parse().map_err(of_id)?;
+            let id: TaskId = text(row, 0)?.parse().map_err(of_id)?;
+            let place = number(row, 3)?;
+            if let Some(reason) = self.unit.unreadable.get(&id)
+                && let Some(task) = due.iter().find(|task| task.place == place)
+            {
+                let row = UnreadableRow::of_task(UnreadableKind::Task, &task.session, &id, reason);
+                by_place.insert(place, Err(row));
+                continue;
+            }
             // It may have moved before its session was locked.
             let known = self.unit.task(&id).filter(|known| self.unit.sessions.contains_key(&known.task.session_id));
             if let Some(known) = known {
-                by_place.insert(number(row, 3)?, known.task.clone());
+                by_place.insert(place, Ok(known.task.clone()));
             }
         }
         Ok(due.iter().filter_map(|task| by_place.remove(&task.place)).collect())

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use taskwright_registry::{HostRef, SessionId, TaskId};
 
-use super::{PostgresStore, of, whole_claims};
+use super::{PostgresStore, of, written};
 use crate::{Claimed, ExternalCancelPage, ExternalWork, Store, StoreError, verbs};
 
 #[async_trait]
@@ -19,10 +19,9 @@ impl ExternalWork for PostgresStore {
         let (sessions, session, id, holder) = (of(session), session.clone(), id.clone(), holder.clone());
         let verb = verb!(rows, now, [session, id, holder, remote], {
             let claim = verbs::take_on(rows, &session, &id, &holder, remote, now.at).await?;
-            whole_claims(rows, vec![claim]).await
+            Ok(Claimed { task: written(rows, claim.task).await?, ..claim })
         });
-        let mut claims = self.write_alone(sessions, verb).await?;
-        claims.pop().ok_or_else(|| StoreError::Corrupt { reason: "a task that was taken on is not there".to_owned() })
+        self.write_alone(sessions, verb).await
     }
 
     async fn external_cancels(&self, after: u64, limit: usize) -> Result<ExternalCancelPage, StoreError> {

@@ -193,7 +193,7 @@ impl Unit {
         let mut changed = Vec::new();
         for session in self.sessions.values_mut().filter(|session| session.changed) {
             session.changed = false;
-            if let Some(record) = &session.record {
+            if let Some(Ok(record)) = &session.record {
                 changed.push((session.no, record.clone(), encode("a session", record)?));
             }
         }

@@ -42,6 +42,7 @@ mod notices;
 mod options;
 mod partitions;
 mod pipeline;
+mod repair;
 mod rows;
 mod schema;
 mod sessions;
@@ -72,7 +73,7 @@ use crate::store::CHANGES_KEPT;
 use crate::{
     Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
     HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
-    TaskQuery, WokenPage, clock, verbs,
+    TaskQuery, UnreadableRow, WokenPage, clock, verbs,
 };
 use about::About;
 use connection::Connector;
@@ -235,13 +236,18 @@ fn gone() -> StoreError {
 
 /// The record with its specification.
 async fn whole(rows: &mut PgRows, mut task: Task) -> Result<Task, StoreError> {
-    rows.specs([&mut task]).await?;
-    Ok(task)
+    match rows.specs([&mut task]).await?.pop() {
+        None => Ok(task),
+        Some(row) => Err(StoreError::Unreadable(row)),
+    }
 }
 
-async fn whole_claims(rows: &mut PgRows, mut claims: Vec<Claimed>) -> Result<Vec<Claimed>, StoreError> {
-    rows.specs(claims.iter_mut().map(|claim| &mut claim.task)).await?;
-    Ok(claims)
+/// The record after a write: without a specification if that cannot be read.
+async fn written(rows: &mut PgRows, mut task: Task) -> Result<Task, StoreError> {
+    for row in rows.specs([&mut task]).await? {
+        row.note();
+    }
+    Ok(task)
 }
 
 fn of(session: &SessionId) -> About {
@@ -264,7 +270,9 @@ impl Store for PostgresStore {
         }
     }
 
-    async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
+    async fn create(&self, mut new: NewTask) -> Result<Created, StoreError> {
+        // Before it is copied, and before it can spoil a statement that it shares with others.
+        new.check_storable()?;
         let session = &new.session_id;
         let parent: Option<TaskId> = new.parent.task_id.as_ref().and_then(|id| id.parse().ok());
         let sessions = About::begun([session.clone()])
@@ -273,7 +281,13 @@ impl Store for PostgresStore {
         self.write(sessions, verb!(rows, now, [new], verbs::create(rows, new, now.at).await)).await
     }
 
-    async fn create_child(&self, session: &SessionId, parent: &TaskId, new: NewChild) -> Result<Created, StoreError> {
+    async fn create_child(
+        &self,
+        session: &SessionId,
+        parent: &TaskId,
+        mut new: NewChild,
+    ) -> Result<Created, StoreError> {
+        new.task.check_storable()?;
         let sessions = of_task(session, parent).makes(session, None);
         let (session, parent) = (session.clone(), parent.clone());
         let verb = verb!(rows, now, [session, parent, new], {
@@ -296,17 +310,22 @@ impl Store for PostgresStore {
         let (session, query) = (session.clone(), query.clone());
         let verb = read!(rows, {
             let mut page = verbs::list(rows, &session, &query).await?;
-            rows.specs(&mut page.tasks).await?;
+            let without_spec = rows.specs(&mut page.tasks).await?;
+            let reads = |task: &Task| without_spec.iter().all(|row| row.task_id.as_ref() != Some(&task.id));
+            page.tasks.retain(reads);
+            without_spec.iter().for_each(UnreadableRow::note);
+            page.unreadable.extend(without_spec);
             Ok(page)
         });
         self.read(verb).await
     }
 
-    async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
+    async fn update(&self, session: &SessionId, id: &TaskId, mut update: TaskUpdate) -> Result<Task, StoreError> {
+        update.check_storable()?;
         let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, update], {
             let task = verbs::update(rows, &session, &id, update, now.at).await?;
-            whole(rows, task).await
+            written(rows, task).await
         });
         self.write(sessions, verb).await
     }
@@ -320,7 +339,7 @@ impl Store for PostgresStore {
         let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, reason], {
             let (task, effect) = verbs::request_cancel(rows, &session, &id, reason.as_deref(), now.at).await?;
-            Ok((whole(rows, task).await?, effect))
+            Ok((written(rows, task).await?, effect))
         });
         self.write(sessions, verb).await
     }
@@ -329,13 +348,14 @@ impl Store for PostgresStore {
         &self,
         session: &SessionId,
         id: &TaskId,
-        message: NewMessage,
+        mut message: NewMessage,
     ) -> Result<RecordedMessage, StoreError> {
+        message.check_storable()?;
         let sessions = of_task(session, id).message(&message.id);
         let (session, id) = (session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id, message], {
             let recorded = verbs::record_message(rows, &session, &id, message, now.at).await?;
-            Ok(RecordedMessage { task: whole(rows, recorded.task).await?, ..recorded })
+            Ok(RecordedMessage { task: written(rows, recorded.task).await?, ..recorded })
         });
         self.write(sessions, verb).await
     }
@@ -394,7 +414,7 @@ impl Store for PostgresStore {
             let request = request.clone();
             let verb = verb!(rows, now, [request], {
                 let claims = verbs::claim(rows, &request, now.at, &now.lease).await?;
-                Ok((whole_claims(rows, claims).await?, rows.busy.take()))
+                Ok((claims, rows.busy.take()))
             });
             let (claims, busy) = self.write_alone(sessions, verb).await?;
             let Some((session_id, task_id)) = busy else { return Ok(claims) };
@@ -414,8 +434,12 @@ impl Store for PostgresStore {
     async fn held_by(&self, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
         let host = host.clone();
         let verb = read!(rows, {
-            let claims = verbs::held_by(rows, &host).await?;
-            whole_claims(rows, claims).await
+            let mut claims = verbs::held_by(rows, &host).await?;
+            let without_spec = rows.specs(claims.iter_mut().map(|claim| &mut claim.task)).await?;
+            let reads = |claim: &Claimed| without_spec.iter().all(|row| row.task_id.as_ref() != Some(&claim.task.id));
+            claims.retain(reads);
+            without_spec.iter().for_each(UnreadableRow::note);
+            Ok(claims)
         });
         self.read(verb).await
     }
@@ -456,8 +480,8 @@ impl Store for PostgresStore {
         let (sessions, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, now, [session, id], {
             Ok(match verbs::reap(rows, &session, &id, crash_limit, now.at, &now.lease).await? {
-                Reaped::Reattached(task) => Reaped::Reattached(whole(rows, task).await?),
-                Reaped::Ended(task) => Reaped::Ended(whole(rows, task).await?),
+                Reaped::Reattached(task) => Reaped::Reattached(written(rows, task).await?),
+                Reaped::Ended(task) => Reaped::Ended(written(rows, task).await?),
                 Reaped::Untouched => Reaped::Untouched,
             })
         });

@@ -8,8 +8,8 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use serde_json::Value;
 use taskwright_registry::{
-    Event, EventBody, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task,
-    TaskId, Timestamp, Wake,
+    Event, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task, TaskId,
+    Timestamp, Wake,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, ToSql};
@@ -18,11 +18,14 @@ use super::failure::{met_another, of_statement};
 use super::lists::List;
 use super::transaction::Shared;
 use super::unit::Unit;
-use crate::column::{decode, millis, of_id, of_row, time};
+use crate::column::{millis, of_id, of_row, read, time};
 use crate::committed::Committed;
-use crate::encoded::{Encoded, decode_event};
+use crate::encoded::{self, Encoded};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
-use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter};
+use crate::salvage::StoredTask;
+use crate::scan::{self, Looked};
+use crate::unreadable::Read;
+use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter, UnreadableKind, UnreadableRow};
 
 /// What a statement is given.
 pub(super) type Given<'g> = &'g (dyn ToSql + Sync);
@@ -122,30 +125,48 @@ impl PgRows {
         changed.map_err(|error| self.failed(&error))
     }
 
-    /// Reads the specifications of tasks into their records.
-    pub(super) async fn specs<'t>(&mut self, tasks: impl IntoIterator<Item = &'t mut Task>) -> Result<(), StoreError> {
-        let mut tasks: Vec<&mut Task> = tasks.into_iter().collect();
+    /// Reads the specifications of tasks into their records, and says of which it could not be read: those have none.
+    pub(super) async fn specs<'t>(
+        &mut self,
+        tasks: impl IntoIterator<Item = &'t mut Task>,
+    ) -> Result<Vec<UnreadableRow>, StoreError> {
+        let mut tasks: Vec<&mut Task> = tasks.into_iter().filter(|task| task.spec.is_null()).collect();
+        let unknown: Vec<&str> =
+            tasks.iter().filter(|task| self.known_spec(&task.id).is_none()).map(|task| task.id.as_str()).collect();
+        let mut found: HashMap<String, String> = HashMap::new();
+        if !unknown.is_empty() {
+            let sql = "SELECT t.id, s.spec FROM tasks t JOIN specs s ON s.task = t.no WHERE t.id = ANY($1)";
+            found.extend(self.all(sql, &[&unknown], |row| Ok((text(row, 0)?, text(row, 1)?))).await?);
+        }
+        let mut unreadable = Vec::new();
         for task in &mut tasks {
-            if let Some(Some(known)) = self.unit.tasks.get(&task.id)
-                && let Some(spec) = &known.spec
-            {
-                task.spec = decode("a specification", spec)?;
+            let spec = self.known_spec(&task.id).or_else(|| found.get(task.id.as_str()));
+            let spec = spec.ok_or_else(|| of_row("a specification is missing", &task.id))?;
+            match read(spec) {
+                Ok(spec) => task.spec = spec,
+                Err(reason) => {
+                    let Task { session_id, id, .. } = &**task;
+                    unreadable.push(UnreadableRow::of_task(UnreadableKind::Spec, session_id, id, &reason));
+                }
             }
         }
-        tasks.retain(|task| task.spec.is_null());
-        if tasks.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
-        let sql = "SELECT t.id, s.spec FROM tasks t JOIN specs s ON s.task = t.no WHERE t.id = ANY($1)";
-        let found = self.all(sql, &[&ids], |row| Ok((text(row, 0)?, text(row, 1)?))).await?;
-        let mut found: HashMap<String, String> = found.into_iter().collect();
-        for task in tasks {
-            let spec = found.remove(task.id.as_str());
-            let spec = spec.ok_or_else(|| of_row("a specification is missing", &task.id))?;
-            task.spec = decode("a specification", &spec)?;
-        }
-        Ok(())
+        Ok(unreadable)
+    }
+
+    fn known_spec(&self, id: &TaskId) -> Option<&String> {
+        self.unit.task(id)?.spec.as_ref()
+    }
+
+    /// What is said of something of a task that cannot be read; nothing if the task is not there.
+    async fn unreadable(
+        &mut self,
+        what: UnreadableKind,
+        id: &TaskId,
+        reason: &str,
+    ) -> Result<Option<UnreadableRow>, StoreError> {
+        let sql = "SELECT s.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = $1";
+        let session = self.one(sql, &[&id.as_str()], |row| text(row, 0)?.parse().map_err(of_id)).await?;
+        Ok(session.map(|session| UnreadableRow::of_task(what, &session, id, reason)))
     }
 }
 
@@ -173,9 +194,9 @@ pub(super) fn at(row: &Row, at: usize) -> Result<Timestamp, StoreError> {
     time(get(row, at)?)
 }
 
-fn json<T: serde::de::DeserializeOwned>(what: &str, row: &Row, at: usize) -> Result<T, StoreError> {
-    let text: &str = row.try_get(at).map_err(|error| of_row(what, error))?;
-    decode(what, text)
+/// JSON in a column, or what is wrong with it.
+fn json<T: serde::de::DeserializeOwned>(row: &Row, at: usize) -> Result<Result<T, String>, StoreError> {
+    Ok(read(borrowed(row, at)?))
 }
 
 /// A number as a column has it. One that does not fit is larger than any there is.
@@ -187,16 +208,30 @@ pub(super) fn many(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn record(row: &Row) -> Result<Task, StoreError> {
-    json("a record", row, 0)
+/// A record, with its session's and its own id behind it for where it cannot be read.
+fn record(row: &Row, first: usize) -> Result<Read<Task>, StoreError> {
+    match json(row, 0)? {
+        Ok(task) => Ok(Ok(task)),
+        Err(reason) => {
+            let (session, id) = named_at(row, first)?;
+            Ok(Err(UnreadableRow::of_task(UnreadableKind::Task, &session, &id, &reason)))
+        }
+    }
 }
 
-fn placed(row: &Row) -> Result<(u64, Task), StoreError> {
-    Ok((number(row, 1)?, record(row)?))
+fn named_record(row: &Row) -> Result<Read<Task>, StoreError> {
+    record(row, 1)
 }
 
-fn session_record(row: &Row) -> Result<SessionRecord, StoreError> {
-    json("a session", row, 0)
+fn placed(row: &Row) -> Result<(u64, Read<Task>), StoreError> {
+    Ok((number(row, 1)?, record(row, 2)?))
+}
+
+fn session_record(row: &Row) -> Result<Read<SessionRecord>, StoreError> {
+    match json(row, 0)? {
+        Ok(record) => Ok(Ok(record)),
+        Err(reason) => Ok(Err(UnreadableRow::session(&text(row, 1)?.parse().map_err(of_id)?, &reason))),
+    }
 }
 
 fn task_id(row: &Row) -> Result<TaskId, StoreError> {
@@ -215,13 +250,24 @@ fn named_at(row: &Row, first: usize) -> Result<(SessionId, TaskId), StoreError> 
     Ok((text(row, first)?.parse().map_err(of_id)?, text(row, first + 1)?.parse().map_err(of_id)?))
 }
 
-fn message(row: &Row) -> Result<Message, StoreError> {
-    json("a message", row, 0)
+/// What messages are read from.
+pub(super) const MESSAGES: &str = "SELECT m.body, s.id, t.id, m.id, m.no, m.taken, m.answered
+     FROM messages m JOIN tasks t ON t.no = m.task JOIN sessions s ON s.no = t.session";
+
+fn message(row: &Row) -> Result<Read<Message>, StoreError> {
+    match json(row, 0)? {
+        Ok(message) => Ok(Ok(message)),
+        Err(reason) => {
+            let (session, task) = named_at(row, 1)?;
+            Ok(Err(UnreadableRow::part(UnreadableKind::Message, &session, &task, &text(row, 3)?, &reason)))
+        }
+    }
 }
 
 /// A message with what is known about it.
-pub(super) fn stored_message(row: &Row) -> Result<StoredMessage, StoreError> {
-    Ok(StoredMessage { message: message(row)?, taken: Taken::from_number(get(row, 1)?)?, answered: get(row, 2)? })
+pub(super) fn stored_message(row: &Row) -> Result<Read<StoredMessage>, StoreError> {
+    let (taken, answered) = (Taken::from_number(get(row, 5)?)?, get(row, 6)?);
+    Ok(message(row)?.map(|message| StoredMessage { message, taken, answered }))
 }
 
 /// What a lease is read from.
@@ -241,21 +287,18 @@ fn lease(row: &Row) -> Result<LeaseRow, StoreError> {
     })
 }
 
-/// An event, but for its session.
-fn event(row: &Row) -> Result<(u64, Timestamp, TaskId, EventBody), StoreError> {
-    let changes: Option<String> = get(row, 4)?;
-    let body: &str = row.try_get(5).map_err(|error| of_row("an event", error))?;
-    let body = decode_event(&text(row, 3)?, changes.as_deref(), body)?;
-    Ok((number(row, 0)?, at(row, 1)?, text(row, 2)?.parse().map_err(of_id)?, body))
+/// A row that was asked for by its name.
+fn asked_for<T>(found: Option<Read<T>>) -> Result<Option<T>, StoreError> {
+    found.transpose().map_err(StoreError::Unreadable)
 }
 
 impl Rows for PgRows {
     async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
         if let Some(known) = self.unit.sessions.get(id) {
-            return Ok(known.record.clone());
+            return asked_for(known.record.clone());
         }
-        let sql = "SELECT record FROM sessions WHERE id = $1 AND record IS NOT NULL";
-        self.one(sql, &[&id.as_str()], session_record).await
+        let sql = "SELECT record, id FROM sessions WHERE id = $1 AND record IS NOT NULL";
+        asked_for(self.one(sql, &[&id.as_str()], session_record).await?)
     }
 
     async fn sessions_after(
@@ -263,16 +306,16 @@ impl Rows for PgRows {
         states: &[SessionState],
         after: Option<&SessionId>,
         limit: usize,
-    ) -> Result<Vec<SessionRecord>, StoreError> {
-        let sql = "SELECT record FROM sessions
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError> {
+        let sql = "SELECT record, id FROM sessions
                    WHERE id > $1 AND ($2 OR state = ANY($3)) AND record IS NOT NULL ORDER BY id LIMIT $4";
         let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
         let after = after.map_or("", SessionId::as_str);
         self.all(sql, &[&after, &states.is_empty(), &words, &many(limit)], session_record).await
     }
 
-    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
-        let sql = "SELECT record FROM sessions WHERE ending ORDER BY id LIMIT $1";
+    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<Read<SessionRecord>>, StoreError> {
+        let sql = "SELECT record, id FROM sessions WHERE ending ORDER BY id LIMIT $1";
         self.all(sql, &[&many(limit)], session_record).await
     }
 
@@ -280,10 +323,11 @@ impl Rows for PgRows {
         &mut self,
         session: &SessionId,
         task: &TaskId,
-    ) -> Result<Vec<SessionRecord>, StoreError> {
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError> {
         // Who writes goes on into these sessions.
         let lock = if self.writes { " FOR NO KEY UPDATE" } else { "" };
-        let sql = format!("SELECT record FROM sessions WHERE owner_id = $1 AND owner_task_id = $2 ORDER BY id{lock}");
+        let sql =
+            format!("SELECT record, id FROM sessions WHERE owner_id = $1 AND owner_task_id = $2 ORDER BY id{lock}");
         self.all(&sql, &[&session.as_str(), &task.as_str()], session_record).await
     }
 
@@ -292,8 +336,8 @@ impl Rows for PgRows {
         session: &SessionId,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Task)>, StoreError> {
-        let sql = "SELECT record, no FROM tasks
+    ) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
+        let sql = "SELECT record, no, $1::text, id FROM tasks
                    WHERE session = (SELECT no FROM sessions WHERE id = $1) AND phase <> 'over' AND no > $2
                    ORDER BY no LIMIT $3";
         self.all(sql, &[&session.as_str(), &big(after), &many(limit)], placed).await
@@ -303,6 +347,38 @@ impl Rows for PgRows {
         let sql = "SELECT EXISTS (SELECT 1 FROM canceled_lineages
                    WHERE session = (SELECT no FROM sessions WHERE id = $1) AND lineage = $2)";
         Ok(self.one(sql, &[&session.as_str(), &lineage], yes).await?.unwrap_or(false))
+    }
+
+    async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError> {
+        let sql = "SELECT s.id, t.id, t.kind, t.version, t.state, t.finished_at, t.record
+                   FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = $1";
+        self.one(sql, &[&id.as_str()], |row| {
+            let (session_id, id) = named_at(row, 0)?;
+            let finished_at = get::<Option<i64>>(row, 5)?.map(time).transpose()?;
+            let (kind, version, state) = (text(row, 2)?, number(row, 3)?, text(row, 4)?);
+            Ok(StoredTask { id, session_id, kind, version, state, finished_at, record: text(row, 6)? })
+        })
+        .await
+    }
+
+    async fn ids_of(&mut self, session: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        let sql = "SELECT id FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = $1) ORDER BY no LIMIT $2";
+        self.all(sql, &[&session.as_str(), &many(limit)], task_id).await
+    }
+
+    async fn scan(
+        &mut self,
+        what: UnreadableKind,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Option<UnreadableRow>)>, StoreError> {
+        let rows = self.rows(scan::sql(what), &[&big(after), &many(limit)]).await?;
+        let look = |row: &Row| {
+            let (session, task, id) = (text(row, 1)?, get(row, 2)?, text(row, 3)?);
+            let looked = Looked { session, task, id, text: get(row, 4)?, event: get(row, 5)?, changes: get(row, 6)? };
+            Ok((number(row, 0)?, scan::judge(what, &looked)?))
+        };
+        rows.iter().map(look).collect()
     }
 
     async fn forgotten(&mut self) -> Result<u64, StoreError> {
@@ -317,11 +393,14 @@ impl Rows for PgRows {
         if !self.unit.tasks.contains_key(id) {
             self.look_at(std::slice::from_ref(id)).await?;
         }
+        if let Some(reason) = self.unit.unreadable.get(id).cloned() {
+            return asked_for(self.unreadable(UnreadableKind::Task, id, &reason).await?.map(Err));
+        }
         Ok(self.unit.task(id).map(|known| known.task.clone()))
     }
 
     async fn owner(&mut self, id: &TaskId) -> Result<Option<SessionId>, StoreError> {
-        if let Some(known) = self.unit.tasks.get(id) {
+        if let Some(known) = self.unit.tasks.get(id).filter(|_| !self.unit.unreadable.contains_key(id)) {
             return Ok(known.as_ref().map(|known| known.task.session_id.clone()));
         }
         let sql = "SELECT s.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = $1";
@@ -329,17 +408,29 @@ impl Rows for PgRows {
     }
 
     async fn find_spec(&mut self, id: &TaskId) -> Result<Value, StoreError> {
-        if let Some(spec) = self.unit.task(id).and_then(|known| known.spec.as_ref()) {
-            return decode("a specification", spec);
+        let spec = match self.known_spec(id) {
+            Some(spec) => read(spec),
+            None => {
+                let sql = "SELECT spec FROM specs WHERE task = (SELECT no FROM tasks WHERE id = $1)";
+                let spec = self.one(sql, &[&id.as_str()], |row| json(row, 0)).await?;
+                spec.ok_or_else(|| of_row("a specification is missing", id))?
+            }
+        };
+        match spec {
+            Ok(spec) => Ok(spec),
+            Err(reason) => {
+                let row = self.unreadable(UnreadableKind::Spec, id, &reason).await?;
+                Err(row.map_or_else(|| of_row("a specification is missing", id), StoreError::Unreadable))
+            }
         }
-        let sql = "SELECT spec FROM specs WHERE task = (SELECT no FROM tasks WHERE id = $1)";
-        let spec = self.one(sql, &[&id.as_str()], |row| json("a specification", row, 0)).await?;
-        spec.ok_or_else(|| of_row("a specification is missing", id))
     }
 
     async fn find_result(&mut self, id: &TaskId) -> Result<Option<Value>, StoreError> {
         let sql = "SELECT result FROM results WHERE task = (SELECT no FROM tasks WHERE id = $1)";
-        self.one(sql, &[&id.as_str()], |row| json("a result", row, 0)).await
+        match self.one(sql, &[&id.as_str()], |row| json(row, 0)).await?.transpose() {
+            Ok(result) => Ok(result),
+            Err(reason) => asked_for(self.unreadable(UnreadableKind::Result, id, &reason).await?.map(Err)),
+        }
     }
 
     async fn find_checkpoint(&mut self, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError> {
@@ -369,12 +460,12 @@ impl Rows for PgRows {
         order: Order,
         after: Option<&TaskId>,
         limit: usize,
-    ) -> Result<Vec<Task>, StoreError> {
+    ) -> Result<Vec<Read<Task>>, StoreError> {
         let List { sql, given } = List::of(filter, order, after);
         let (session, limit) = (session.as_str(), many(limit));
         let mut all: Vec<Given<'_>> = vec![&session, &limit];
         all.extend(given.iter().map(|given| -> Given<'_> { &**given }));
-        self.all(&sql, &all, record).await
+        self.all(&sql, &all, named_record).await
     }
 
     async fn code_in_use(&mut self) -> Result<Vec<CodeInUse>, StoreError> {
@@ -384,9 +475,10 @@ impl Rows for PgRows {
             .await
     }
 
-    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError> {
-        let sql = "SELECT record FROM tasks WHERE host_id = $1 AND host_epoch = $2 ORDER BY no";
-        self.all(sql, &[&host.id.as_str(), &big(host.epoch)], record).await
+    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Read<Task>>, StoreError> {
+        let sql = "SELECT t.record, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.host_id = $1 AND t.host_epoch = $2 ORDER BY t.no";
+        self.all(sql, &[&host.id.as_str(), &big(host.epoch)], named_record).await
     }
 
     async fn resident_count(&mut self, host: &HostRef) -> Result<u64, StoreError> {
@@ -406,8 +498,9 @@ impl Rows for PgRows {
         self.all(sql, &given, |row| Ok((number(row, 0)?, named_at(row, 1)?))).await
     }
 
-    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Task)>, StoreError> {
-        let sql = "SELECT record, no FROM tasks WHERE external_cancel AND no > $1 ORDER BY no LIMIT $2";
+    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
+        let sql = "SELECT t.record, t.no, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.external_cancel AND t.no > $1 ORDER BY t.no LIMIT $2";
         self.all(sql, &[&big(after), &many(limit)], placed).await
     }
 
@@ -462,10 +555,10 @@ impl Rows for PgRows {
 
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
         if let Some(known) = self.unit.messages.get(id) {
-            return Ok(known.clone());
+            return asked_for(known.clone());
         }
-        let sql = "SELECT body, taken, answered FROM messages WHERE id = $1";
-        self.one(sql, &[&id.as_str()], stored_message).await
+        let sql = format!("{MESSAGES} WHERE m.id = $1");
+        asked_for(self.one(&sql, &[&id.as_str()], stored_message).await?)
     }
 
     async fn messages_after(
@@ -473,34 +566,52 @@ impl Rows for PgRows {
         task: &TaskId,
         after: &MessageId,
         limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
-        let sql = "SELECT body FROM messages
-                   WHERE task = (SELECT no FROM tasks WHERE id = $1) AND no > (SELECT no FROM messages WHERE id = $2)
-                   ORDER BY no LIMIT $3";
-        self.all(sql, &[&task.as_str(), &after.as_str(), &many(limit)], message).await
+    ) -> Result<Vec<Read<Message>>, StoreError> {
+        let sql = format!(
+            "{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = $1)
+                 AND m.no > (SELECT no FROM messages WHERE id = $2) ORDER BY m.no LIMIT $3"
+        );
+        self.all(&sql, &[&task.as_str(), &after.as_str(), &many(limit)], message).await
     }
 
-    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let sql = "SELECT body FROM messages WHERE task = (SELECT no FROM tasks WHERE id = $1)
-                   ORDER BY no DESC LIMIT $2";
-        let mut latest = self.all(sql, &[&task.as_str(), &many(limit)], message).await?;
+    async fn messages_from(
+        &mut self,
+        task: &TaskId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Read<Message>)>, StoreError> {
+        let sql = format!(
+            "{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = $1) AND m.no > $2 ORDER BY m.no LIMIT $3"
+        );
+        let given: [Given<'_>; 3] = [&task.as_str(), &big(after), &many(limit)];
+        self.all(&sql, &given, |row| Ok((number(row, 4)?, message(row)?))).await
+    }
+
+    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError> {
+        let sql = format!("{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = $1) ORDER BY m.no DESC LIMIT $2");
+        let mut latest = self.all(&sql, &[&task.as_str(), &many(limit)], message).await?;
         latest.reverse();
         Ok(latest)
     }
 
-    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let sql = "SELECT body FROM messages
-                   WHERE task = (SELECT no FROM tasks WHERE id = $1) AND taken = 0 AND direction = 'inbound'
-                   ORDER BY no LIMIT $2";
-        self.all(sql, &[&task.as_str(), &many(limit)], message).await
+    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError> {
+        let sql = format!(
+            "{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = $1) AND m.taken = 0
+                 AND m.direction = 'inbound' ORDER BY m.no LIMIT $2"
+        );
+        self.all(&sql, &[&task.as_str(), &many(limit)], message).await
     }
 
     async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         let sql = "SELECT seq, at, task_id, type, changes, body FROM events
                    WHERE session = (SELECT no FROM sessions WHERE id = $1) AND seq > $2 ORDER BY seq LIMIT $3";
-        let found = self.all(sql, &[&session.as_str(), &big(after), &many(limit)], event).await?;
-        let whole = |(seq, at, task_id, body)| Event { session_id: session.clone(), seq, task_id, at, body };
-        Ok(found.into_iter().map(whole).collect())
+        let rows = self.rows(sql, &[&session.as_str(), &big(after), &many(limit)]).await?;
+        let event = |row: &Row| {
+            let task: TaskId = text(row, 2)?.parse().map_err(of_id)?;
+            let place = (session, number(row, 0)?, &task, at(row, 1)?);
+            Ok(encoded::event(place, borrowed(row, 3)?, get::<Option<String>>(row, 4)?.as_deref(), borrowed(row, 5)?))
+        };
+        rows.iter().map(event).collect()
     }
 
     async fn first_seq(&mut self, session: &SessionId) -> Result<u64, StoreError> {
@@ -514,19 +625,21 @@ impl Rows for PgRows {
         Ok(self.one(sql, &[&session.as_str()], count).await?.unwrap_or(0))
     }
 
-    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
+    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Read<Wake>>, StoreError> {
         let sql = "SELECT w.id, w.task_id, w.attempt, w.cause, w.text, w.created_at, s.id
                    FROM wakes w JOIN sessions s ON s.no = w.session
                    WHERE s.id = $1 AND w.acknowledged_at IS NULL ORDER BY w.id LIMIT $2";
         self.all(sql, &[&session.as_str(), &many(limit)], |row| {
-            Ok(Wake {
-                id: number(row, 0)?,
-                session_id: text(row, 6)?.parse().map_err(of_id)?,
-                task_id: text(row, 1)?.parse().map_err(of_id)?,
-                attempt: u32::try_from(number(row, 2)?).map_err(|error| of_row("an attempt", error))?,
-                cause: json("a wake", row, 3)?,
-                text: text(row, 4)?,
-                created_at: at(row, 5)?,
+            let (id, session_id) = (number(row, 0)?, text(row, 6)?.parse().map_err(of_id)?);
+            let task_id = text(row, 1)?.parse().map_err(of_id)?;
+            let attempt = u32::try_from(number(row, 2)?).map_err(|error| of_row("an attempt", error))?;
+            let (words, created_at) = (text(row, 4)?, at(row, 5)?);
+            Ok(match json(row, 3)? {
+                Ok(cause) => Ok(Wake { id, session_id, task_id, attempt, cause, text: words, created_at }),
+                Err(reason) => {
+                    let what = UnreadableKind::Wake;
+                    Err(UnreadableRow::part(what, &session_id, &task_id, &id.to_string(), &reason))
+                }
             })
         })
         .await

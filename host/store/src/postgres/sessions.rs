@@ -6,7 +6,7 @@ use taskwright_registry::{CloseOrder, Fence, HostRef, SessionId, SessionOwner, S
 
 use super::about::About;
 use super::{PostgresStore, of, whole};
-use crate::{CancelStep, CancelWalk, CloseStep, SessionPage, SessionQuery, Sessions, StoreError, verbs};
+use crate::{CancelStep, CancelWalk, CloseStep, SessionPage, SessionQuery, Sessions, StoreError, UnreadableRow, verbs};
 
 #[async_trait]
 impl Sessions for PostgresStore {
@@ -75,7 +75,7 @@ impl Sessions for PostgresStore {
         let (from, tasks, to) = (from.clone(), tasks.to_vec(), to.clone());
         let verb = verb!(rows, now, [from, tasks, to], {
             let mut there = verbs::transfer(rows, &from, &tasks, &to, now.at).await?;
-            rows.specs(&mut there).await?;
+            rows.specs(&mut there).await?.iter().for_each(UnreadableRow::note);
             Ok(there)
         });
         self.write_alone(about, verb).await

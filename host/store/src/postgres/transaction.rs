@@ -21,11 +21,11 @@ use super::looks::Looks;
 use super::notices::ToTell;
 use super::options::PostgresOptions;
 use super::partitions::Partitions;
-use super::rows::{Given, PgRows, get};
+use super::rows::{Given, MESSAGES, PgRows, get};
 use super::unit::{KnownSession, KnownTask};
-use crate::column::{decode, time};
+use crate::column::{of_row, read, time};
 use crate::committed::Committed;
-use crate::{Change, LeaseTime, StoreError, clock};
+use crate::{Change, LeaseTime, StoreError, UnreadableRow, clock};
 
 /// Says what the type of a verb that writes is.
 pub(super) fn verb_of<T, V>(verb: V) -> V
@@ -131,7 +131,6 @@ const KEYS: &str = "SELECT s.id, t.idempotency_key, t.id FROM unnest($1::text[],
 const PARENTS: &str =
     "SELECT n.id FROM unnest($1::text[], $2::text[]) AS n(session, id) JOIN sessions s ON s.id = n.session
     WHERE EXISTS (SELECT 1 FROM tasks t WHERE t.session = s.no AND t.parent_task_id = n.id)";
-const MESSAGES: &str = "SELECT body, taken, answered FROM messages WHERE id = ANY($1)";
 const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, (SELECT last_value FROM forgotten)";
 
 impl PgRows {
@@ -155,7 +154,7 @@ impl PgRows {
             let lock = Asked::of(client, LOCK, !sessions.is_empty()).await;
             let look = Asked::of(client, TASKS, !tasks.is_empty()).await;
             let key = Asked::of(client, KEYS, !keys.is_empty()).await;
-            let hear = Asked::of(client, MESSAGES, !messages.is_empty()).await;
+            let hear = Asked::of(client, &format!("{MESSAGES} WHERE m.id = ANY($1)"), !messages.is_empty()).await;
             let beget = Asked::of(client, PARENTS, !parents.is_empty()).await;
             let ask = Asked::of(client, CLOCK, clocks || about.births).await;
             let given: [&[Given<'_>]; 5] =
@@ -204,8 +203,8 @@ impl PgRows {
         }
         self.unit.messages.extend(about.messages.iter().cloned().map(|id| (id, None)));
         for row in heard.map_err(|error| self.failed(&error))? {
-            let message = super::rows::stored_message(&row)?;
-            self.unit.messages.insert(message.message.id.clone(), Some(message));
+            let id: MessageId = get::<String>(&row, 3)?.parse().map_err(crate::column::of_id)?;
+            self.unit.messages.insert(id, Some(super::rows::stored_message(&row)?));
         }
         self.unit.parents.extend(about.parents.iter().map(|(_, id)| (id.clone(), false)));
         for row in begat.map_err(|error| self.failed(&error))? {
@@ -223,12 +222,12 @@ impl PgRows {
     /// Notes sessions that were read with `LOCK`.
     pub(super) fn know_sessions(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         for row in rows {
-            let id: String = get(row, 0)?;
-            let record: Option<String> = get(row, 3)?;
-            let record = record.map(|record| decode("a session", &record)).transpose()?;
+            let id: SessionId = get::<String>(row, 0)?.parse().map_err(crate::column::of_id)?;
+            let record: Option<&str> = row.try_get(3).map_err(|error| of_row("a session", error))?;
+            let record = record.map(|record| read(record).map_err(|reason| UnreadableRow::session(&id, &reason)));
             let (no, last_seq) = (get(row, 1)?, get(row, 2)?);
             let known = KnownSession { no, record, last_seq, changed: false, logged: false, made: false };
-            self.unit.sessions.insert(id.parse().map_err(crate::column::of_id)?, known);
+            self.unit.sessions.insert(id, known);
         }
         Ok(())
     }
@@ -237,7 +236,15 @@ impl PgRows {
     pub(super) fn know_tasks(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         for row in rows {
             let (record, spec): (&str, String) = (super::rows::borrowed(row, 1)?, get(row, 2)?);
-            let task: Task = decode("a record", record)?;
+            let task: Task = match read(record) {
+                Ok(task) => task,
+                Err(reason) => {
+                    let id: TaskId = get::<String>(row, 0)?.parse().map_err(crate::column::of_id)?;
+                    self.unit.tasks.insert(id.clone(), None);
+                    self.unit.unreadable.insert(id, reason);
+                    continue;
+                }
+            };
             let stored = Some(task.version);
             let known = KnownTask { text: None, spec: Some(spec), stored, waits: false, task };
             self.unit.tasks.insert(known.task.id.clone(), Some(known));

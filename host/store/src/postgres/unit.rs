@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use taskwright_registry::{MessageId, SessionId, SessionRecord, Task, TaskId};
 
 use crate::rows::{NewWake, StoredMessage};
+use crate::unreadable::Read;
 
 use super::pipeline::Owned;
 
@@ -17,7 +18,7 @@ use super::pipeline::Owned;
 pub(super) struct KnownSession {
     pub(super) no: i64,
     /// None while only its name is locked.
-    pub(super) record: Option<SessionRecord>,
+    pub(super) record: Option<Read<SessionRecord>>,
     /// The last number of its log, with what waits to be written.
     pub(super) last_seq: i64,
     /// Whether `record` waits to be written.
@@ -71,8 +72,10 @@ pub(super) struct Unit {
     pub(super) sessions: HashMap<SessionId, KnownSession>,
     /// Tasks that are there, and ids of which none is.
     pub(super) tasks: HashMap<TaskId, Option<KnownTask>>,
+    /// Tasks that are there and whose records cannot be read, and why; `tasks` has none of them.
+    pub(super) unreadable: HashMap<TaskId, String>,
     pub(super) keys: HashMap<(SessionId, String), Option<TaskId>>,
-    pub(super) messages: HashMap<MessageId, Option<StoredMessage>>,
+    pub(super) messages: HashMap<MessageId, Option<Read<StoredMessage>>>,
     /// Whether tasks have children, where that was looked up.
     pub(super) parents: HashMap<TaskId, bool>,
     /// Tasks that wait to be removed, with the numbers of their sessions.
@@ -101,14 +104,16 @@ impl Unit {
     }
 
     /// Forgets a task, which is about to be removed from under the session of this number.
-    pub(super) fn remove(&mut self, session: i64, task: &Task) {
+    pub(super) fn remove(&mut self, session: i64, id: &TaskId) {
         self.wrote(64);
-        self.removed.push((session, task.id.clone()));
-        self.tasks.insert(task.id.clone(), None);
-        if let Some(key) = &task.idempotency_key {
-            self.keys.insert((task.session_id.clone(), key.clone()), None);
+        self.removed.push((session, id.clone()));
+        self.tasks.insert(id.clone(), None);
+        self.unreadable.remove(id);
+        for known in self.keys.values_mut().filter(|known| known.as_ref() == Some(id)) {
+            *known = None;
         }
-        self.messages.retain(|_, known| known.as_ref().is_none_or(|known| known.message.task_id != task.id));
+        let other = |known: &Read<StoredMessage>| known.as_ref().is_ok_and(|known| known.message.task_id != *id);
+        self.messages.retain(|_, known| known.as_ref().is_none_or(other));
         // Its parent may have no other child.
         self.parents.clear();
         self.forgotten = None;
@@ -123,6 +128,7 @@ impl Unit {
     /// Forgets what it knows of tasks: something was written past it. What is locked stays locked, and as it is.
     pub(super) fn forget(&mut self) {
         self.tasks.clear();
+        self.unreadable.clear();
         self.keys.clear();
         self.messages.clear();
         self.parents.clear();

@@ -31,7 +31,7 @@ impl Transaction for PgRows {
         }
         let known = self.locked_session(&session.id).await?;
         let known = known.ok_or_else(|| of_row("a session", "no row where there had to be one"))?;
-        known.record = Some(session.clone());
+        known.record = Some(Ok(session.clone()));
         known.changed = true;
         self.unit.wrote(512);
         Ok(())
@@ -105,6 +105,7 @@ impl Transaction for PgRows {
         self.unit.wrote(text.len() + 256);
         let mut task = after.clone();
         task.spec = Value::Null;
+        self.unit.unreadable.remove(&before.id);
         let known = self.unit.tasks.entry(before.id.clone()).or_default();
         let known = known.get_or_insert_with(|| KnownTask {
             task: before.clone(),
@@ -122,6 +123,20 @@ impl Transaction for PgRows {
         }
         (known.task, known.text) = (task, Some(text));
         Ok(())
+    }
+
+    async fn postpone(&mut self, id: &TaskId, until: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE tasks SET due_at = $2 WHERE id = $1 AND due_at IS NOT NULL";
+        self.run(sql, &[&id.as_str(), &millis(until)]).await?;
+        Ok(())
+    }
+
+    async fn clear_spec(&mut self, id: &TaskId) -> Result<(), StoreError> {
+        if let Some(Some(known)) = self.unit.tasks.get_mut(id) {
+            known.spec = Some("null".to_owned());
+        }
+        let sql = "UPDATE specs SET spec = 'null' WHERE task = (SELECT no FROM tasks WHERE id = $1)";
+        self.one_row("a specification", sql, &[&id.as_str()]).await
     }
 
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {
@@ -145,14 +160,14 @@ impl Transaction for PgRows {
         let body = encode("a message", message)?;
         self.unit.wrote(body.len() + 128);
         let known = StoredMessage { message: message.clone(), taken: Taken::No, answered };
-        self.unit.messages.insert(message.id.clone(), Some(known));
+        self.unit.messages.insert(message.id.clone(), Some(Ok(known)));
         let (id, task) = (message.id.to_string(), message.task_id.to_string());
         self.unit.new_messages.push(UnsentMessage { id, task, direction, answered, body });
         Ok(())
     }
 
     async fn take_message(&mut self, id: &MessageId, taken: Taken) -> Result<(), StoreError> {
-        if let Some(Some(known)) = self.unit.messages.get_mut(id) {
+        if let Some(Some(Ok(known))) = self.unit.messages.get_mut(id) {
             known.taken = taken;
         }
         let sql = "UPDATE messages SET taken = $2 WHERE id = $1";
@@ -162,7 +177,7 @@ impl Transaction for PgRows {
     }
 
     async fn release_held(&mut self, task: &TaskId, into: Taken) -> Result<(), StoreError> {
-        for known in self.unit.messages.values_mut().flatten() {
+        for known in self.unit.messages.values_mut().flatten().flatten() {
             if known.message.task_id == *task && known.taken == Taken::Held {
                 known.taken = into;
             }
@@ -248,13 +263,13 @@ impl Transaction for PgRows {
         self.one_row("a lease", sql, &[&host.id.as_str(), &big(host.epoch)]).await
     }
 
-    async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
-        if self.unit.task(&task.id).is_some_and(|known| known.waits) {
+    async fn delete_task(&mut self, session: &SessionId, id: &TaskId) -> Result<(), StoreError> {
+        if self.unit.task(id).is_some_and(|known| known.waits) {
             self.flush().await?;
         }
-        let session = self.locked_session(&task.session_id).await?;
+        let session = self.locked_session(session).await?;
         let session = session.ok_or_else(|| of_row("a task", "there is no row for its session"))?.no;
-        self.unit.remove(session, task);
+        self.unit.remove(session, id);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use crate::column::priority;
 use crate::due_rows::DueRows;
 use crate::offer::offered;
 use crate::turns::{DueTask, go_round};
+use crate::unreadable::Read;
 use crate::{Backlog, KindOffer, StoreError};
 
 fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
@@ -87,10 +88,11 @@ impl DueRows for SqliteRows<'_> {
         self.one("SELECT no FROM sessions WHERE id = ?1", [session.as_str()], |row| Ok(row.get(0)?))
     }
 
-    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Task>, StoreError> {
+    async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Read<Task>>, StoreError> {
+        let sql = "SELECT record, ?2, id FROM tasks WHERE no = ?1";
         let mut tasks = Vec::with_capacity(due.len());
         for task in due {
-            tasks.extend(self.one("SELECT record FROM tasks WHERE no = ?1", params![task.place], record)?);
+            tasks.extend(self.one(sql, params![task.place, task.session.as_str()], |row| record(row, 1))?);
         }
         Ok(tasks)
     }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use taskwright_registry::{HostRef, SessionId, TaskId};
 
 use super::rows::SqliteRows;
-use super::{SqliteStore, decode_claims, ready, undecoded};
+use super::{SqliteStore, Undecoded, ready};
 use crate::{Claimed, ExternalCancelPage, ExternalWork, Store, StoreError, verbs};
 
 #[async_trait]
@@ -20,10 +20,10 @@ impl ExternalWork for SqliteStore {
         let (session, id, holder) = (session.clone(), id.clone(), holder.clone());
         let verb = move |rows: &mut SqliteRows<'_>, now| {
             let claim = ready(verbs::take_on(rows, &session, &id, &holder, remote, now))?;
-            undecoded(rows, vec![claim])
+            Ok((Undecoded::read(rows, claim.task.clone())?, claim))
         };
-        let mut claims = decode_claims(self.write(verb).await?)?;
-        claims.pop().ok_or_else(|| StoreError::Corrupt { reason: "a task that was taken on is not there".to_owned() })
+        let (task, claim) = self.write(verb).await?;
+        Ok(Claimed { task: task.decode_written(), ..claim })
     }
 
     async fn external_cancels(&self, after: u64, limit: usize) -> Result<ExternalCancelPage, StoreError> {

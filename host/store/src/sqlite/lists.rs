@@ -5,8 +5,9 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params};
 use taskwright_registry::{SessionId, State, Task, TaskId};
 
-use super::rows::SqliteRows;
-use super::text::{decode_column, encode};
+use super::rows::{SqliteRows, record};
+use super::text::encode;
+use crate::unreadable::Read;
 use crate::walk::{self, SAME_BEGINNING, Walk};
 use crate::{Hidden, Order, StoreError, TaskFilter};
 
@@ -29,7 +30,8 @@ impl SqliteRows<'_> {
         order: Order,
         after: Option<&TaskId>,
         limit: usize,
-    ) -> Result<Vec<Task>, StoreError> {
+    ) -> Result<Vec<Read<Task>>, StoreError> {
+        let own = session;
         let sql = "SELECT no FROM sessions WHERE id = ?1";
         let session =
             self.connection.prepare_cached(sql)?.query_row([session.as_str()], |row| row.get(0)).optional()?;
@@ -49,12 +51,12 @@ impl SqliteRows<'_> {
             Order::NewestFirst => places.sort_unstable_by(|one, other| other.cmp(one)),
         }
         places.truncate(limit);
-        let mut record = self.connection.prepare_cached("SELECT record FROM tasks WHERE no = ?1")?;
+        let mut records = self.connection.prepare_cached("SELECT record, ?2, id FROM tasks WHERE no = ?1")?;
         let mut tasks = Vec::with_capacity(places.len());
         for place in places {
-            let mut rows = record.query([place])?;
+            let mut rows = records.query(params![place, own.as_str()])?;
             if let Some(row) = rows.next()? {
-                tasks.push(decode_column("a record", row.get_ref(0)?)?);
+                tasks.push(record(row, 1)?);
             }
         }
         Ok(tasks)

@@ -14,6 +14,7 @@ mod options;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod repair;
 mod rows;
 mod schema;
 mod sessions;
@@ -39,11 +40,13 @@ pub(crate) use migration::Source;
 pub use options::SqliteOptions;
 
 use crate::clock::{self, Clock, LeaseClock};
+use crate::column;
 use crate::store::CHANGES_KEPT;
+use crate::unreadable::{Read, parted, readable};
 use crate::{
     Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
     HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
-    TaskQuery, WokenPage, verbs,
+    TaskQuery, UnreadableKind, UnreadableRow, WokenPage, verbs,
 };
 use readers::Readers;
 use rows::SqliteRows;
@@ -139,22 +142,24 @@ impl Undecoded {
         Ok(Self { task, spec })
     }
 
-    fn decode(self) -> Result<Task, StoreError> {
-        Ok(Task { spec: text::decode("a specification", &self.spec)?, ..self.task })
+    fn decode(self) -> Read<Task> {
+        match column::read(&self.spec) {
+            Ok(spec) => Ok(Task { spec, ..self.task }),
+            Err(reason) => {
+                let Task { session_id, id, .. } = &self.task;
+                Err(UnreadableRow::of_task(UnreadableKind::Spec, session_id, id, &reason))
+            }
+        }
     }
-}
 
-/// Claims whose specifications are still text.
-fn undecoded(rows: &SqliteRows<'_>, claims: Vec<Claimed>) -> Result<Vec<(Claimed, String)>, StoreError> {
-    claims.into_iter().map(|claim| rows.spec_text(&claim.task.id).map(|spec| (claim, spec))).collect()
-}
-
-fn decode_claims(claims: Vec<(Claimed, String)>) -> Result<Vec<Claimed>, StoreError> {
-    let decode = |(claim, spec): (Claimed, String)| {
-        let task = Undecoded { task: claim.task, spec }.decode()?;
-        Ok(Claimed { task, ..claim })
-    };
-    claims.into_iter().map(decode).collect()
+    /// The record after a write, which is done: without a specification if that cannot be read.
+    fn decode_written(self) -> Task {
+        let task = self.task.clone();
+        self.decode().unwrap_or_else(|row| {
+            row.note();
+            task
+        })
+    }
 }
 
 #[async_trait]
@@ -178,7 +183,7 @@ impl Store for SqliteStore {
             let task = ready(verbs::get(rows, &session, &id))?;
             Undecoded::read(rows, task)
         };
-        self.readers.read(read).await?.decode()
+        self.readers.read(read).await?.decode().map_err(StoreError::Unreadable)
     }
 
     async fn list(&self, session: &SessionId, query: &TaskQuery) -> Result<TaskPage, StoreError> {
@@ -187,10 +192,12 @@ impl Store for SqliteStore {
             let page = ready(verbs::list(rows, &session, &query))?;
             let tasks =
                 page.tasks.into_iter().map(|task| Undecoded::read(rows, task)).collect::<Result<Vec<_>, _>>()?;
-            Ok((tasks, page.next, page.limit))
+            Ok((tasks, TaskPage { tasks: Vec::new(), ..page }))
         };
-        let (tasks, next, limit) = self.readers.read(read).await?;
-        Ok(TaskPage { tasks: tasks.into_iter().map(Undecoded::decode).collect::<Result<_, _>>()?, next, limit })
+        let (tasks, mut page) = self.readers.read(read).await?;
+        let (tasks, without_spec) = parted(tasks.into_iter().map(Undecoded::decode).collect());
+        page.unreadable.extend(without_spec);
+        Ok(TaskPage { tasks, ..page })
     }
 
     async fn update(&self, session: &SessionId, id: &TaskId, update: TaskUpdate) -> Result<Task, StoreError> {
@@ -199,7 +206,7 @@ impl Store for SqliteStore {
             let task = ready(verbs::update(rows, &session, &id, update, now))?;
             Undecoded::read(rows, task)
         };
-        self.write(verb).await?.decode()
+        Ok(self.write(verb).await?.decode_written())
     }
 
     async fn request_cancel(
@@ -214,7 +221,7 @@ impl Store for SqliteStore {
             Ok((Undecoded::read(rows, task)?, effect))
         };
         let (task, effect) = self.write(verb).await?;
-        Ok((task.decode()?, effect))
+        Ok((task.decode_written(), effect))
     }
 
     async fn record_message(
@@ -230,7 +237,7 @@ impl Store for SqliteStore {
             Ok((recorded, spec))
         };
         let (recorded, spec) = self.write(verb).await?;
-        let task = Undecoded { task: recorded.task, spec }.decode()?;
+        let task = Undecoded { task: recorded.task, spec }.decode_written();
         Ok(RecordedMessage { task, ..recorded })
     }
 
@@ -272,20 +279,18 @@ impl Store for SqliteStore {
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
         let (request, clock) = (request.clone(), self.lease_clock.clone());
-        let verb = move |rows: &mut SqliteRows<'_>, now| {
-            let claims = ready(verbs::claim(rows, &request, now, &clock()))?;
-            undecoded(rows, claims)
-        };
-        decode_claims(self.write(verb).await?)
+        self.write(move |rows, now| ready(verbs::claim(rows, &request, now, &clock()))).await
     }
 
     async fn held_by(&self, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
         let host = host.clone();
         let read = move |rows: &mut SqliteRows<'_>| {
             let claims = ready(verbs::held_by(rows, &host))?;
-            undecoded(rows, claims)
+            let whole = |claim: Claimed| Ok((Undecoded::read(rows, claim.task.clone())?, claim));
+            claims.into_iter().map(whole).collect::<Result<Vec<_>, StoreError>>()
         };
-        decode_claims(self.readers.read(read).await?)
+        let held = self.readers.read(read).await?.into_iter();
+        Ok(readable(held.map(|(task, claim)| Ok(Claimed { task: task.decode()?, ..claim })).collect()))
     }
 
     async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError> {
@@ -321,8 +326,8 @@ impl Store for SqliteStore {
         };
         let (reaped, spec) = self.write(verb).await?;
         Ok(match reaped {
-            Reaped::Reattached(task) => Reaped::Reattached(Undecoded { task, spec }.decode()?),
-            Reaped::Ended(task) => Reaped::Ended(Undecoded { task, spec }.decode()?),
+            Reaped::Reattached(task) => Reaped::Reattached(Undecoded { task, spec }.decode_written()),
+            Reaped::Ended(task) => Reaped::Ended(Undecoded { task, spec }.decode_written()),
             Reaped::Untouched => Reaped::Untouched,
         })
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use taskwright_registry::{
     Event, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task, TaskId,
@@ -12,11 +13,15 @@ use taskwright_registry::{
 };
 
 use super::failure::{of_id, of_row};
-use super::text::{decode, decode_column, millis, time};
+use super::text::{millis, time};
+use crate::column::read;
 use crate::committed::Committed;
-use crate::encoded::{Encoded, decode_event};
+use crate::encoded::{self, Encoded};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
-use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter};
+use crate::salvage::StoredTask;
+use crate::scan::{self, Looked};
+use crate::unreadable::Read;
+use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter, UnreadableKind, UnreadableRow};
 
 /// A connection, for the length of one verb.
 pub(super) struct SqliteRows<'c> {
@@ -34,8 +39,22 @@ impl<'c> SqliteRows<'c> {
     /// The specification as it is stored, so that it can be decoded elsewhere.
     pub(super) fn spec_text(&self, id: &TaskId) -> Result<String, StoreError> {
         let sql = "SELECT spec FROM specs WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
-        let text = self.connection.prepare_cached(sql)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        let text = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([id.as_str()], |row| Ok(row.get_ref(0)?.as_str().unwrap_or_default().to_owned()))
+            .optional()?;
         text.ok_or_else(|| of_row("a specification is missing", id))
+    }
+
+    /// What is said of something of a task that cannot be read.
+    fn unreadable(&self, what: UnreadableKind, id: &TaskId, reason: &str) -> StoreError {
+        let sql = "SELECT s.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
+        match self.one(sql, [id.as_str()], |row| row.get::<_, String>(0)?.parse().map_err(of_id)) {
+            Ok(Some(session)) => StoreError::Unreadable(UnreadableRow::of_task(what, &session, id, reason)),
+            Ok(None) => of_row("a task", format!("there is none for the {} of {id}", what.as_str())),
+            Err(error) => error,
+        }
     }
 
     /// All rows of a statement, each with what may be wrong with it.
@@ -67,13 +86,39 @@ impl<'c> SqliteRows<'c> {
     }
 }
 
-pub(super) fn record(row: &Row<'_>) -> Result<Task, StoreError> {
-    decode_column("a record", row.get_ref(0)?)
+/// JSON in the first column, or what is wrong with it.
+fn json<T: DeserializeOwned>(row: &Row<'_>) -> Result<Result<T, String>, StoreError> {
+    Ok(match row.get_ref(0)?.as_str() {
+        Ok(text) => read(text),
+        Err(error) => Err(error.to_string()),
+    })
 }
 
-fn message(row: &Row<'_>) -> Result<Message, StoreError> {
-    decode_column("a message", row.get_ref(0)?)
+/// A record, with its session's and its own id behind it for where it cannot be read.
+pub(super) fn record(row: &Row<'_>, first: usize) -> Result<Read<Task>, StoreError> {
+    match json(row)? {
+        Ok(task) => Ok(Ok(task)),
+        Err(reason) => {
+            let (session, id) = named(row, first)?;
+            Ok(Err(UnreadableRow::of_task(UnreadableKind::Task, &session, &id, &reason)))
+        }
+    }
 }
+
+/// A message with its session's, its task's and its own id behind it.
+fn message(row: &Row<'_>, first: usize) -> Result<Read<Message>, StoreError> {
+    match json(row)? {
+        Ok(message) => Ok(Ok(message)),
+        Err(reason) => {
+            let ((session, task), id) = (named(row, first)?, row.get::<_, String>(first + 2)?);
+            Ok(Err(UnreadableRow::part(UnreadableKind::Message, &session, &task, &id, &reason)))
+        }
+    }
+}
+
+/// What messages are read from.
+const MESSAGES: &str = "SELECT m.body, s.id, t.id, m.id, m.no, m.taken, m.answered
+     FROM messages m JOIN tasks t ON t.no = m.task JOIN sessions s ON s.no = t.session";
 
 fn task_id(row: &Row<'_>) -> Result<TaskId, StoreError> {
     row.get::<_, String>(0)?.parse().map_err(of_id)
@@ -104,31 +149,54 @@ fn named(row: &Row<'_>, first: usize) -> Result<(SessionId, TaskId), StoreError>
 
 fn event(session: &SessionId, row: &Row<'_>) -> Result<Event, StoreError> {
     let (kind, changes) = (row.get::<_, String>(3)?, row.get::<_, Option<String>>(4)?);
-    let body = row.get_ref(5)?.as_str().map_err(|error| of_row("an event", error))?;
-    let body = decode_event(&kind, changes.as_deref(), body)?;
-    let task_id = row.get::<_, String>(2)?.parse().map_err(of_id)?;
-    Ok(Event { session_id: session.clone(), seq: row.get(0)?, task_id, at: time(row.get(1)?)?, body })
+    let body = row.get_ref(5)?.as_str().unwrap_or_default();
+    let task_id: TaskId = row.get::<_, String>(2)?.parse().map_err(of_id)?;
+    let place = (session, row.get(0)?, &task_id, time(row.get(1)?)?);
+    Ok(encoded::event(place, &kind, changes.as_deref(), body))
 }
 
-fn wake(session: &SessionId, row: &Row<'_>) -> Result<Wake, StoreError> {
-    Ok(Wake {
-        id: row.get(0)?,
-        session_id: session.clone(),
-        task_id: row.get::<_, String>(1)?.parse().map_err(of_id)?,
-        attempt: row.get(2)?,
-        cause: decode_column("a wake", row.get_ref(3)?)?,
-        text: row.get(4)?,
-        created_at: time(row.get(5)?)?,
+/// A wake, with its cause in the first column.
+fn wake(session: &SessionId, row: &Row<'_>) -> Result<Read<Wake>, StoreError> {
+    let (id, task_id): (u64, TaskId) = (row.get(1)?, row.get::<_, String>(2)?.parse().map_err(of_id)?);
+    Ok(match json(row)? {
+        Ok(cause) => Ok(Wake {
+            id,
+            session_id: session.clone(),
+            task_id,
+            attempt: row.get(3)?,
+            cause,
+            text: row.get(4)?,
+            created_at: time(row.get(5)?)?,
+        }),
+        Err(reason) => Err(UnreadableRow::part(UnreadableKind::Wake, session, &task_id, &id.to_string(), &reason)),
     })
 }
 
-fn session_record(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
-    decode_column("a session", row.get_ref(0)?)
+fn session_record(row: &Row<'_>) -> Result<Read<SessionRecord>, StoreError> {
+    match json(row)? {
+        Ok(record) => Ok(Ok(record)),
+        Err(reason) => {
+            let id = row.get::<_, String>(1)?.parse().map_err(of_id)?;
+            Ok(Err(UnreadableRow::session(&id, &reason)))
+        }
+    }
+}
+
+fn session_id(read: &Read<SessionRecord>) -> &SessionId {
+    match read {
+        Ok(record) => &record.id,
+        Err(row) => &row.session_id,
+    }
+}
+
+/// A row that was asked for by its name.
+fn asked_for<T>(found: Option<Read<T>>) -> Result<Option<T>, StoreError> {
+    found.transpose().map_err(StoreError::Unreadable)
 }
 
 impl Rows for SqliteRows<'_> {
     async fn find_session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        self.one("SELECT record FROM sessions WHERE id = ?1", [id.as_str()], session_record)
+        asked_for(self.one("SELECT record, id FROM sessions WHERE id = ?1", [id.as_str()], session_record)?)
     }
 
     async fn sessions_after(
@@ -136,26 +204,26 @@ impl Rows for SqliteRows<'_> {
         states: &[SessionState],
         after: Option<&SessionId>,
         limit: usize,
-    ) -> Result<Vec<SessionRecord>, StoreError> {
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError> {
         let after = after.map_or("", SessionId::as_str);
         if states.is_empty() {
-            let sql = "SELECT record FROM sessions WHERE id > ?1 ORDER BY id LIMIT ?2";
+            let sql = "SELECT record, id FROM sessions WHERE id > ?1 ORDER BY id LIMIT ?2";
             return self.all(sql, params![after, limit], session_record);
         }
         // A page of each state, so that a rare one is found without a look at the others.
-        let sql = "SELECT record FROM sessions INDEXED BY sessions_of_state
+        let sql = "SELECT record, id FROM sessions INDEXED BY sessions_of_state
                    WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
-        let mut sessions = Vec::new();
+        let mut sessions: Vec<Read<SessionRecord>> = Vec::new();
         for state in states.iter().collect::<HashSet<_>>() {
             sessions.extend(self.all(sql, params![state.as_str(), after, limit], session_record)?);
         }
-        sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        sessions.sort_unstable_by(|one, other| session_id(one).cmp(session_id(other)));
         sessions.truncate(limit);
         Ok(sessions)
     }
 
-    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
-        let sql = "SELECT record FROM sessions WHERE ending = 1 ORDER BY id LIMIT ?1";
+    async fn sessions_to_end(&mut self, limit: usize) -> Result<Vec<Read<SessionRecord>>, StoreError> {
+        let sql = "SELECT record, id FROM sessions WHERE ending = 1 ORDER BY id LIMIT ?1";
         self.all(sql, params![limit], session_record)
     }
 
@@ -163,8 +231,8 @@ impl Rows for SqliteRows<'_> {
         &mut self,
         session: &SessionId,
         task: &TaskId,
-    ) -> Result<Vec<SessionRecord>, StoreError> {
-        let sql = "SELECT record FROM sessions WHERE owner_id = ?1 AND owner_task_id = ?2 ORDER BY id";
+    ) -> Result<Vec<Read<SessionRecord>>, StoreError> {
+        let sql = "SELECT record, id FROM sessions WHERE owner_id = ?1 AND owner_task_id = ?2 ORDER BY id";
         self.all(sql, [session.as_str(), task.as_str()], session_record)
     }
 
@@ -173,13 +241,13 @@ impl Rows for SqliteRows<'_> {
         session: &SessionId,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Task)>, StoreError> {
+    ) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
         // Entries of an index with equal columns lie in the order of `no`.
-        let sql = "SELECT record, no FROM tasks INDEXED BY tasks_live
+        let sql = "SELECT record, no, ?1, id FROM tasks INDEXED BY tasks_live
                    WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND phase <> 'over' AND no > ?2
                    ORDER BY no LIMIT ?3";
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        self.all(sql, params![session.as_str(), after, limit], |row| Ok((row.get(1)?, record(row)?)))
+        self.all(sql, params![session.as_str(), after, limit], |row| Ok((row.get(1)?, record(row, 2)?)))
     }
 
     async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError> {
@@ -189,7 +257,45 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
-        self.one("SELECT record FROM tasks WHERE id = ?1", [id.as_str()], record)
+        let sql = "SELECT t.record, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
+        asked_for(self.one(sql, [id.as_str()], |row| record(row, 1))?)
+    }
+
+    async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError> {
+        let sql = "SELECT s.id, t.id, t.kind, t.version, t.state, t.finished_at, t.record
+                   FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
+        self.one(sql, [id.as_str()], |row| {
+            let (session_id, id) = named(row, 0)?;
+            let finished_at = row.get::<_, Option<i64>>(5)?.map(time).transpose()?;
+            let record = row.get_ref(6)?.as_str().unwrap_or_default().to_owned();
+            let (kind, version, state) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(StoredTask { id, session_id, kind, version, state, finished_at, record })
+        })
+    }
+
+    async fn ids_of(&mut self, session: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        let sql = "SELECT id FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = ?1) ORDER BY no LIMIT ?2";
+        self.all(sql, params![session.as_str(), limit], task_id)
+    }
+
+    async fn scan(
+        &mut self,
+        what: UnreadableKind,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Option<UnreadableRow>)>, StoreError> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.all(scan::sql(what), params![after, limit], |row| {
+            let looked = Looked {
+                session: row.get(1)?,
+                task: row.get(2)?,
+                id: row.get(3)?,
+                text: row.get_ref(4)?.as_str().ok().map(str::to_owned),
+                event: row.get(5)?,
+                changes: row.get(6)?,
+            };
+            Ok((row.get(0)?, scan::judge(what, &looked)?))
+        })
     }
 
     async fn forgotten(&mut self) -> Result<u64, StoreError> {
@@ -203,12 +309,14 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn find_spec(&mut self, id: &TaskId) -> Result<Value, StoreError> {
-        decode("a specification", &self.spec_text(id)?)
+        let spec = read(&self.spec_text(id)?);
+        spec.map_err(|reason| self.unreadable(UnreadableKind::Spec, id, &reason))
     }
 
     async fn find_result(&mut self, id: &TaskId) -> Result<Option<Value>, StoreError> {
         let sql = "SELECT result FROM results WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
-        self.one(sql, [id.as_str()], |row| decode_column("a result", row.get_ref(0)?))
+        let result = self.one(sql, [id.as_str()], json)?.transpose();
+        result.map_err(|reason| self.unreadable(UnreadableKind::Result, id, &reason))
     }
 
     async fn find_checkpoint(&mut self, id: &TaskId) -> Result<Option<Vec<u8>>, StoreError> {
@@ -235,7 +343,7 @@ impl Rows for SqliteRows<'_> {
         order: Order,
         after: Option<&TaskId>,
         limit: usize,
-    ) -> Result<Vec<Task>, StoreError> {
+    ) -> Result<Vec<Read<Task>>, StoreError> {
         self.page_of_tasks(session, filter, order, after, limit)
     }
 
@@ -245,9 +353,10 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, [], |row| Ok(CodeInUse { kind: row.get(0)?, code: row.get(1)?, tasks: row.get(2)? }))
     }
 
-    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Task>, StoreError> {
-        let sql = "SELECT record FROM tasks WHERE host_id = ?1 AND host_epoch = ?2 ORDER BY no";
-        self.all(sql, params![host.id.as_str(), host.epoch], record)
+    async fn resident(&mut self, host: &HostRef) -> Result<Vec<Read<Task>>, StoreError> {
+        let sql = "SELECT t.record, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.host_id = ?1 AND t.host_epoch = ?2 ORDER BY t.no";
+        self.all(sql, params![host.id.as_str(), host.epoch], |row| record(row, 1))
     }
 
     async fn resident_count(&mut self, host: &HostRef) -> Result<u64, StoreError> {
@@ -268,11 +377,12 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, given, |row| Ok((row.get(0)?, named(row, 1)?)))
     }
 
-    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Task)>, StoreError> {
+    async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
         // The 1 stands here as a literal so that the index of what waits serves.
-        let sql = "SELECT record, no FROM tasks WHERE external_cancel = 1 AND no > ?1 ORDER BY no LIMIT ?2";
+        let sql = "SELECT t.record, t.no, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+                   WHERE t.external_cancel = 1 AND t.no > ?1 ORDER BY t.no LIMIT ?2";
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        self.all(sql, params![after, limit], |row| Ok((row.get(1)?, record(row)?)))
+        self.all(sql, params![after, limit], |row| Ok((row.get(1)?, record(row, 2)?)))
     }
 
     async fn external_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<(SessionId, TaskId)>, StoreError> {
@@ -317,11 +427,11 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn find_message(&mut self, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
-        let sql = "SELECT body, taken, answered FROM messages WHERE id = ?1";
-        self.one(sql, [id.as_str()], |row| {
-            let taken = Taken::from_number(row.get(1)?)?;
-            Ok(StoredMessage { message: message(row)?, taken, answered: row.get(2)? })
-        })
+        let found = self.one(&format!("{MESSAGES} WHERE m.id = ?1"), [id.as_str()], |row| {
+            Ok((message(row, 1)?, Taken::from_number(row.get(5)?)?, row.get(6)?))
+        })?;
+        let Some((read, taken, answered)) = found else { return Ok(None) };
+        Ok(Some(StoredMessage { message: read.map_err(StoreError::Unreadable)?, taken, answered }))
     }
 
     async fn messages_after(
@@ -329,27 +439,41 @@ impl Rows for SqliteRows<'_> {
         task: &TaskId,
         after: &MessageId,
         limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
-        let sql = "SELECT body FROM messages
-                   WHERE task = (SELECT no FROM tasks WHERE id = ?1) AND no > (SELECT no FROM messages WHERE id = ?2)
-                   ORDER BY no LIMIT ?3";
-        self.all(sql, params![task.as_str(), after.as_str(), limit], message)
+    ) -> Result<Vec<Read<Message>>, StoreError> {
+        let sql = format!(
+            "{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = ?1)
+                 AND m.no > (SELECT no FROM messages WHERE id = ?2) ORDER BY m.no LIMIT ?3"
+        );
+        self.all(&sql, params![task.as_str(), after.as_str(), limit], |row| message(row, 1))
     }
 
-    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let sql = "SELECT body FROM messages WHERE task = (SELECT no FROM tasks WHERE id = ?1)
-                   ORDER BY no DESC LIMIT ?2";
-        let mut latest = self.all(sql, params![task.as_str(), limit], message)?;
+    async fn messages_from(
+        &mut self,
+        task: &TaskId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Read<Message>)>, StoreError> {
+        let sql = format!(
+            "{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = ?1) AND m.no > ?2 ORDER BY m.no LIMIT ?3"
+        );
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.all(&sql, params![task.as_str(), after, limit], |row| Ok((row.get(4)?, message(row, 1)?)))
+    }
+
+    async fn latest_messages(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError> {
+        let sql = format!("{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = ?1) ORDER BY m.no DESC LIMIT ?2");
+        let mut latest = self.all(&sql, params![task.as_str(), limit], |row| message(row, 1))?;
         latest.reverse();
         Ok(latest)
     }
 
-    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let sql = "SELECT body FROM messages
-                   WHERE task = (SELECT no FROM tasks WHERE id = ?1) AND taken = 0 AND direction = 'inbound'
-                   ORDER BY no LIMIT ?2";
+    async fn unread(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Read<Message>>, StoreError> {
+        let sql = format!(
+            "{MESSAGES} WHERE m.task = (SELECT no FROM tasks WHERE id = ?1) AND m.taken = 0
+                 AND m.direction = 'inbound' ORDER BY m.no LIMIT ?2"
+        );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.all(sql, params![task.as_str(), limit], message)
+        self.all(&sql, params![task.as_str(), limit], |row| message(row, 1))
     }
 
     async fn events_after(&mut self, session: &SessionId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
@@ -370,8 +494,8 @@ impl Rows for SqliteRows<'_> {
         Ok(self.one(sql, [session.as_str()], |row| Ok(row.get(0)?))?.unwrap_or(0))
     }
 
-    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Wake>, StoreError> {
-        let sql = "SELECT id, task_id, attempt, cause, text, created_at FROM wakes
+    async fn pending_wakes(&mut self, session: &SessionId, limit: usize) -> Result<Vec<Read<Wake>>, StoreError> {
+        let sql = "SELECT cause, id, task_id, attempt, text, created_at FROM wakes
                    WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND acknowledged_at IS NULL
                    ORDER BY id LIMIT ?2";
         self.all(sql, params![session.as_str(), limit], |row| wake(session, row))

@@ -70,7 +70,7 @@ impl Sessions for SqliteStore {
             let there = ready(verbs::transfer(rows, &from, &tasks, &to, now))?;
             there.into_iter().map(|task| Undecoded::read(rows, task)).collect::<Result<Vec<_>, _>>()
         };
-        self.write(verb).await?.into_iter().map(Undecoded::decode).collect()
+        Ok(self.write(verb).await?.into_iter().map(Undecoded::decode_written).collect())
     }
 
     async fn cancel_step(
@@ -89,7 +89,7 @@ impl Sessions for SqliteStore {
             let task = ready(verbs::held_task(rows, &host, &id))?;
             Undecoded::read(rows, task)
         };
-        self.readers.read(read).await?.decode()
+        self.readers.read(read).await?.decode().map_err(StoreError::Unreadable)
     }
     async fn claimed_task(&self, id: &TaskId, claim: Fence) -> Result<Option<Task>, StoreError> {
         let id = id.clone();
@@ -97,6 +97,6 @@ impl Sessions for SqliteStore {
             let task = ready(verbs::claimed_task(rows, &id, claim))?;
             task.map(|task| Undecoded::read(rows, task)).transpose()
         };
-        self.readers.read(read).await?.map(Undecoded::decode).transpose()
+        self.readers.read(read).await?.map(Undecoded::decode).transpose().map_err(StoreError::Unreadable)
     }
 }

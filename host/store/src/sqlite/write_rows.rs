@@ -153,6 +153,17 @@ impl Transaction for SqliteRows<'_> {
         self.one_row("a task", sql, params)
     }
 
+    async fn postpone(&mut self, id: &TaskId, until: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE tasks SET due_at = ?2 WHERE id = ?1 AND due_at IS NOT NULL";
+        self.connection.prepare_cached(sql)?.execute(params![id.as_str(), millis(until)])?;
+        Ok(())
+    }
+
+    async fn clear_spec(&mut self, id: &TaskId) -> Result<(), StoreError> {
+        let sql = "UPDATE specs SET spec = 'null' WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
+        self.one_row("a specification", sql, [id.as_str()])
+    }
+
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {
         let sql = "INSERT INTO results (task, result) VALUES ((SELECT no FROM tasks WHERE id = ?1), ?2)
                    ON CONFLICT (task) DO UPDATE SET result = excluded.result";
@@ -281,12 +292,12 @@ impl Transaction for SqliteRows<'_> {
         self.one_row("a lease", sql, params![host.id.as_str(), host.epoch])
     }
 
-    async fn delete_task(&mut self, task: &Task) -> Result<(), StoreError> {
+    async fn delete_task(&mut self, session: &SessionId, id: &TaskId) -> Result<(), StoreError> {
         let sql = "DELETE FROM wakes WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND task_id = ?2";
-        self.connection.prepare_cached(sql)?.execute([task.session_id.as_str(), task.id.as_str()])?;
+        self.connection.prepare_cached(sql)?.execute([session.as_str(), id.as_str()])?;
         self.one_row("what was forgotten", "UPDATE forgotten SET count = count + 1", [])?;
         // What lies beside it goes with it.
-        self.one_row("a task", "DELETE FROM tasks WHERE id = ?1", [task.id.as_str()])
+        self.one_row("a task", "DELETE FROM tasks WHERE id = ?1", [id.as_str()])
     }
 
     async fn delete_oldest_events(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

@@ -3,18 +3,25 @@
 
 use std::collections::{HashMap, HashSet};
 
-use taskwright_registry::{DispatchChange, HostRef, SessionId, Task, TaskUpdate, Timestamp, apply, limit};
+use chrono::TimeDelta;
+use taskwright_registry::{
+    DispatchChange, HostRef, Message, SessionId, Task, TaskId, TaskUpdate, Timestamp, apply, limit,
+};
 
 use super::lease::held;
 use super::write;
 use crate::rows::{Rows, Transaction};
 use crate::turns::{Room, share_out};
-use crate::{ClaimRequest, Claimed, LeaseTime, StoreError};
+use crate::unreadable::{passed_by, readable};
+use crate::{ClaimRequest, Claimed, LeaseTime, StoreError, UnreadableRow};
 
 /// The most tasks that one claim hands out.
 const MAX_CLAIM: usize = 500;
 /// How many times as many due tasks are looked at as may be claimed.
 const WINDOW: usize = 4;
+
+/// How long a task that cannot be read is left alone before a claim looks at it again.
+const UNREADABLE_WAITS: TimeDelta = TimeDelta::minutes(1);
 
 /// From how many sessions on none of them has to give more than its part of a claim.
 const SEVERAL: usize = 8;
@@ -38,7 +45,7 @@ pub(crate) async fn claim<T: Transaction>(
     let candidates = match &request.only {
         None => in_turn(rows, request, room, now).await?,
         Some(only) => {
-            let mut wanted = Vec::from_iter(rows.find_task(only).await?);
+            let mut wanted = Vec::from_iter(passed_by(rows.find_task(only).await)?);
             wanted.retain(|task| is_due(task, now) && room.kinds.get(&task.kind) != Some(&0));
             within_sessions(rows, request, wanted).await?
         }
@@ -46,12 +53,31 @@ pub(crate) async fn claim<T: Transaction>(
     let mut claimed = Vec::with_capacity(candidates.len());
     for task in candidates {
         let Some(code) = code_for(request, &task) else { continue };
+        let (inbox, spec) = match (inbox(rows, &task).await, rows.find_spec(&task.id).await) {
+            (Ok(inbox), Ok(spec)) => (inbox, spec),
+            (Err(StoreError::Unreadable(row)), _) | (_, Err(StoreError::Unreadable(row))) => {
+                set_aside(rows, &task.id, &row, now).await?;
+                continue;
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
         let dispatch = Some(DispatchChange::Claim { host: request.host.clone(), code });
         let applied = apply(&task, TaskUpdate { dispatch, ..TaskUpdate::default() }, now)?;
         let task = write(rows, &task, applied, None, now).await?;
-        claimed.push(with_inbox(rows, task).await?);
+        claimed.push(inbox.with(Task { spec, ..task }));
     }
     Ok(claimed)
+}
+
+/// Has a task that cannot be read wait for a while, so that it is in nobody's way: another version may be able to run it.
+async fn set_aside<T: Transaction>(
+    rows: &mut T,
+    id: &TaskId,
+    row: &UnreadableRow,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    row.note();
+    rows.postpone(id, now + UNREADABLE_WAITS).await
 }
 
 /// What the kinds have room for on all hosts together (L58).
@@ -104,8 +130,8 @@ fn code_for(request: &ClaimRequest, task: &Task) -> Option<Option<String>> {
 }
 
 /// The due tasks that a claim hands out, so that a session with many does not keep another's from their turn.
-async fn in_turn<R: Rows>(
-    rows: &mut R,
+async fn in_turn<T: Transaction>(
+    rows: &mut T,
     request: &ClaimRequest,
     mut room: Room,
     now: Timestamp,
@@ -135,7 +161,16 @@ async fn in_turn<R: Rows>(
         let left = |turn: &u64| most.saturating_sub(at_work.get(turn).copied().unwrap_or_default());
         room.sessions = turns.iter().map(|turn| (*turn, left(turn))).collect();
     }
-    let mut tasks = rows.at_places(&share_out(due, &request.turns, room, after, limit)).await?;
+    let mut tasks = Vec::new();
+    for read in rows.at_places(&share_out(due, &request.turns, room, after, limit)).await? {
+        match read {
+            Ok(task) => tasks.push(task),
+            Err(row) => match row.task_id.clone() {
+                Some(id) => set_aside(rows, &id, &row, now).await?,
+                None => row.note(),
+            },
+        }
+    }
     // In a store where others write meanwhile, somebody may have been faster.
     tasks.retain(|task| is_due(task, now));
     within_sessions(rows, request, tasks).await
@@ -143,15 +178,36 @@ async fn in_turn<R: Rows>(
 
 pub(crate) async fn held_by<R: Rows>(rows: &mut R, host: &HostRef) -> Result<Vec<Claimed>, StoreError> {
     let mut held = Vec::new();
-    for task in rows.resident(host).await? {
-        held.push(with_inbox(rows, task).await?);
+    for task in readable(rows.resident(host).await?) {
+        match inbox(rows, &task).await {
+            Ok(inbox) => held.push(inbox.with(task)),
+            Err(StoreError::Unreadable(row)) => row.note(),
+            Err(error) => return Err(error),
+        }
     }
     Ok(held)
 }
 
-pub(super) async fn with_inbox<R: Rows>(rows: &mut R, task: Task) -> Result<Claimed, StoreError> {
-    let unread =
-        if task.dispatch.unread == 0 { Vec::new() } else { rows.unread(&task.id, limit::INBOX_MESSAGES).await? };
+/// What is handed over with a task.
+pub(super) struct Inbox {
+    checkpoint: Option<Vec<u8>>,
+    unread: Vec<Message>,
+}
+
+impl Inbox {
+    /// The claim of a task as it is after it.
+    pub(super) fn with(self, task: Task) -> Claimed {
+        Claimed { resumed: task.dispatch.resumed, task, checkpoint: self.checkpoint, unread: self.unread }
+    }
+}
+
+/// What is handed over with a task: all of it, or none.
+pub(super) async fn inbox<R: Rows>(rows: &mut R, task: &Task) -> Result<Inbox, StoreError> {
+    let unread = match task.dispatch.unread {
+        0 => Vec::new(),
+        _ => rows.unread(&task.id, limit::INBOX_MESSAGES).await?,
+    };
+    let unread = unread.into_iter().collect::<Result<_, _>>().map_err(StoreError::Unreadable)?;
     let checkpoint = if task.checkpoint.is_some() { rows.find_checkpoint(&task.id).await? } else { None };
-    Ok(Claimed { resumed: task.dispatch.resumed, task, checkpoint, unread })
+    Ok(Inbox { checkpoint, unread })
 }

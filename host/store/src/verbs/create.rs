@@ -10,11 +10,19 @@ use super::lineage::check_lineage;
 use super::session::admit;
 use super::{announcement, find_own};
 use crate::rows::{Rows, Transaction};
+use crate::unreadable::readable;
 use crate::{Created, Order, StoreError, TaskFilter};
 
 pub(crate) async fn create<T: Transaction>(rows: &mut T, new: NewTask, now: Timestamp) -> Result<Created, StoreError> {
     let wanted = decide(new, now)?;
-    if let Some(stored) = rows.find_task(&wanted.id).await? {
+    let stored = match rows.find_task(&wanted.id).await {
+        // Nothing is said about a task of another session.
+        Err(StoreError::Unreadable(row)) if row.session_id != wanted.session_id => {
+            return Err(StoreError::Conflict { key: wanted.id.to_string() });
+        }
+        stored => stored?,
+    };
+    if let Some(stored) = stored {
         return repeated(rows, stored, &wanted, || wanted.id.to_string()).await;
     }
     if let Some(key) = &wanted.idempotency_key
@@ -50,7 +58,7 @@ pub(crate) async fn create_child<T: Transaction>(
             Err(StoreError::Conflict { key: format!("the call `{key}`") })
         };
     }
-    if rows.find_task(&wanted.id).await?.is_some() {
+    if rows.owner(&wanted.id).await?.is_some() {
         return Err(StoreError::Conflict { key: wanted.id.to_string() });
     }
     let children = TaskFilter { parent_task_id: Some(parent.id.to_string()), ..TaskFilter::all() };
@@ -58,6 +66,7 @@ pub(crate) async fn create_child<T: Transaction>(
     let live = TaskFilter { states: vec![State::Queued, State::Running, State::AwaitingInput], ..children.clone() };
     let live = rows.tasks_of(session, &live, Order::OldestFirst, None, counted(limits.max_live)).await?.len();
     let newest = rows.tasks_of(session, &children, Order::NewestFirst, None, counted(limits.per_minute)).await?;
+    let newest = readable(newest);
     let newest: Vec<_> = newest.iter().map(|child| child.created_at).collect();
     check_numbers(&limits, live, &newest, now)?;
     Ok(Created { task: insert(rows, wanted, now).await?, fresh: true })

@@ -3,9 +3,10 @@
 
 use taskwright_registry::{AttemptToken, HostRef, SessionId, Task, TaskId, Timestamp, take_on as decide};
 
-use super::claim::with_inbox;
+use super::claim::inbox;
 use super::{find_own, write};
 use crate::rows::{Rows, Transaction};
+use crate::unreadable::readable;
 use crate::{Claimed, ExternalCancel, ExternalCancelPage, PageLimit, StoreError};
 
 /// The largest page.
@@ -21,8 +22,10 @@ pub(crate) async fn take_on<T: Transaction>(
 ) -> Result<Claimed, StoreError> {
     let task = find_own(rows, session, id).await?;
     let applied = decide(&task, holder.clone(), remote, now)?;
+    // Before anything is written; what the one before held comes in again with it.
+    inbox(rows, &task).await?;
     let task = write(rows, &task, applied, None, now).await?;
-    with_inbox(rows, task).await
+    Ok(inbox(rows, &task).await?.with(task))
 }
 
 pub(crate) async fn external_cancels<R: Rows>(
@@ -35,7 +38,11 @@ pub(crate) async fn external_cancels<R: Rows>(
     let more = found.len() > limit.applied;
     found.truncate(limit.applied);
     let next = found.last().filter(|_| more).map(|(place, _)| *place);
-    Ok(ExternalCancelPage { cancels: found.into_iter().filter_map(|(_, task)| wish(task)).collect(), next, limit })
+    Ok(ExternalCancelPage {
+        cancels: readable(found.into_iter().map(|(_, task)| task).collect()).into_iter().filter_map(wish).collect(),
+        next,
+        limit,
+    })
 }
 
 fn wish(task: Task) -> Option<ExternalCancel> {

@@ -1,11 +1,14 @@
 //! Wanting the end of everything below something, and refusing what would begin under it (L49).
 //! Does not end a task that was started: each is asked as if it had been asked alone.
 
-use taskwright_registry::{CancelEffect, Rejection, SessionId, Task, TaskId, Timestamp, check_reason, request_cancel};
+use taskwright_registry::{
+    CancelEffect, Rejection, SessionId, Task, TaskId, Timestamp, check_reason, check_run, request_cancel,
+};
 
 use super::{find_own, write};
 use crate::cancel_walk::CancelPlace;
 use crate::rows::{Rows, Transaction};
+use crate::unreadable::{Read, passed_by, readable};
 use crate::{CancelCount, CancelScope, CancelStep, CancelWalk, Order, StoreError, TaskFilter};
 
 /// Tasks that are read at a time.
@@ -25,7 +28,7 @@ fn of_run(run: &str) -> String {
 
 /// Whether a task's end was wanted, or that of something above it.
 pub(super) async fn is_canceled<R: Rows>(rows: &mut R, session: &SessionId, id: &TaskId) -> Result<bool, StoreError> {
-    let task = rows.find_task(id).await?.filter(|task| task.session_id == *session);
+    let task = passed_by(rows.find_task(id).await)?.filter(|task| task.session_id == *session);
     if task.is_some_and(|task| task.cancel.is_some()) {
         return Ok(true);
     }
@@ -101,6 +104,7 @@ impl Step {
                 self.add(root.id);
             }
             CancelScope::Run(run) => {
+                check_run(&run)?;
                 // A session that is not there has nothing to remember it by, and no such run.
                 if rows.find_session(&session).await?.is_some() {
                     rows.put_canceled_lineage(&session, &of_run(&run), now).await?;
@@ -161,13 +165,13 @@ impl Step {
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         // It may have been forgotten since.
-        let Some(task) = rows.find_task(id).await? else { return Ok(1) };
+        let Some(task) = passed_by(rows.find_task(id).await)? else { return Ok(1) };
         self.ask(rows, &task, reason, now).await?;
         if task.state.is_terminal() {
             // The record of a live one says so itself.
             rows.put_canceled_lineage(&task.session_id, &of_task(task.id.as_str()), now).await?;
         }
-        for opened in rows.sessions_opened_by(&task.session_id, &task.id).await? {
+        for opened in readable(rows.sessions_opened_by(&task.session_id, &task.id).await?) {
             if self.walk.seen_sessions.insert(opened.id.clone()) {
                 rows.put_session(&opened.canceled(now)).await?;
                 // All of it was opened for what is canceled, and so what its own tasks have opened.
@@ -189,13 +193,17 @@ impl Step {
     ) -> Result<usize, StoreError> {
         // Where the last one is gone by now, the list is read again from its beginning: none is asked twice.
         let after = match after {
-            Some(after) => rows.find_task(&after).await?.filter(|task| task.session_id == session).map(|task| task.id),
+            Some(after) => rows.owner(&after).await?.filter(|owner| *owner == session).map(|_| after),
             None => None,
         };
         let page = rows.tasks_of(&session, &filter, Order::OldestFirst, after.as_ref(), PAGE).await?;
         let read = page.len();
-        let last = page.last().filter(|_| read == PAGE).map(|task| task.id.clone());
-        for task in page {
+        let id = |task: &Read<Task>| match task {
+            Ok(task) => Some(task.id.clone()),
+            Err(row) => row.task_id.clone(),
+        };
+        let last = page.last().filter(|_| read == PAGE).and_then(id);
+        for task in readable(page) {
             self.add(task.id);
         }
         if last.is_some() {
@@ -216,10 +224,10 @@ impl Step {
         let live = rows.live_after(&session, after, PAGE).await?;
         let read = live.len();
         let last = live.last().filter(|_| read == PAGE).map(|(place, _)| *place);
-        for (_, task) in live {
+        for task in readable(live.into_iter().map(|(_, task)| task).collect()) {
             // An end may have changed the record of another one of them.
             if self.walk.seen.insert(task.id.clone())
-                && let Some(task) = rows.find_task(&task.id).await?
+                && let Some(task) = passed_by(rows.find_task(&task.id).await)?
             {
                 self.ask(rows, &task, reason, now).await?;
             }

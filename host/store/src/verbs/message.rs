@@ -16,9 +16,10 @@ pub(crate) async fn record_message<T: Transaction>(
     rows: &mut T,
     session: &SessionId,
     id: &TaskId,
-    new: NewMessage,
+    mut new: NewMessage,
     now: Timestamp,
 ) -> Result<RecordedMessage, StoreError> {
+    new.check_storable()?;
     let task = find_own(rows, session, id).await?;
     if let Some(stored) = rows.find_message(&new.id).await? {
         if !same_message(&stored.message, id, &new) {
@@ -47,14 +48,17 @@ pub(crate) async fn messages<R: Rows>(
         // The one too many is the oldest.
         let more = latest.len() > limit.applied;
         latest.drain(..usize::from(more));
-        return Ok(Page { items: latest, more, limit });
+        return Ok(Page { more, ..Page::cut(latest, limit) });
     };
-    match rows.find_message(after).await? {
-        Some(known) if known.message.task_id == *id => {
-            Ok(Page::cut(rows.messages_after(id, after, limit.applied + 1).await?, limit))
-        }
-        _ => Ok(Page::empty(limit)),
+    let known = match rows.find_message(after).await {
+        Ok(known) => known.is_some_and(|known| known.message.task_id == *id),
+        Err(StoreError::Unreadable(row)) => row.task_id.as_ref() == Some(id),
+        Err(error) => return Err(error),
+    };
+    if !known {
+        return Ok(Page::empty(limit));
     }
+    Ok(Page::cut(rows.messages_after(id, after, limit.applied + 1).await?, limit))
 }
 
 pub(crate) async fn unread<R: Rows>(

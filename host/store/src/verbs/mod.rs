@@ -11,6 +11,7 @@ mod lease;
 mod lineage;
 mod message;
 mod read;
+mod repair;
 mod retain;
 mod session;
 mod transfer;
@@ -26,6 +27,7 @@ pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{
     backlog, checkpoint, code_in_use, events, get, list, next_due, result, sessions_with_wakes, wakes,
 };
+pub(crate) use repair::{delete_unreadable, end_unreadable, unreadable};
 pub(crate) use retain::{finished, forget, trim_log};
 pub(crate) use session::{
     carry_out_close, close_session, delete_session, ending_sessions, erase, open_session, resume_session, session,
@@ -37,13 +39,19 @@ pub(crate) use wake::{acknowledge_wakes, claim_wakes, release_wakes};
 use taskwright_registry::{Applied, Held, Message, SessionId, Task, TaskId, Timestamp, child_ended, wake_text};
 
 use crate::rows::{NewWake, Rows, Taken, Transaction};
+use crate::unreadable::passed_by;
 use crate::{Change, StoreError};
 
 /// The record of a task of this session; a foreign one is not found (L23).
 async fn find_own<R: Rows>(rows: &mut R, session: &SessionId, id: &TaskId) -> Result<Task, StoreError> {
-    match rows.find_task(id).await? {
-        Some(task) if task.session_id == *session => Ok(task),
-        _ => Err(not_found(session, id)),
+    match rows.find_task(id).await {
+        Ok(Some(task)) if task.session_id == *session => Ok(task),
+        Err(StoreError::Unreadable(row)) if row.session_id == *session => {
+            row.note();
+            Err(StoreError::Unreadable(row))
+        }
+        Ok(_) | Err(StoreError::Unreadable(_)) => Err(not_found(session, id)),
+        Err(error) => Err(error),
     }
 }
 
@@ -105,7 +113,8 @@ async fn write<T: Transaction>(
 async fn tell_parent<T: Transaction>(rows: &mut T, task: &Task, now: Timestamp) -> Result<(), StoreError> {
     let parent = task.parent.task_id.as_ref().filter(|_| task.depth > 0);
     let Some(parent) = parent.and_then(|parent| parent.parse::<TaskId>().ok()) else { return Ok(()) };
-    let Some(parent) = rows.find_task(&parent).await?.filter(|parent| parent.session_id == task.session_id) else {
+    let found = passed_by(rows.find_task(&parent).await)?;
+    let Some(parent) = found.filter(|parent| parent.session_id == task.session_id) else {
         return Ok(());
     };
     if let Some(Applied { task: after, changed: true, .. }) = child_ended(&parent, now) {

@@ -7,6 +7,7 @@ use taskwright_registry::{SessionId, Task, TaskId, Timestamp, Wake};
 use super::session::is_woken;
 use super::{find_own, not_found, owns};
 use crate::rows::Rows;
+use crate::unreadable::{Read, parted, passed_by};
 use crate::{Backlog, CodeInUse, EventPage, KindOffer, Page, PageLimit, StoreError, TaskPage, TaskQuery, WokenPage};
 
 /// The largest page of events, wakes, or sessions with wakes.
@@ -22,16 +23,24 @@ pub(crate) async fn list<R: Rows>(
     query: &TaskQuery,
 ) -> Result<TaskPage, StoreError> {
     let limit = PageLimit::clamp(query.limit, TaskQuery::MAX_LIMIT);
-    if let Some(after) = &query.after
-        && !owns(rows, session, after).await?
-    {
-        return Ok(TaskPage { tasks: Vec::new(), next: None, limit });
+    let cursor = match &query.after {
+        Some(after) => owns(rows, session, after).await?,
+        None => true,
+    };
+    // A text with U+0000 is nobody's, and no database can be asked for it.
+    if !cursor || query.filter.holds_nul() {
+        return Ok(TaskPage { tasks: Vec::new(), next: None, limit, unreadable: Vec::new() });
     }
     let mut tasks = rows.tasks_of(session, &query.filter, query.order, query.after.as_ref(), limit.applied + 1).await?;
     let more = tasks.len() > limit.applied;
     tasks.truncate(limit.applied);
-    let next = tasks.last().filter(|_| more).map(|task| task.id.clone());
-    Ok(TaskPage { tasks, next, limit })
+    let id = |read: &Read<Task>| match read {
+        Ok(task) => Some(task.id.clone()),
+        Err(row) => row.task_id.clone(),
+    };
+    let next = tasks.last().filter(|_| more).and_then(id);
+    let (tasks, unreadable) = parted(tasks);
+    Ok(TaskPage { tasks, next, limit, unreadable })
 }
 
 pub(crate) async fn checkpoint<R: Rows>(
@@ -103,7 +112,7 @@ pub(crate) async fn sessions_with_wakes<R: Rows>(
     let mut sessions = Vec::with_capacity(found.len());
     for (_, session) in found {
         // L47
-        if is_woken(rows, &session).await? {
+        if passed_by(is_woken(rows, &session).await.map(Some))?.unwrap_or(false) {
             sessions.push(session);
         }
     }

@@ -9,7 +9,8 @@ use taskwright_registry::{
 use super::transfer::{live_parent, move_tree, plan_move};
 use super::write;
 use crate::rows::{Rows, Transaction};
-use crate::{Change, CloseStep, Order, PageLimit, SessionPage, SessionQuery, StoreError, TaskFilter};
+use crate::unreadable::{Read, parted, passed_by, readable};
+use crate::{Change, CloseStep, PageLimit, SessionPage, SessionQuery, StoreError};
 
 /// Tasks that are looked at in one transaction.
 const STEP: usize = 500;
@@ -94,8 +95,13 @@ pub(crate) async fn sessions<R: Rows>(rows: &mut R, query: &SessionQuery) -> Res
     let mut sessions = rows.sessions_after(&query.states, query.after.as_ref(), limit.applied + 1).await?;
     let more = sessions.len() > limit.applied;
     sessions.truncate(limit.applied);
-    let next = sessions.last().filter(|_| more).map(|session| session.id.clone());
-    Ok(SessionPage { sessions, next, limit })
+    let id = |read: &Read<SessionRecord>| match read {
+        Ok(session) => session.id.clone(),
+        Err(row) => row.session_id.clone(),
+    };
+    let next = sessions.last().filter(|_| more).map(id);
+    let (sessions, unreadable) = parted(sessions);
+    Ok(SessionPage { sessions, next, limit, unreadable })
 }
 
 pub(crate) async fn suspend_session<T: Transaction>(
@@ -154,6 +160,8 @@ async fn check_plan<R: Rows>(
         let live = rows.live_after(id, after, STEP).await?;
         for (place, task) in &live {
             after = *place;
+            // One that cannot be read stays, and keeps none of the others.
+            let Ok(task) = task else { continue };
             if close_fate(task) != CloseFate::Moves {
                 continue;
             }
@@ -197,8 +205,16 @@ async fn step<T: Transaction>(
     let reason = session.close_reason.as_deref().unwrap_or("the session was closed");
     let mut ended = Vec::new();
     for (_, listed) in live {
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(row) => {
+                row.note();
+                continue;
+            }
+        };
         // A parent that has moved has taken its children along.
-        let Some(task) = rows.find_task(&listed.id).await?.filter(|task| task.session_id == session.id) else {
+        let Some(task) = passed_by(rows.find_task(&listed.id).await)?.filter(|task| task.session_id == session.id)
+        else {
             continue;
         };
         let to = match close_fate(&task) {
@@ -230,9 +246,12 @@ async fn follow<T: Transaction>(rows: &mut T, task: &Task, to: &SessionId, now: 
     };
     match moved {
         Ok(_) => Ok(true),
-        Err(StoreError::SessionRejected { .. } | StoreError::NameTaken { .. } | StoreError::KeyTaken { .. }) => {
-            Ok(false)
-        }
+        Err(
+            StoreError::SessionRejected { .. }
+            | StoreError::NameTaken { .. }
+            | StoreError::KeyTaken { .. }
+            | StoreError::Unreadable(_),
+        ) => Ok(false),
         Err(trouble) => Err(trouble),
     }
 }
@@ -248,23 +267,27 @@ pub(crate) async fn delete_session<T: Transaction>(
 }
 
 pub(crate) async fn ending_sessions<R: Rows>(rows: &mut R, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
-    rows.sessions_to_end(limit.clamp(1, SessionQuery::MAX_LIMIT)).await
+    Ok(readable(rows.sessions_to_end(limit.clamp(1, SessionQuery::MAX_LIMIT)).await?))
 }
 
 /// Whether nothing keeps the session any more.
 async fn erasable<R: Rows>(rows: &mut R, id: &SessionId) -> Result<bool, StoreError> {
     let wanted = rows.find_session(id).await?.is_some_and(|of| of.state == SessionState::Closed && of.delete);
-    Ok(wanted && rows.live_after(id, 0, 1).await?.is_empty())
-}
-
-async fn tasks<R: Rows>(rows: &mut R, id: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
-    let all = TaskFilter { ..TaskFilter::all() };
-    let tasks = rows.tasks_of(id, &all, Order::OldestFirst, None, limit).await?;
-    Ok(tasks.into_iter().map(|task| task.id).collect())
+    let (mut after, mut kept) = (0, !wanted);
+    while !kept {
+        let live = rows.live_after(id, after, STEP).await?;
+        // One that cannot be read is deleted with its session: nobody can run it.
+        kept = live.iter().any(|(_, task)| task.is_ok());
+        match live.last() {
+            Some((place, _)) if live.len() == STEP => after = *place,
+            _ => break,
+        }
+    }
+    Ok(!kept)
 }
 
 pub(crate) async fn to_erase<R: Rows>(rows: &mut R, id: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
-    if erasable(rows, id).await? { tasks(rows, id, limit.clamp(1, STEP)).await } else { Ok(Vec::new()) }
+    if erasable(rows, id).await? { rows.ids_of(id, limit.clamp(1, STEP)).await } else { Ok(Vec::new()) }
 }
 
 pub(crate) async fn erase<T: Transaction>(rows: &mut T, id: &SessionId, erased: &[TaskId]) -> Result<bool, StoreError> {
@@ -272,11 +295,11 @@ pub(crate) async fn erase<T: Transaction>(rows: &mut T, id: &SessionId, erased: 
         return Ok(rows.find_session(id).await?.is_none());
     }
     for task in erased {
-        if let Some(task) = rows.find_task(task).await?.filter(|task| task.session_id == *id) {
-            rows.delete_task(&task).await?;
+        if rows.owner(task).await?.as_ref() == Some(id) {
+            rows.delete_task(id, task).await?;
         }
     }
-    if !tasks(rows, id, 1).await?.is_empty() || rows.delete_events_of(id, EVENTS).await? == EVENTS {
+    if !rows.ids_of(id, 1).await?.is_empty() || rows.delete_events_of(id, EVENTS).await? == EVENTS {
         return Ok(false);
     }
     rows.delete_session(id).await?;

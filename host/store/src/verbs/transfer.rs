@@ -8,6 +8,7 @@ use taskwright_registry::{EventBody, Fence, HostRef, SessionId, SessionRejection
 use super::session::{Admitting, admit, refuse};
 use super::{announcement, find_own};
 use crate::rows::{Rows, Transaction};
+use crate::unreadable::{passed_by, readable};
 use crate::{Change, Order, StoreError, TaskFilter};
 
 /// Tasks that may move in one transaction, children included.
@@ -121,7 +122,7 @@ pub(super) async fn plan_move<R: Rows>(
 /// The tasks that instances of a task have begun, live or over: its next instance looks at them.
 async fn begun_by<R: Rows>(rows: &mut R, session: &SessionId, parent: &TaskId) -> Result<Vec<Task>, StoreError> {
     let filter = TaskFilter { parent_task_id: Some(parent.to_string()), ..TaskFilter::all() };
-    let mut children = rows.tasks_of(session, &filter, Order::OldestFirst, None, MOST + 1).await?;
+    let mut children = readable(rows.tasks_of(session, &filter, Order::OldestFirst, None, MOST + 1).await?);
     children.retain(|child| child.depth > 0);
     Ok(children)
 }
@@ -130,7 +131,7 @@ async fn begun_by<R: Rows>(rows: &mut R, session: &SessionId, parent: &TaskId) -
 pub(super) async fn live_parent<R: Rows>(rows: &mut R, task: &Task) -> Result<Option<Task>, StoreError> {
     let named = task.parent.task_id.as_ref().filter(|_| task.depth > 0);
     let Some(id) = named.and_then(|id| id.parse::<TaskId>().ok()) else { return Ok(None) };
-    let parent = rows.find_task(&id).await?;
+    let parent = passed_by(rows.find_task(&id).await)?;
     Ok(parent.filter(|parent| parent.session_id == task.session_id && parent.state.is_live()))
 }
 

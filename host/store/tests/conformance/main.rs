@@ -57,6 +57,7 @@ mod limits;
 mod lineage;
 mod list;
 mod messages;
+mod nesting;
 mod questions;
 mod retention;
 mod scope;

@@ -8,5 +8,8 @@ mod partitions;
 mod place;
 mod pooler;
 mod refused;
+mod spoiled;
 mod tls;
+#[path = "../unreadable/mod.rs"]
+mod unreadable;
 mod wire;

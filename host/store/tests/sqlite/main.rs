@@ -7,3 +7,6 @@ mod file;
 mod processes;
 mod reopen;
 mod room;
+mod spoiled;
+#[path = "../unreadable/mod.rs"]
+mod unreadable;

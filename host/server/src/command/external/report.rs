@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use taskwright_registry::{Part, clean_line, limit};
+use taskwright_registry::{Part, clean_line, limit, whole_characters};
 use taskwright_runner::ExternalTask;
 use taskwright_sandbox::{ArtifactContent, AttemptHost, NewArtifact, OutputStream};
 use tokio::io::AsyncReadExt;
@@ -115,14 +115,6 @@ async fn pipe(task: &ExternalTask, sink: &Arc<dyn AttemptHost>) -> Result<()> {
     }
 }
 
-/// How many of the bytes are whole characters; a beginning of one at the end is left for later.
-fn whole_characters(bytes: &[u8]) -> usize {
-    match std::str::from_utf8(bytes) {
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        _ => bytes.len(),
-    }
-}
-
 /// What a file is, by its name.
 fn media_type(name: &str) -> &'static str {
     match Path::new(name).extension().and_then(|extension| extension.to_str()) {
@@ -132,17 +124,5 @@ fn media_type(name: &str) -> &'static str {
         Some("png") => "image/png",
         Some("jpg" | "jpeg") => "image/jpeg",
         _ => "application/octet-stream",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_character_that_comes_in_two_pieces_stays_one() {
-        let text = "grün".as_bytes();
-        assert_eq!((whole_characters(&text[..3]), whole_characters(text)), (2, text.len()));
-        assert_eq!(whole_characters(b"\xff\xfe"), 2, "what is no text is passed on as far as it can be");
     }
 }

@@ -7,7 +7,7 @@ use taskwright_store::SessionQuery;
 
 use super::Context;
 use crate::cli::SessionsListArgs;
-use crate::command::list::tell_limit;
+use crate::command::list::{tell_limit, tell_unreadable};
 use crate::exit_code::Exit;
 use crate::render;
 
@@ -17,9 +17,12 @@ pub(super) async fn list(context: &Context, args: SessionsListArgs) -> Result<Ex
     let query = SessionQuery { states: args.states, after: args.after, limit: args.limit };
     let page = store.sessions(&query).await?;
     if context.out.is_json() {
-        context.out.json(&json!({"sessions": page.sessions, "next": page.next, "limit": page.limit}))?;
+        context.out.json(&json!({
+            "sessions": page.sessions, "next": page.next, "limit": page.limit, "unreadable": page.unreadable,
+        }))?;
         return Ok(Exit::Succeeded);
     }
+    tell_unreadable(context, &page.unreadable);
     if page.sessions.is_empty() {
         context.out.notice("no such sessions");
         return Ok(Exit::Succeeded);
