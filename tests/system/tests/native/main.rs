@@ -1,6 +1,7 @@
 //! What is particular to native kinds, and to runners that have no others.
 //! Does not repeat the life of tasks: `lifecycle` runs it with native code too.
 
+mod broken_store;
 mod closing;
 mod engine;
 mod limits;
