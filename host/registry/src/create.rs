@@ -182,6 +182,7 @@ pub fn create(mut new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
             phase: Phase::Ready,
             // L51
             due_at: (new.recovery != Recovery::External).then(|| new.not_before.unwrap_or(now)),
+            due_at_once: new.recovery != Recovery::External && new.not_before.is_none_or(|at| at <= now),
             claim: 0,
             // A store that has forgotten some says so when it writes the record.
             birth: 0,

@@ -6,6 +6,11 @@ pub const QUICK_INSTANCES: u64 = 100;
 /// How long a task lies down at least after those, unless something arrives: each nap costs its host an instance and two
 /// writes.
 pub const NAP: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
+/// The longest span of time that somebody may ask for, in days: a thousand years. A longer one is refused where it is said, and never
+/// taken for none.
+pub const SPAN_DAYS: u64 = 365_000;
+/// The same in milliseconds.
+pub const SPAN_MS: u64 = SPAN_DAYS * 86_400_000;
 /// A session id.
 pub const SESSION_ID_BYTES: usize = 128;
 /// A kind's name.

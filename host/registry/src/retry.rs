@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{State, Supersede, Task, TaskError, TaskUpdate, Timestamp, Usage};
+use crate::{State, Supersede, Task, TaskError, TaskUpdate, Timestamp, Usage, limit};
 
 /// How long to wait between attempts: `initial * factor^(n-1)` milliseconds before the n-th retry, at most `max`, and of
 /// that a random share between one half and the whole, so that tasks that failed together do not come back together.
@@ -64,7 +64,8 @@ pub fn settle_failure(task: &Task, failure: Failure, usage: Usage, now: Timestam
     let wait = match failure.retry {
         Retry::Never => None,
         Retry::Backoff => Some(task.backoff.delay_ms(task.retries + 1, jitter)),
-        Retry::After(wait) => Some(wait),
+        // Longer than anybody lives is not never.
+        Retry::After(wait) => Some(wait.min(limit::SPAN_MS)),
     };
     let at = wait
         .filter(|_| task.cancel.is_none() && task.retries + 1 < task.max_attempts)

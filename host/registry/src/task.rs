@@ -167,6 +167,10 @@ pub struct Dispatch {
     /// When, for a task without an instance; `None` waits for a message or a cancel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// Whether that is no appointment: the task was wanted at once, by the clock of whoever wrote it. It is due then whatever another
+    /// clock says, and `due_at` only tells how long it has waited.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub due_at_once: bool,
     /// How often the task has been claimed; part of the fence.
     pub claim: u32,
     /// How many tasks the store had forgotten when this one was created; part of the fence, and no other task of this id has
@@ -400,6 +404,12 @@ impl Task {
     /// Makes it due for a host at a time, unless no host runs it (L51).
     pub(crate) fn make_due(&mut self, at: Timestamp) {
         self.dispatch.due_at = (self.recovery != Recovery::External).then_some(at);
+    }
+
+    /// Whether it waits for a host now.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.dispatch.due_at.is_some_and(|at| self.dispatch.due_at_once || at <= now)
     }
 
     /// The folder of the task in its session's files.

@@ -291,6 +291,9 @@ pub(crate) fn finish(
     payloads: Payloads,
     now: Timestamp,
 ) -> Applied {
+    if task.dispatch.due_at != before.dispatch.due_at {
+        task.dispatch.due_at_once = task.dispatch.due_at.is_some_and(|at| at <= now);
+    }
     let changed = task != *before || payloads != Payloads::default();
     let mut events = Vec::new();
     if changed {

@@ -19,6 +19,7 @@ use crate::fenced_writer::FencedWriter;
 use crate::kind::Kind;
 use crate::metric;
 use crate::reporter::Reporter;
+use crate::request::in_time;
 use crate::runner::Inner;
 use crate::wait::{deadline, within};
 
@@ -67,14 +68,15 @@ impl Children {
         let now = inner.store.now();
         let id = TaskId::new(now, inner.chance.bits());
         let new = NewTask::new(id, self.writer.session(), child.kind, child.spec);
-        let deadline = child.deadline.and_then(|time| chrono::TimeDelta::from_std(time).ok());
+        let deadline = child.deadline.map(|time| in_time(now, "deadline", time)).transpose();
+        let deadline = deadline.map_err(Reporter::refuse)?;
         let task = NewTask {
             display_name: child.display_name.unwrap_or_default(),
             name: child.name,
             producer: Some(self.kind.clone()),
             max_attempts: child.max_attempts,
             budget: child.budget.narrowed_by(&self.allowed),
-            deadline: deadline.and_then(|time| now.checked_add_signed(time)),
+            deadline,
             attempt_timeout_ms: child.attempt_timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             recovery: kind.recovery(&new.spec),
             takes_messages: kind.takes_messages(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskwright_registry::{HostRef, SessionId, TaskId, Timestamp};
-use taskwright_store::{ClaimRequest, Claimed};
+use taskwright_store::{ClaimRequest, Claimed, StoreError};
 use tracing::Instrument;
 
 use crate::admission::Permits;
@@ -20,6 +20,8 @@ use crate::span;
 const SAFETY_POLL: Duration = Duration::from_secs(5);
 /// How long to wait after the store has refused.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
+/// How long to wait at most where the store refuses again and again what a wait does not mend.
+const AFTER_REFUSALS: Duration = SAFETY_POLL;
 /// How often it is tried to find out what a claim without a reply has brought.
 const RECOVERIES: u32 = 20;
 /// How long ends are gathered before it is asked whether they make room for others.
@@ -36,6 +38,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
     let mut left = inner.hub.left.listen();
     let mut freed = inner.admission.listen();
     let mut polled = false;
+    let mut pause = AFTER_ERROR;
     loop {
         let Some((host, permits)) = unless_drained(&inner, ready(&inner)).await else { return };
         // Before the look at what is held: what is given back from here on is heard of.
@@ -54,6 +57,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
         };
         match inner.store.claim(&request).await {
             Ok(claimed) => {
+                pause = AFTER_ERROR;
                 if std::mem::take(&mut polled) && !claimed.is_empty() {
                     metric::missed_work(claimed.len());
                 }
@@ -75,11 +79,18 @@ pub(crate) async fn dispatch(inner: Arc<Inner>, only: Option<TaskId>) {
             Err(error) => {
                 tracing::warn!(%error, "no work can be claimed now");
                 drop(permits);
+                let refused = !error.may_pass() && !matches!(error, StoreError::LeaseLost { .. });
                 for _ in 0..RECOVERIES {
                     tokio::time::sleep(AFTER_ERROR).await;
                     if recover(&inner, &request.host).await {
                         break;
                     }
+                }
+                if refused {
+                    if unless_drained(&inner, tokio::time::sleep(pause)).await.is_none() {
+                        return;
+                    }
+                    pause = (pause * 2).min(AFTER_REFUSALS);
                 }
             }
         }
@@ -169,10 +180,13 @@ async fn wait_for_work(
     }
 }
 
-/// After a claim whose reply was lost: takes up what the store says this host holds and nobody runs. Says whether the store
-/// could be asked.
+/// After a claim whose reply was lost: takes up what the store says this host holds and nobody runs. Says whether there is
+/// an answer, which may be that there will be none.
 async fn recover(inner: &Arc<Inner>, host: &HostRef) -> bool {
-    let Ok(held) = inner.store.held_by(host).await else { return false };
+    let held = match inner.store.held_by(host).await {
+        Ok(held) => held,
+        Err(error) => return !error.may_pass(),
+    };
     for claimed in held {
         if inner.at_work.holds(&claimed.task) {
             continue;

@@ -19,9 +19,10 @@ use crate::admission::{Resident, Slot};
 use crate::consumption;
 use crate::instance::Instance;
 use crate::metric;
+use crate::outcome::write_down;
 use crate::reporter::Reporter;
 use crate::runner::Inner;
-use crate::settlement::{End, settle, write_down};
+use crate::settlement::{End, settle};
 use crate::signal::Listener;
 
 /// How long calls beside the main one may still take when that has returned and the task lies down. Messages that nobody
@@ -80,7 +81,7 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, res
             tracing::warn!(task = %task.id, %error, "giving a task back");
             let update = settle(&task, End::NotBegun { resumed }, Default::default(), inner.store.now(), 0.0);
             if let Some(update) = update {
-                write_down(inner.store.as_ref(), &task, update).await;
+                write_down(&inner, &task, update).await;
             }
             return;
         }
@@ -116,6 +117,9 @@ pub(crate) async fn execute(inner: Arc<Inner>, claimed: Claimed, slot: Slot, res
         // Whatever the execution waits for: a store that does not reply must not keep an instance alive whose lease is lost.
         () = lease.lost(&host) => {
             instance.stop(StopReason::LeaseLost);
+            if execution.inner.drain.look(|drain| *drain) {
+                execution.inner.unwritten.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
             End::Superseded
         }
         end = execution.run(unread) => end,
@@ -197,7 +201,8 @@ impl Execution {
                     if main.is_none() {
                         return End::NotBegun { resumed: self.resumed };
                     }
-                    self.drain_ends = Some(Instant::now() + self.inner.config.drain_grace);
+                    let ends = Instant::now().checked_add(self.inner.config.drain_grace);
+                    self.drain_ends = Some(ends.unwrap_or_else(far_away));
                     checkpoints.catch_up();
                     look = true;
                 }
@@ -439,7 +444,7 @@ impl Execution {
             Some(mut update) => {
                 update.progress = reporter.take_progress().await;
                 update.allowed = allowed;
-                write_down(inner.store.as_ref(), &task, update).await
+                write_down(&inner, &task, update).await
             }
             None => None,
         };

@@ -8,8 +8,9 @@ use taskwright_store::StoreError;
 use tokio::time::sleep;
 
 use crate::metric;
+use crate::outcome::write_down;
 use crate::runner::Inner;
-use crate::settlement::{End, settle, write_down};
+use crate::settlement::{End, settle};
 
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -45,7 +46,7 @@ async fn end(inner: &Inner, session: &SessionId, id: &TaskId) -> Result<(), Stor
         _ => return Ok(()),
     };
     let Some(update) = settle(&task, end, Default::default(), now, 0.0) else { return Ok(()) };
-    if let Some(ended) = write_down(inner.store.as_ref(), &task, update).await {
+    if let Some(ended) = write_down(inner, &task, update).await {
         tracing::info!(%session, task = %id, state = %ended.state, "work that is done elsewhere was ended here");
         metric::task_ended(inner.catalog.label(&ended.kind), &ended);
     }

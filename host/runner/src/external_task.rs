@@ -212,7 +212,7 @@ impl ExternalTask {
                     }
                     None
                 }
-                Err(RunnerError::Store(StoreError::Unavailable { .. })) => Some(LOOK_AGAIN),
+                Err(RunnerError::Store(error)) if error.may_pass() => Some(LOOK_AGAIN),
                 Err(error) => return Err(error),
             };
             match wait {
@@ -252,9 +252,7 @@ impl ExternalTask {
                 let id = &task.token.task_id;
                 let outcome = match timeout(within, call(cancel.clone())).await {
                     Ok(Ok(())) => match task.cancel_told().await {
-                        Err(RunnerError::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
-                            "untold"
-                        }
+                        Err(RunnerError::Store(error)) if error.may_pass() => "untold",
                         _ => return,
                     },
                     Ok(Err(error)) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use taskwright_registry::{
     Fence, HostRef, MessageId, NewChild, NewMessage, Phase, Rejection, SessionId, Task, TaskId, TaskUpdate,
 };
-use taskwright_store::{Created, RecordedMessage, Store, StoreError};
+use taskwright_store::{Created, ErrorClass, RecordedMessage, Store, StoreError};
 use tokio::time::{Instant, sleep};
 
 use crate::lease::HostLease;
@@ -17,6 +17,8 @@ use crate::write_pace::{WritePace, weight};
 
 /// How long a write is tried again before the guest is told that the store cannot be used.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often one write follows a task that moves.
+const MOVES: u32 = 16;
 /// Before the first repetition; each further one waits twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 
@@ -61,13 +63,15 @@ impl FencedWriter {
         &self,
         call: impl Fn(SessionId) -> F,
     ) -> Result<T, StoreError> {
+        let mut moves = 0;
         loop {
             let session = self.session();
             match call(session.clone()).await {
-                Err(error @ StoreError::NotFound { .. }) => {
+                Err(error @ StoreError::NotFound { .. }) if moves < MOVES => {
+                    moves += 1;
                     let task = match self.store.claimed_task(&self.id, self.fence).await {
                         Ok(Some(task)) if task.session_id != session => task,
-                        Err(trouble @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
+                        Err(trouble) if trouble.may_pass() => {
                             return Err(StoreError::Unavailable { reason: trouble.to_string() });
                         }
                         _ => return Err(error),
@@ -200,11 +204,9 @@ impl FencedWriter {
         loop {
             self.check(write)?;
             match once(uncertain).await {
-                Err(error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. }))
-                    if Instant::now() + wait < give_up =>
-                {
+                Err(error) if error.may_pass() && Instant::now() + wait < give_up => {
                     tracing::warn!(task = %self.id, write, %error, "a write is tried again");
-                    uncertain |= matches!(error, StoreError::Unknown { .. });
+                    uncertain |= error.class() == ErrorClass::Unknown;
                     sleep(wait).await;
                     wait *= 2;
                 }
@@ -215,7 +217,7 @@ impl FencedWriter {
 }
 
 /// Whether a refusal holds for everything that the instance could still write.
-fn no_say_any_more(error: &StoreError) -> bool {
+pub(crate) fn no_say_any_more(error: &StoreError) -> bool {
     let refused = |rejection: &Rejection| {
         matches!(rejection, Rejection::Superseded { .. } | Rejection::Terminal { .. } | Rejection::OutOfPhase { .. })
     };

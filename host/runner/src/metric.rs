@@ -198,6 +198,8 @@ pub(crate) fn store_error(verb: &'static str, error: &StoreError) {
     let error = match error {
         StoreError::Unavailable { .. } => "unavailable",
         StoreError::Unknown { .. } => "unknown",
+        StoreError::Refused { .. } => "refused",
+        StoreError::Gone { .. } => "gone",
         StoreError::Corrupt { .. } => "corrupt",
         StoreError::NewerSchema { .. } => "newer_schema",
         // The store did what it is for.

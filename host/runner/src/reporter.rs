@@ -205,7 +205,7 @@ impl Reporter {
                 Refusal::LimitExceeded { dimension: limit.to_owned(), allowed: allowed.into(), wanted: wanted.into() }
             }
             StoreError::Rejected(rejection @ Rejection::Canceling) => Refusal::Denied(rejection.to_string()),
-            StoreError::Unavailable { .. } | StoreError::Unknown { .. } => Refusal::Unavailable,
+            error if error.may_pass() => Refusal::Unavailable,
             other => Refusal::Other(other.to_string()),
         }
     }
@@ -353,7 +353,7 @@ impl AttemptHost for Reporter {
         let kept = |task: &Task| task.artifacts.contains(&artifact);
         let written = self.writer.update("artifact", update, kept).await;
         // Where the answer is not certain, the file is looked for in the record when the instance is gone.
-        let certain = !matches!(written, Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. }));
+        let certain = !written.as_ref().is_err_and(StoreError::may_pass);
         if let (Some(path), true) = (&artifact.path, certain) {
             self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
             if written.is_err() {

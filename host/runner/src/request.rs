@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use taskwright_registry::{
     Backoff, Budget, CancelMode, CancelPolicy, ClosePolicy, InvalidTraceParent, Lineage, NewTask, Priority, Recovery,
-    Task, TaskId, Timestamp, Visibility, WakePolicy,
+    Rejection, Task, TaskId, Timestamp, Visibility, WakePolicy, limit,
 };
 use taskwright_store::{Created, StoreError};
 
@@ -115,7 +115,7 @@ impl<'a> TaskRequest<'a> {
         self
     }
 
-    /// How long from its creation the task may take, hibernation included.
+    /// How long from its creation the task may take, hibernation included; at most `limit::SPAN_DAYS`.
     pub fn deadline_in(mut self, time: Duration) -> Self {
         self.deadline_in = Some(time);
         self
@@ -154,7 +154,7 @@ impl<'a> TaskRequest<'a> {
         self
     }
 
-    /// How long after its creation it is started at the earliest.
+    /// How long after its creation it is started at the earliest; at most `limit::SPAN_DAYS`.
     pub fn not_before_in(mut self, time: Duration) -> Self {
         self.not_before_in = Some(time);
         self
@@ -220,9 +220,21 @@ impl<'a> TaskRequest<'a> {
             Err(error) => return Err(error),
         }
         let now = inner.store.now();
-        let in_time = |time: Duration| now.checked_add_signed(chrono::TimeDelta::from_std(time).ok()?);
-        self.new.deadline = self.deadline_in.and_then(in_time).or(self.new.deadline);
-        self.new.not_before = self.not_before_in.and_then(in_time).or(self.new.not_before);
+        if let Some(time) = self.deadline_in {
+            self.new.deadline = Some(in_time(now, "deadline", time)?);
+        }
+        if let Some(time) = self.not_before_in {
+            self.new.not_before = Some(in_time(now, "not_before", time)?);
+        }
         Ok(inner.store.create(self.new).await?)
     }
+}
+
+/// The time so long from now; a span beyond the limit is refused, so that it does not stand for none.
+pub(crate) fn in_time(now: Timestamp, field: &str, time: Duration) -> Result<Timestamp, StoreError> {
+    let within = Some(time).filter(|time| time.as_millis() <= u128::from(limit::SPAN_MS));
+    within.and_then(|time| now.checked_add_signed(chrono::TimeDelta::from_std(time).ok()?)).ok_or_else(|| {
+        let problem = format!("{} days from now; at most {} are allowed", time.as_secs() / 86_400, limit::SPAN_DAYS);
+        Rejection::Invalid { field: field.to_owned(), problem }.into()
+    })
 }

@@ -3,12 +3,14 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use taskwright_registry::{Budget, Description, HostId, SessionId, Task, TaskId};
 use taskwright_sandbox::Grants;
-use taskwright_store::{HostStatus, Store};
+use taskwright_store::{HostStatus, Store, StoreError};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::admission::Admission;
 use crate::at_work::AtWork;
@@ -30,6 +32,19 @@ use crate::{
     Forgotten, KindSettings, NativeKind, RunnerConfig, RunnerError, RunnerParts, Session, SessionFiles, session_end,
 };
 
+/// How long a drain goes on behind its grace, for what the tasks have come to and the store has not taken yet.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+/// How long what is cut off then may take to go.
+const CUT_OFF: Duration = Duration::from_secs(1);
+
+/// What a drain has left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Tasks whose end, or giving back, the store has not taken. They stay with this host until others see that its lease is over, and
+    /// go on or end then as those of a lost host do.
+    pub left: usize,
+}
+
 /// How often it is tried to copy a result to the session's files.
 const COPY_TRIES: u32 = 5;
 
@@ -42,6 +57,10 @@ pub(crate) struct Inner {
     pub(crate) admission: Arc<Admission>,
     pub(crate) lease: Arc<HostLease>,
     pub(crate) drain: Signal<bool>,
+    /// The end of a drain: what the store has not taken by now is left.
+    pub(crate) cutoff: Signal<bool>,
+    /// Outcomes that were not written.
+    pub(crate) unwritten: AtomicUsize,
     /// Tasks whose instance is to be dropped without a grace.
     pub(crate) aborts: Signal<HashSet<TaskId>>,
     pub(crate) at_work: AtWork,
@@ -142,6 +161,8 @@ impl Runner {
                 config,
                 lease,
                 drain: Signal::new(false),
+                cutoff: Signal::new(false),
+                unwritten: AtomicUsize::new(0),
                 aborts: Signal::new(HashSet::new()),
                 at_work: AtWork::default(),
                 executions: tokio_util::task::TaskTracker::new(),
@@ -303,17 +324,49 @@ impl Runner {
     /// checkpoint, when they ask something, when they lie down, or after `drain_grace`; those that are bound to this host go
     /// on until their end, and after `drain_grace` fail as `interrupted`. Returns when no instance is left and the lease is
     /// given up; what each task has come to is durable then. A call of the waker may end within `drain_grace`; what is not
-    /// taken by then, and what the last outcomes wake for, is left to whoever delivers next. A store that does not reply
-    /// keeps it waiting.
-    pub async fn drain(&self) {
-        self.inner.drain.raise();
-        self.inner.dispatchers.close();
-        self.inner.dispatchers.wait().await;
-        self.inner.executions.close();
-        self.inner.executions.wait().await;
-        self.inner.deliveries.close();
-        self.inner.deliveries.wait().await;
-        self.inner.lease.close().await;
+    /// taken by then, and what the last outcomes wake for, is left to whoever delivers next.
+    ///
+    /// It ends whatever the store does: at most 13 seconds after `drain_grace` what could not be written is left, and counted.
+    pub async fn drain(&self) -> Drained {
+        let inner = &self.inner;
+        inner.drain.raise();
+        let rest = async {
+            inner.dispatchers.close();
+            inner.dispatchers.wait().await;
+            inner.executions.close();
+            inner.executions.wait().await;
+            inner.deliveries.close();
+            inner.deliveries.wait().await;
+        };
+        let ends = Instant::now().checked_add(inner.config.drain_grace.saturating_add(LAST_WRITES));
+        let in_time = match ends {
+            Some(ends) => timeout_at(ends, rest).await.is_ok(),
+            // Longer than time can be counted.
+            None => {
+                rest.await;
+                true
+            }
+        };
+        inner.cutoff.raise();
+        // Instances stop with the lease.
+        inner.lease.close().await;
+        if !in_time {
+            inner.executions.close();
+            // What does not end is counted below.
+            let _ = timeout(CUT_OFF, inner.executions.wait()).await;
+        }
+        let left = inner.unwritten.load(Ordering::Relaxed) + inner.executions.len();
+        if left > 0 {
+            tracing::error!(left, "the store did not take what became of tasks; they go on as those of a lost host");
+        }
+        Drained { left }
+    }
+
+    /// Waits until the store is found not to be there any more, which every renewal of the lease looks for: its file or tables were
+    /// removed, or others are in their place. All instances are stopped then, nothing is claimed any more, and every verb of the store
+    /// is an error. Never returns before `serve`, `run_only` or `deliver_wakes`.
+    pub async fn store_gone(&self) -> StoreError {
+        self.inner.lease.store_gone().await
     }
 
     /// Forgets, now, what was over so long ago: records with their messages, results, checkpoints and files, and the

@@ -1,14 +1,11 @@
-//! What is written when an instance has come to its end, and how it is written in spite of a store that hiccups.
-//! Does not run anything.
-
-use std::time::Duration;
+//! What is written when an instance has come to its end.
+//! Does not run anything, and does not write it: `outcome` does.
 
 use taskwright_registry::{
-    CancelMode, DispatchChange, Failure, Retry, SessionId, State, Task, TaskError, TaskUpdate, Timestamp, Usage, limit,
+    CancelMode, DispatchChange, Failure, Retry, State, Task, TaskError, TaskUpdate, Timestamp, Usage, limit,
     settle_failure,
 };
 use taskwright_sandbox::{AttemptError, Step};
-use taskwright_store::{Store, StoreError};
 
 /// How an instance came to its end.
 #[derive(Debug)]
@@ -116,54 +113,4 @@ pub(crate) fn settle(task: &Task, end: End, usage: Usage, now: Timestamp, jitter
         )),
         End::Superseded => return None,
     })
-}
-
-/// Writes an update until the store has said yes or no. The fence makes the repetition harmless: if the first try did take
-/// effect, the repetition finds the task over, released or asleep. Returns the record, or nothing if the fence said no.
-pub(crate) async fn write_down(store: &dyn Store, task: &Task, update: TaskUpdate) -> Option<Task> {
-    let mut session = task.session_id.clone();
-    let mut wait = Duration::from_millis(10);
-    let mut uncertain = false;
-    loop {
-        // It may have landed, and the task may have moved since (L48).
-        if uncertain && let Ok(found) = store.claimed_task(&task.id, task.fence()).await {
-            let found = found?;
-            let ours = found.fence() == task.fence() && found.dispatch.host == task.dispatch.host;
-            if !ours {
-                return Some(found);
-            }
-            session = found.session_id;
-        }
-        let written = match store.update(&session, &task.id, update.clone()).await {
-            Err(not_found @ StoreError::NotFound { .. }) => match moved_to(store, task, &session).await {
-                Ok(Some(there)) => {
-                    session = there;
-                    continue;
-                }
-                Ok(None) => Err(not_found),
-                Err(trouble) => Err(trouble),
-            },
-            other => other,
-        };
-        match written {
-            Ok(task) => return Some(task),
-            Err(error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
-                uncertain |= matches!(error, StoreError::Unknown { .. });
-                tracing::warn!(task = %task.id, %error, "an outcome is not written yet; trying again");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(Duration::from_secs(1));
-            }
-            Err(error) => {
-                tracing::warn!(task = %task.id, %error, "an outcome was refused");
-                metrics::counter!("taskwright_writes_refused_total", "write" => "outcome").increment(1);
-                return None;
-            }
-        }
-    }
-}
-
-/// Where a task is that has moved while its instance came to its end (L48); nothing if it has not, or is somebody else's.
-async fn moved_to(store: &dyn Store, task: &Task, from: &SessionId) -> Result<Option<SessionId>, StoreError> {
-    let found = store.claimed_task(&task.id, task.fence()).await?;
-    Ok(found.map(|found| found.session_id).filter(|there| there != from))
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use taskwright_registry::{LeaseLength, Timestamp};
+use taskwright_registry::{LeaseLength, Timestamp, clean_line, limit};
 
-/// Reads `500ms`, `30s`, `5m`, `2h`, `7d`, or a number of seconds.
+/// Reads `500ms`, `30s`, `5m`, `2h`, `7d`, or a number of seconds; at most `limit::SPAN_DAYS`.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no span of time: expected a number with ms, s, m, h or d, such as 30s");
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -19,7 +19,11 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(wrong()),
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+    // A span that is too long would have to stand for another one, or for none.
+    let within = number.checked_mul(milliseconds).filter(|span| *span <= limit::SPAN_MS);
+    within.map(Duration::from_millis).ok_or_else(|| {
+        format!("`{}` is too long a span of time: at most {}d are allowed", clean_line(text, 40), limit::SPAN_DAYS)
+    })
 }
 
 /// A time that is said.
@@ -35,9 +39,10 @@ pub(crate) enum When {
 pub(crate) fn when(text: &str) -> Result<When, String> {
     match chrono::DateTime::parse_from_rfc3339(text) {
         Ok(at) => Ok(When::At(at.to_utc())),
-        Err(_) => span(text)
-            .map(When::In)
-            .map_err(|_| format!("`{text}` is no time: expected a span such as 10m, or 2026-01-31T12:00:00Z")),
+        Err(_) => span(text).map(When::In).map_err(|problem| match problem.contains("at most") {
+            true => problem,
+            false => format!("`{text}` is no time: expected a span such as 10m, or 2026-01-31T12:00:00Z"),
+        }),
     }
 }
 
@@ -69,8 +74,13 @@ mod tests {
         assert_eq!(span("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(span("90"), Ok(Duration::from_secs(90)));
         assert_eq!(span("2h"), Ok(Duration::from_secs(7_200)));
-        for wrong in ["", "s", "-1s", "1.5s", "3 s", "1w", "99999999999999999999s", "18446744073709551615d"] {
+        for wrong in ["", "s", "-1s", "1.5s", "3 s", "1w", "99999999999999999999s"] {
             assert!(span(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(span("365000d"), Ok(Duration::from_millis(limit::SPAN_MS)));
+        for long in ["365001d", "100000000d", "18446744073709551615d"] {
+            assert!(span(long).is_err_and(|error| error.contains("at most 365000d")), "{long}");
+            assert!(when(long).is_err_and(|error| error.contains("at most 365000d")), "{long}");
         }
     }
 

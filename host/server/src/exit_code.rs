@@ -21,7 +21,8 @@ Exit status:
   6  the task awaits input
   7  there is no such task, result, artifact, session or store
   8  superseded: somebody else has the task that is done elsewhere
-  9  the task, or the session, is over already";
+  9  the task, or the session, is over already
+  129, 130, 143  cut short by SIGHUP, SIGINT (Ctrl-C), SIGTERM";
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,12 @@ pub(crate) enum Exit {
     Superseded = 8,
     /// The task, or the session, is over already.
     Over = 9,
+    /// Cut short: its terminal was closed.
+    HungUp = 129,
+    /// Cut short by Ctrl-C.
+    Interrupted = 130,
+    /// Cut short by a supervisor.
+    Terminated = 143,
 }
 
 impl Exit {
@@ -175,7 +182,10 @@ fn of_store(error: &StoreError) -> Exit {
         StoreError::Rejected(Rejection::Superseded { .. }) | StoreError::NotHeld { .. } => Exit::Superseded,
         StoreError::Rejected(Rejection::Terminal { .. })
         | StoreError::SessionRejected { reason: SessionRejection::Over { .. }, .. } => Exit::Over,
-        StoreError::Unavailable { .. } | StoreError::Unknown { .. } => Exit::Broken,
+        StoreError::Unavailable { .. }
+        | StoreError::Unknown { .. }
+        | StoreError::Refused { .. }
+        | StoreError::Gone { .. } => Exit::Broken,
         _ => Exit::Refused,
     }
 }

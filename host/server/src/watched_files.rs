@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use tokio::time::Interval;
 
+#[cfg(unix)]
+use crate::interrupt::HangUp;
+
 /// How often to look. A look is a handful of calls for metadata; nobody waits longer than this for a change to hold, and it
 /// works on every file system, which events of the operating system do not.
 const EVERY: Duration = Duration::from_secs(1);
@@ -25,7 +28,7 @@ pub(crate) struct WatchedFiles {
     seen: Vec<(PathBuf, Stamp)>,
     ticks: Interval,
     #[cfg(unix)]
-    hangup: tokio::signal::unix::Signal,
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl WatchedFiles {
@@ -39,7 +42,7 @@ impl WatchedFiles {
             folder,
             ticks,
             #[cfg(unix)]
-            hangup: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+            hangup: asks_to_reload()?,
         })
     }
 
@@ -47,8 +50,15 @@ impl WatchedFiles {
     pub(crate) async fn changed(&mut self) {
         loop {
             #[cfg(unix)]
+            let hangup = async {
+                match &mut self.hangup {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            #[cfg(unix)]
             let asked = tokio::select! {
-                _ = self.hangup.recv() => true,
+                _ = hangup => true,
                 _ = self.ticks.tick() => false,
             };
             #[cfg(not(unix))]
@@ -72,6 +82,13 @@ impl WatchedFiles {
             return;
         }
     }
+}
+
+/// The signal to reload. To a process that was started from a terminal it says that this is closed, and asks for its end.
+#[cfg(unix)]
+fn asks_to_reload() -> Result<Option<tokio::signal::unix::Signal>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    Ok((HangUp::meaning() != HangUp::Ends).then(|| signal(SignalKind::hangup())).transpose()?)
 }
 
 fn look(file: &Path, folder: &Path) -> Vec<(PathBuf, Stamp)> {

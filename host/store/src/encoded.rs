@@ -80,6 +80,7 @@ pub(crate) fn same_columns(before: &Task, after: &Task) -> bool {
     before.state == after.state
         && before.dispatch.phase == after.dispatch.phase
         && before.dispatch.due_at == after.dispatch.due_at
+        && before.dispatch.due_at_once == after.dispatch.due_at_once
         && before.dispatch.host == after.dispatch.host
         && before.dispatch.code == after.dispatch.code
         && before.reported_at == after.reported_at

@@ -5,9 +5,20 @@ use taskwright_registry::{HostRef, Rejection, SessionId, SessionRejection, TaskI
 
 use crate::UnreadableRow;
 
+/// What a caller may conclude from a store's error. Every loop that repeats a call asks this, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// Nothing has happened, and the same call may do better later.
+    Transient,
+    /// Nobody knows whether it has happened: read before the call is repeated, unless a repetition is harmless.
+    Unknown,
+    /// Nothing has happened, and the same call fails the same way each time.
+    Permanent,
+}
+
 /// Why a store did not do what it was asked for.
 ///
-/// For every variant but `Unknown` nothing has been written.
+/// For every variant but `Unknown` nothing has been written. Each store maps the errors of its driver in one place, `failure`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is no such task in this session. A task of another session looks exactly the same (L23).
@@ -88,6 +99,20 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// The database refuses this write for what is in it, such as a text that its encoding cannot hold or a value that is too large.
+    #[error("the store refuses what was to be written, and would again; nothing has been written: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// What was opened is not there any more: its file or its tables were removed, or others are in their place.
+    #[error(
+        "the store that was opened is gone, and nothing was written to what is there now: {reason}. End this process and start it again"
+    )]
+    Gone {
+        /// What was found.
+        reason: String,
+    },
     /// The store was written by a newer version.
     #[error(
         "the store has schema {found}, this version knows schemas up to {supported}: use a newer version; it was not touched"
@@ -108,4 +133,22 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// What may be concluded from it.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unavailable { .. } => ErrorClass::Transient,
+            Self::Unknown { .. } => ErrorClass::Unknown,
+            _ => ErrorClass::Permanent,
+        }
+    }
+
+    /// Whether the same call may do better later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.class() != ErrorClass::Permanent
+    }
 }

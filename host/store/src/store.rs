@@ -92,8 +92,8 @@ pub enum Change {
         session_id: SessionId,
         /// The task.
         task_id: TaskId,
-        /// When the task wants to be claimed, if no instance holds it: what a dispatcher has to look at. `None` while it is
-        /// resident, over, or waits for a message.
+        /// When the task wants to be claimed, if no instance holds it: what a dispatcher has to look at. The beginning of Unix time
+        /// for one that is wanted at once. `None` while it is resident, over, or waits for a message.
         due_at: Option<Timestamp>,
     },
     /// A wake was written for this session, or one may be given out that could not be before.

@@ -10,13 +10,22 @@ use std::process::{Command, Stdio};
 pub fn database(name: &str) -> Result<String, String> {
     let address = crate::address()?;
     let name = format!("{name}_{}", std::process::id());
-    let program = crate::server::programs().map_or("psql".into(), |programs| programs.join("psql"));
-    let mut make = Command::new(program);
-    make.args([address, "--quiet", "-c", &format!("CREATE DATABASE {name}")]).stdin(Stdio::null());
-    let made = make.output().map_err(|error| format!("psql: {error}"))?;
-    if !made.status.success() {
-        return Err(format!("psql: {}", String::from_utf8_lossy(&made.stderr)));
-    }
+    run(address, &format!("CREATE DATABASE {name}"))?;
     let (server, _) = address.rsplit_once('/').ok_or("an address without a database")?;
     Ok(format!("{server}/{name}"))
+}
+
+/// Has a database carry out statements.
+///
+/// # Errors
+/// Why it has not.
+pub fn run(address: &str, sql: &str) -> Result<(), String> {
+    let program = crate::server::programs().map_or("psql".into(), |programs| programs.join("psql"));
+    let mut psql = Command::new(program);
+    psql.args([address, "--quiet", "--set", "ON_ERROR_STOP=1", "-c", sql]).stdin(Stdio::null());
+    let done = psql.output().map_err(|error| format!("psql: {error}"))?;
+    if !done.status.success() {
+        return Err(format!("psql: {}", String::from_utf8_lossy(&done.stderr)));
+    }
+    Ok(())
 }

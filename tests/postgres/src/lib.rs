@@ -8,7 +8,7 @@ mod server;
 use std::io::Write;
 use std::sync::OnceLock;
 
-pub use database::database;
+pub use database::{database, run};
 pub use pooler::Pooler;
 pub use server::{Server, Stop};
 

@@ -1,4 +1,4 @@
-//! A store that fails once: before the Nth call of the host, or after it, so that the reply is lost.
+//! A store that fails once: before the Nth call of the host, or after it, so that the reply is lost; or for good, from a moment on.
 //! Does not fail calls that a test makes for the session's user: those stand in `as_user`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,10 @@ pub enum Fault {
     Before,
     /// It has happened, and the caller does not know.
     After,
+    /// Nothing has happened, and the caller is told that it never will.
+    Refused,
+    /// The call does not return.
+    Silent,
 }
 
 /// Which call fails, and how.
@@ -31,13 +35,14 @@ pub struct FaultPlan {
     fault: Fault,
     calls: AtomicU64,
     hit: Mutex<Option<&'static str>>,
+    broken: Mutex<Option<Fault>>,
 }
 
 impl FaultPlan {
     /// The `nth` call from 1; none if it is 0.
     #[must_use]
     pub fn new(nth: u64, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { nth, fault, calls: AtomicU64::new(0), hit: Mutex::default() })
+        Arc::new(Self { nth, fault, calls: AtomicU64::new(0), hit: Mutex::default(), broken: Mutex::default() })
     }
 
     /// The verb that failed, if one has.
@@ -49,7 +54,20 @@ impl FaultPlan {
         *self.hit.lock().expect("no panic under the lock")
     }
 
+    /// From now on every call of the host fails.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn break_for_good(&self, fault: Fault) {
+        *self.broken.lock().expect("no panic under the lock") = Some(fault);
+    }
+
     fn next(&self, verb: &'static str) -> Option<Fault> {
+        if let Some(fault) = *self.broken.lock().expect("no panic under the lock")
+            && USER.try_with(|()| ()).is_err()
+        {
+            return Some(fault);
+        }
         if USER.try_with(|()| ()).is_ok() || self.calls.fetch_add(1, Ordering::SeqCst) + 1 != self.nth {
             return None;
         }
@@ -65,6 +83,8 @@ impl FaultPlan {
         match self.next(verb) {
             None => call.await,
             Some(Fault::Before) => Err(StoreError::Unavailable { reason: format!("`{verb}` was made to fail") }),
+            Some(Fault::Refused) => Err(StoreError::Refused { reason: format!("`{verb}` was made to be refused") }),
+            Some(Fault::Silent) => std::future::pending().await,
             Some(Fault::After) => {
                 call.await?;
                 Err(StoreError::Unknown { reason: format!("the reply to `{verb}` was made to be lost") })

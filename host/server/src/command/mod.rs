@@ -44,6 +44,7 @@ use crate::cli::{Cli, Command, ConfigCommand, KindsCommand};
 use crate::config::Config;
 use crate::exit_code::Exit;
 use crate::home::Home;
+use crate::interrupt::Interrupts;
 use crate::output::Output;
 
 /// What every command needs.
@@ -82,8 +83,29 @@ impl Context {
     }
 }
 
-/// Runs one command.
+/// Runs one command. Those that begin nothing that must be brought to an end are cut short by a signal; `serve` and `run` hear it
+/// themselves. Where the first has not been enough, a further one ends the process at once.
 pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
+    let mut interrupts = match &cli.command {
+        Command::Serve(_) => {
+            Interrupts::of_a_service()?.insist(2);
+            return carry_out(cli, out).await;
+        }
+        Command::Run(_) => {
+            Interrupts::listen()?.insist(3);
+            return carry_out(cli, out).await;
+        }
+        _ => Interrupts::listen()?,
+    };
+    Interrupts::listen()?.insist(2);
+    tokio::select! {
+        biased;
+        ended = carry_out(cli, out) => ended,
+        ask = interrupts.next() => Ok(ask.exit()),
+    }
+}
+
+async fn carry_out(cli: Cli, out: Output) -> Result<Exit> {
     let context = Context {
         home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref())?,
         session: cli.common.session,

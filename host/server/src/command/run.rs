@@ -121,7 +121,7 @@ impl Live {
                     self.tail.show_if_due(&self.progress).await?;
                     self.progress.tick();
                 }
-                () = self.interrupts.next() => self.interrupted().await?,
+                _ = self.interrupts.next() => self.interrupted().await?,
                 text = self.questions.typed() => self.questions.answer(&self.session, &self.task, text).await?,
             }
             if self.task.state.is_terminal() {

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use taskwright_runner::RunnerConfig;
+use taskwright_runner::{Runner, RunnerConfig};
 
 use super::Context;
 use crate::cli::ServeArgs;
@@ -35,15 +35,60 @@ fn settings(config: &Config, args: &ServeArgs) -> RunnerConfig {
 
 /// `serve`.
 pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
-    let mut interrupts = Interrupts::listen()?;
+    let mut interrupts = Interrupts::of_a_service()?;
+    // Nothing is claimed yet: what takes its time until then, such as a store that does not answer, keeps nobody waiting.
+    let (begun, mut watched, mut config) = tokio::select! {
+        biased;
+        begun = begin(context, args) => begun?,
+        _ = interrupts.next() => return Ok(Exit::Succeeded),
+    };
+    let Begun { runner, mut served } = begun;
+    let gone = loop {
+        tokio::select! {
+            _ = interrupts.next() => break None,
+            gone = runner.store_gone() => break Some(gone),
+            () = watched.changed() => tokio::select! {
+                // Compiling may take its time.
+                _ = interrupts.next() => break None,
+                () = reload(context, &mut served, &mut config) => {}
+            },
+        }
+    };
+    match &gone {
+        None => context.out.notice("stopping: tasks are given back or brought to their end; once more stops at once"),
+        Some(_) => context.out.notice("stopping: the store is gone, and all instances with it"),
+    }
+    let drained = tokio::select! {
+        drained = runner.drain() => drained,
+        ask = interrupts.next() => return Ok(ask.exit()),
+    };
+    match (gone, drained.left) {
+        (Some(gone), _) => Err(gone.into()),
+        (None, 0) => Ok(Exit::Succeeded),
+        (None, left) => {
+            context.out.notice(&format!(
+                "{left} tasks are left as they are: the store did not take what became of them; they go on as those of a lost host"
+            ));
+            Ok(Exit::Broken)
+        }
+    }
+}
+
+/// What serves.
+struct Begun {
+    runner: Runner,
+    served: Served,
+}
+
+async fn begin(context: &Context, args: &ServeArgs) -> Result<(Begun, WatchedFiles, Config)> {
     // Before anything counts.
     let metrics = match args.metrics {
         Some(address) => Some(MetricsPage::open(address, args.metrics_exposed).await?.url()),
         None => None,
     };
     // From before the first look, so that no change falls between.
-    let mut watched = WatchedFiles::new(context.config_path(), context.home.kinds().path().to_path_buf())?;
-    let mut config = context.read_config()?;
+    let watched = WatchedFiles::new(context.config_path(), context.home.kinds().path().to_path_buf())?;
+    let config = context.read_config()?;
     let grants = grant::resolve(&args.grants)?;
     let store = context.home.open_or_create().await?;
     context.home.check_files().await?;
@@ -64,17 +109,7 @@ pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
         }
         context.out.line(&format!("serving {}; Ctrl-C stops", names.join(", ")))?;
     }
-    loop {
-        tokio::select! {
-            () = interrupts.next() => break,
-            () = watched.changed() => reload(context, &mut served, &mut config).await,
-        }
-    }
-    context.out.notice("stopping: tasks are given back or brought to their end; once more stops at once");
-    tokio::select! {
-        () = runner.drain() => Ok(Exit::Succeeded),
-        () = interrupts.next() => Ok(Exit::Broken),
-    }
+    Ok((Begun { runner, served }, watched, config))
 }
 
 /// Reads everything again. What is wrong is reported, and what held before goes on.

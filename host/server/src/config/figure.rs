@@ -14,7 +14,10 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let whole = text.trim();
     let digits = whole.find(|c: char| !c.is_ascii_digit()).unwrap_or(whole.len());
     let (number, unit) = whole.split_at(digits);
-    duration::span(&format!("{number}{}", unit.trim_start())).map_err(|_| {
+    duration::span(&format!("{number}{}", unit.trim_start())).map_err(|problem| {
+        if problem.contains("at most") {
+            return problem;
+        }
         let text = taskwright_registry::clean_line(text, 40);
         format!("`{text}` is no span of time: expected a number with ms, s, m, h or d, such as \"10 s\"")
     })
@@ -95,7 +98,7 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Figure {
             expected: "a number of seconds or a span of time such as \"10 s\"",
-            number: |seconds| Ok(Self(Duration::from_secs(seconds))),
+            number: |seconds| span(&format!("{seconds} s")).map(Self),
             text: |text| span(text).map(Self),
         })
     }

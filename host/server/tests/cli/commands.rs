@@ -58,6 +58,16 @@ fn a_task_is_created_with_its_priority_and_with_the_time_before_which_it_does_no
 }
 
 #[test]
+fn a_span_of_time_that_is_too_long_is_refused() {
+    let place = Place::new();
+    for option in ["--not-before", "--deadline", "--attempt-timeout", "--grace"] {
+        let args = ["create", "walkthrough", "--spec", r#"{"steps":[]}"#, option, "100000000d"];
+        let refused = place.run(&args);
+        assert!(refused.status == 2 && refused.err.contains("at most 365000d are allowed"), "{option}: {refused:?}");
+    }
+}
+
+#[test]
 fn a_program_reads_json_lines_and_one_last_document() {
     let place = Place::new();
     let ran = place.run(&["run", "walkthrough", "--spec", r#"{"steps":[{"say":"hello"}]}"#, "--json"]);

@@ -7,13 +7,27 @@ use std::ops::Bound;
 
 use taskwright_registry::{HostRef, Phase, Priority, SessionId, State, Task, TaskId, Timestamp};
 
+use crate::due_key::{self, Range};
 use crate::{Backlog, CodeInUse, FinishedPlace, KindOffer};
 
 /// A kind and the code that its task goes on with.
 type Code = (String, Option<String>);
 
-/// Due tasks: when, their place in order of creation, and which.
-type Due = BTreeSet<(Timestamp, u64, TaskId)>;
+/// Due tasks, by their keys and their places in order of creation.
+type Due = BTreeMap<(i64, u64), TaskId>;
+
+/// A due task: its time, its place in order of creation, and which.
+type DueAt = (Timestamp, u64, TaskId);
+
+/// What stands in these ranges, in the order of each.
+fn within(due: &Due, ranges: [Range; 2]) -> impl Iterator<Item = impl Iterator<Item = DueAt> + Clone> {
+    ranges.into_iter().map(|(first, last)| {
+        let here = (first <= last).then(|| due.range((first, 0)..=(last, u64::MAX)));
+        here.into_iter()
+            .flatten()
+            .map(|((key, place), id)| (due_key::time_of(*key).unwrap_or(Timestamp::MIN_UTC), *place, id.clone()))
+    })
+}
 
 /// Due tasks of one session, by their priorities.
 type DueOfSession = BTreeMap<Priority, Due>;
@@ -52,8 +66,8 @@ impl Index {
             self.live_names.remove(&(task.session_id.clone(), name.clone()));
         }
         let code = code(task);
-        if let (Some(due_at), Some(due)) = (task.dispatch.due_at, self.due.get_mut(&code)) {
-            let entry = (due_at, place, task.id.clone());
+        if let (Some(key), Some(due)) = (due_key::key(task), self.due.get_mut(&code)) {
+            let entry = (key, place);
             due.remove(&entry);
             if due.is_empty() {
                 self.due.remove(&code);
@@ -131,13 +145,12 @@ impl Index {
         if let Some(key) = &task.idempotency_key {
             self.keys.insert((task.session_id.clone(), key.clone()), task.id.clone());
         }
-        if let Some(due_at) = task.dispatch.due_at {
-            let entry = (due_at, place, task.id.clone());
+        if let Some(key) = due_key::key(task) {
             self.due_places.insert(place, task.id.clone());
-            self.due.entry(code(task)).or_default().insert(entry.clone());
+            self.due.entry(code(task)).or_default().insert((key, place), task.id.clone());
             let turn = self.turn(&task.session_id);
             let of_session = self.due_by_turn.entry(code(task)).or_default().entry(turn).or_default();
-            of_session.entry(task.priority).or_default().insert(entry);
+            of_session.entry(task.priority).or_default().insert((key, place), task.id.clone());
         }
         if task.state.is_live() {
             *self.code.entry(code(task)).or_default() += 1;
@@ -210,8 +223,7 @@ impl Index {
         let mut due: Vec<_> = offered(kinds)
             .iter()
             .filter_map(|code| self.due.get(code))
-            .flat_map(|due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit))
-            .cloned()
+            .flat_map(|due| within(due, due_key::due(now)).flat_map(|due| due.take(limit)))
             .collect();
         due.sort();
         due.truncate(limit);
@@ -225,9 +237,10 @@ impl Index {
             let due = due.iter().filter_map(|code| self.due.get(code));
             let (mut count, mut oldest) = (0, None);
             for due in due {
-                let in_time = due.iter().take_while(|(due_at, ..)| *due_at <= now);
-                count += in_time.clone().take(counted).count();
-                oldest = oldest.into_iter().chain(in_time.map(|(due_at, ..)| *due_at).next()).min();
+                for mut in_time in within(due, due_key::due(now)) {
+                    count += in_time.clone().take(counted).count();
+                    oldest = oldest.into_iter().chain(in_time.next().map(|(due_at, ..)| due_at)).min();
+                }
             }
             Backlog { kind: offer.kind.clone(), due: count.min(counted) as u64, oldest }
         };
@@ -256,14 +269,13 @@ impl Index {
     ) -> Vec<(Timestamp, u64, TaskId)> {
         let of_code = |code: &Code| self.due_by_turn.get(code)?.get(&turn);
         let in_time =
-            |due: &Due| due.iter().take_while(|(due_at, ..)| *due_at <= now).take(limit).cloned().collect::<Vec<_>>();
+            |due: &Due| within(due, due_key::due(now)).flat_map(|due| due.take(limit)).collect::<Vec<DueAt>>();
         offered(kinds).iter().filter_map(of_code).flat_map(BTreeMap::values).flat_map(in_time).collect()
     }
 
     pub(super) fn next_due(&self, kinds: &[KindOffer], after: Option<Timestamp>) -> Option<Timestamp> {
-        let later = |due: &Due| match after {
-            None => due.first().map(|(due_at, ..)| *due_at),
-            Some(after) => due.iter().map(|(due_at, ..)| *due_at).find(|due_at| *due_at > after),
+        let later = |due: &Due| {
+            within(due, due_key::later(after)).filter_map(|mut due| due.next().map(|(due_at, ..)| due_at)).min()
         };
         offered(kinds).iter().filter_map(|code| later(self.due.get(code)?)).min()
     }

@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use taskwright_registry::{SessionId, Task, TaskId, Timestamp};
 use tokio_postgres::Row;
 
-use super::rows::{PgRows, at, big, get, many, number, text};
-use crate::column::{millis, of_id, priority, time};
+use super::rows::{Given, PgRows, big, get, many, number, text};
+use crate::column::{of_id, priority};
+use crate::due_key;
 use crate::due_rows::DueRows;
 use crate::offer::offered;
 use crate::turns::DueTask;
@@ -19,10 +20,15 @@ fn pairs(kinds: &[KindOffer]) -> (Vec<&str>, Vec<&str>) {
     offered(kinds).map(|(kind, code)| (kind, code.unwrap_or_default())).unzip()
 }
 
+/// Ranges as two arrays.
+fn ranges(ranges: [due_key::Range; 2]) -> (Vec<i64>, Vec<i64>) {
+    ranges.into_iter().unzip()
+}
+
 fn due_task(row: &Row) -> Result<DueTask, StoreError> {
     let (session, priority) = (text(row, 3)?.parse().map_err(of_id)?, priority(get::<i16>(row, 5)?.into())?);
     let (place, turn, kind) = (number(row, 1)?, number(row, 2)?, text(row, 4)?);
-    Ok(DueTask { priority, due_at: at(row, 0)?, place, turn, session, kind })
+    Ok(DueTask { priority, due_at: due_key::time_of(get(row, 0)?)?, place, turn, session, kind })
 }
 
 impl DueRows for PgRows {
@@ -33,13 +39,16 @@ impl DueRows for PgRows {
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
         let sql = "SELECT due.due_at, due.no, due.session, s.id, o.kind, due.priority
                    FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last)
                    CROSS JOIN LATERAL (
                        SELECT due_at, no, session, priority FROM tasks t
-                       WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.due_at <= $3
-                       ORDER BY t.due_at, t.no LIMIT $4) AS due
+                       WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code
+                           AND t.due_at >= r.first AND t.due_at <= r.last
+                       ORDER BY t.due_at, t.no LIMIT $5) AS due
                    JOIN sessions s ON s.no = due.session";
         let (kinds, codes) = pairs(kinds);
-        let mut due = self.all(sql, &[&kinds, &codes, &millis(now), &many(limit)], due_task).await?;
+        let (first, last) = ranges(due_key::due(now));
+        let mut due = self.all(sql, &[&kinds, &codes, &first, &last, &many(limit)], due_task).await?;
         due.sort_unstable();
         due.dedup();
         due.truncate(limit);
@@ -74,19 +83,21 @@ impl DueRows for PgRows {
                    FROM turn JOIN sessions s ON s.no = turn.session
                    CROSS JOIN unnest($1::text[], $2::text[]) AS o(kind, code)
                    CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p(priority)
+                   CROSS JOIN unnest($4::bigint[], $7::bigint[]) AS r(first, last)
                    CROSS JOIN LATERAL (
                        SELECT due_at, no FROM tasks t
                        WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.session = turn.session
-                           AND t.priority = p.priority AND t.due_at <= $4
+                           AND t.priority = p.priority AND t.due_at >= r.first AND t.due_at <= r.last
                        ORDER BY t.due_at, t.no LIMIT $6) AS due";
         let (kinds, codes) = pairs(kinds);
-        let (now, each) = (millis(now), many(each));
+        let ((low, high), each) = (ranges(due_key::due(now)), many(each));
         let first = after.map_or(-1, big);
-        let mut due = self.all(sql, &[&kinds, &codes, &first, &now, &many(sessions), &each], due_task).await?;
+        let given: [Given<'_>; 7] = [&kinds, &codes, &first, &low, &many(sessions), &each, &high];
+        let mut due = self.all(sql, &given, due_task).await?;
         let served: HashSet<u64> = due.iter().map(|task| task.turn).collect();
         if let Some(after) = after.filter(|_| served.len() < sessions) {
-            let around =
-                self.all(sql, &[&kinds, &codes, &-1i64, &now, &many(sessions - served.len()), &each], due_task).await?;
+            let given: [Given<'_>; 7] = [&kinds, &codes, &-1i64, &low, &many(sessions - served.len()), &each, &high];
+            let around = self.all(sql, &given, due_task).await?;
             due.extend(around.into_iter().filter(|task| task.turn <= after));
         }
         Ok(due)
@@ -163,36 +174,45 @@ impl DueRows for PgRows {
         kinds: &[KindOffer],
         after: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(next.due_at) FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+        let sql = "SELECT next.due_at FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last)
                    CROSS JOIN LATERAL (
                        SELECT due_at FROM tasks t
-                       WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.due_at > $3
+                       WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code
+                           AND t.due_at >= r.first AND t.due_at <= r.last
                        ORDER BY t.due_at, t.no LIMIT 1) AS next";
         let (kinds, codes) = pairs(kinds);
-        let after = after.map_or(i64::MIN, millis);
-        let next: Option<i64> = self.one(sql, &[&kinds, &codes, &after], |row| get(row, 0)).await?.flatten();
-        next.map(time).transpose()
+        let (first, last) = ranges(due_key::later(after));
+        let next = self.all(sql, &[&kinds, &codes, &first, &last], |row| due_key::time_of(get(row, 0)?)).await?;
+        Ok(next.into_iter().min())
     }
 
     async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
         let sql = "SELECT o.kind, coalesce(sum(due.tasks), 0)::bigint, min(due.oldest)
                    FROM unnest($1::text[], $2::text[]) AS o(kind, code)
+                   CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS r(first, last)
                    CROSS JOIN LATERAL (
                        SELECT count(*) AS tasks, min(due_at) AS oldest FROM (
                            SELECT due_at FROM tasks t
-                           WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code AND t.due_at <= $3
-                           ORDER BY t.due_at, t.no LIMIT $4) AS first) AS due
-                   GROUP BY o.kind";
+                           WHERE t.kind = o.kind AND coalesce(t.code, '') = o.code
+                               AND t.due_at >= r.first AND t.due_at <= r.last
+                           ORDER BY t.due_at, t.no LIMIT $5) AS first) AS due
+                   GROUP BY o.kind, r.first";
         let (names, codes) = pairs(kinds);
-        let counted = self
-            .all(sql, &[&names, &codes, &millis(now), &big(Backlog::COUNTED)], |row| {
-                Ok((text(row, 0)?, (number(row, 1)?, get::<Option<i64>>(row, 2)?)))
+        let (first, last) = ranges(due_key::due(now));
+        let of_ranges = self
+            .all(sql, &[&names, &codes, &first, &last, &big(Backlog::COUNTED)], |row| {
+                let oldest = get::<Option<i64>>(row, 2)?.map(due_key::time_of).transpose()?;
+                Ok((text(row, 0)?, number(row, 1)?, oldest))
             })
             .await?;
-        let counted: HashMap<String, (u64, Option<i64>)> = counted.into_iter().collect();
+        let mut counted: HashMap<String, (u64, Option<Timestamp>)> = HashMap::new();
+        for (kind, due, oldest) in of_ranges {
+            let known = counted.entry(kind).or_default();
+            *known = (known.0 + due, known.1.into_iter().chain(oldest).min());
+        }
         let of = |offer: &KindOffer| {
             let (due, oldest) = counted.get(&offer.kind).copied().unwrap_or_default();
-            let oldest = oldest.map(time).transpose()?;
             Ok(Backlog { kind: offer.kind.clone(), due: due.min(Backlog::COUNTED), oldest })
         };
         kinds.iter().map(of).collect()

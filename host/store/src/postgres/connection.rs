@@ -90,7 +90,7 @@ impl Connector {
         // Every statement has an index to go along, whatever the server thinks of tables that have grown since it looked at
         // them; and none is worth planning anew each time, or compiling.
         let settings = format!(
-            "SET search_path = {schema}; SET default_transaction_isolation = 'read committed'; \
+            "SET search_path = {schema}; SET client_encoding = 'UTF8'; SET default_transaction_isolation = 'read committed'; \
              SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
              SET enable_hashjoin = off; SET enable_mergejoin = off; \
              SET idle_in_transaction_session_timeout = {}",

@@ -58,11 +58,31 @@ fn of_server(said: &DbError) -> String {
 
 /// An error of a statement whose effects are rolled back: nothing has happened.
 pub(super) fn of_statement(error: &Error) -> StoreError {
-    let reason = match error.as_db_error() {
-        Some(said) => of_server(said),
-        None => format!("the connection to PostgreSQL: {}", chain(error)),
-    };
-    StoreError::Unavailable { reason }
+    match error.as_db_error() {
+        Some(said) => of_code(said),
+        None if error.to_string().contains("error serializing parameter") => {
+            StoreError::Refused { reason: chain(error) }
+        }
+        None => StoreError::Unavailable { reason: format!("the connection to PostgreSQL: {}", chain(error)) },
+    }
+}
+
+/// What the server's code means, by its class where that is enough.
+fn of_code(said: &DbError) -> StoreError {
+    let reason = of_server(said);
+    match *said.code() {
+        SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => return StoreError::Gone { reason },
+        // A role gets its rights back, as a server takes writes again.
+        SqlState::INSUFFICIENT_PRIVILEGE => return StoreError::Unavailable { reason },
+        SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => return StoreError::Corrupt { reason },
+        _ => {}
+    }
+    match &said.code().code()[..2] {
+        // For the data: a text that the encoding cannot hold, a broken rule, a statement that is wrong for these tables, a row
+        // that is larger than an index takes.
+        "22" | "23" | "42" | "54" => StoreError::Refused { reason },
+        _ => StoreError::Unavailable { reason },
+    }
 }
 
 /// An error of COMMIT.
@@ -117,6 +137,10 @@ fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rus
 /// An error of the pool.
 pub(super) fn of_pool(error: &PoolError) -> StoreError {
     match error {
+        // There was one when the store was opened.
+        PoolError::Backend(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
+            StoreError::Gone { reason: chain(error) }
+        }
         PoolError::Backend(error) => of_connection(error),
         PoolError::Timeout(_) => {
             let reason = "no connection to PostgreSQL: the server does not answer".to_owned();

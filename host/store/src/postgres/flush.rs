@@ -7,6 +7,7 @@ use super::pipeline::{Owned, Pipeline};
 use super::rows::{PgRows, big};
 use super::unit::{KnownTask, NewEvent, Unit, UnsentMessage};
 use crate::column::{encode, millis};
+use crate::due_key;
 use crate::rows::NewWake;
 use crate::{Hidden, StoreError};
 
@@ -277,7 +278,7 @@ impl Unit {
 }
 
 fn due_at(task: &Task) -> Option<i64> {
-    task.dispatch.due_at.map(millis)
+    due_key::key(task)
 }
 
 fn host_id(task: &Task) -> Option<String> {

@@ -34,6 +34,7 @@ mod external;
 mod failure;
 mod flush;
 mod group;
+mod identity;
 mod listening;
 mod lists;
 mod looks;
@@ -52,8 +53,8 @@ mod unit;
 mod upgrade;
 mod write_rows;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -107,8 +108,8 @@ impl PostgresStore {
     /// (`sslmode=require`), and the certificate and its name are verified then.
     ///
     /// # Errors
-    /// `NewerSchema`; `Corrupt` for an address, a schema's name or a file with certificates that is none; `Unavailable`, also for
-    /// a pooler that keeps no connection for a client, and while a migration into the schema is not complete.
+    /// `NewerSchema`; `Corrupt` for an address, a schema's name or a file with certificates that is none, and for a database whose
+    /// encoding is not UTF8; `Unavailable`, also for a pooler that keeps no connection for a client, and while a migration into the schema is not complete.
     pub async fn open(address: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let store = Self::connect(address, options).await?;
         let client = store.shared.pool.get().await.map_err(|error| failure::of_pool(&error))?;
@@ -127,9 +128,12 @@ impl PostgresStore {
         // Nothing is set on a connection before this: it could be somebody else's a moment later.
         listening.prove(&first.0, &channel, &notices::of_nothing(&own)).await?;
         let pool = connector.clone().pool(options.connections, first)?;
+        let identity;
         {
             let client = pool.get().await.map_err(|error| failure::of_pool(&error))?;
+            identity::refuse_encoding(&client).await?;
             schema::migrate(&client, &options.schema).await?;
+            identity = identity::look(&client, &options.schema).await?;
             if let Err(error) = partitions::make_ahead(&client, &options).await {
                 tracing::info!(%error, "no table was made for the next events; they go to the one for the rest");
             }
@@ -142,6 +146,8 @@ impl PostgresStore {
             queue: std::sync::Mutex::default(),
             looks: std::sync::Mutex::default(),
             options,
+            identity,
+            gone: OnceLock::new(),
             partitions: Partitions::default(),
             changes,
             to_tell,
@@ -196,6 +202,13 @@ impl PostgresStore {
             (self.shared.clone(), Box::new(Write { about, verb: Box::new(verb), outcome: None, reply }));
         self.shared.runtime.spawn(async move { shared.commit_alone(job).await });
         outcome.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Compares the database with the one that was opened.
+    async fn same_database(&self) -> Result<(), StoreError> {
+        let shared = self.shared.clone();
+        let look = self.shared.runtime.spawn(async move { shared.check_identity().await });
+        look.await.unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
     }
 
     /// Runs a verb that only reads, over one state of the database.
@@ -446,12 +459,14 @@ impl Store for PostgresStore {
 
     async fn open_lease(&self, host: &HostRef, length: LeaseLength) -> Result<Lease, StoreError> {
         let host = host.clone();
+        self.same_database().await?;
         let verb = verb!(rows, now, [host], verbs::open_lease(rows, &host, length, now.at, &now.lease).await);
         self.write_alone(About::none(), verb).await
     }
 
     async fn renew_lease(&self, host: &HostRef) -> Result<(), StoreError> {
         let host = host.clone();
+        self.same_database().await?;
         let verb = verb!(rows, now, [host], {
             verbs::renew_lease(rows, &host, now.at, &now.lease).await?;
             Ok(now.at)

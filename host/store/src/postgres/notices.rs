@@ -110,6 +110,13 @@ pub(super) async fn look(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(shared) = shared.upgrade() else { return };
+        if let Err(error) = shared.check_identity().await
+            && !error.may_pass()
+        {
+            // Whoever waits for news would wait for ever. Nobody listening is fine.
+            let _ = shared.changes.send(Change::Elsewhere);
+            continue;
+        }
         let newest = async {
             let client = shared.pool.get().await.ok()?;
             if let Err(error) = partitions::make_ahead(&client, &shared.options).await {

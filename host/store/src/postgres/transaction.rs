@@ -74,6 +74,10 @@ pub(super) struct Shared {
     /// Looks that wait for others to be read.
     pub(super) looks: Mutex<Looks>,
     pub(super) options: PostgresOptions,
+    /// The database that was opened.
+    pub(super) identity: super::identity::Identity,
+    /// Why it is not there any more, once that was noticed.
+    pub(super) gone: std::sync::OnceLock<String>,
     pub(super) partitions: Partitions,
     pub(super) changes: broadcast::Sender<Change>,
     /// To whoever tells other processes.
@@ -88,6 +92,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) async fn rows(self: &Arc<Self>, writes: bool) -> Result<PgRows, StoreError> {
+        self.still_there()?;
         let client = self.pool.get().await.map_err(|error| of_pool(&error))?;
         Ok(PgRows::new(client, writes, self.clone()))
     }

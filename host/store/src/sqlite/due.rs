@@ -8,8 +8,8 @@ use taskwright_registry::{Priority, SessionId, Task, Timestamp};
 
 use super::failure::of_id;
 use super::rows::{SqliteRows, record};
-use super::text::{millis, time};
 use crate::column::priority;
+use crate::due_key;
 use crate::due_rows::DueRows;
 use crate::offer::offered;
 use crate::turns::{DueTask, go_round};
@@ -19,7 +19,7 @@ use crate::{Backlog, KindOffer, StoreError};
 fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
     let session = row.get::<_, String>(3)?.parse().map_err(of_id)?;
     let priority = priority(row.get(5)?)?;
-    let (due_at, place, turn, kind) = (time(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(4)?);
+    let (due_at, place, turn, kind) = (due_key::time_of(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(4)?);
     Ok(DueTask { priority, due_at, place, turn, session, kind })
 }
 
@@ -33,13 +33,15 @@ impl SqliteRows<'_> {
         limit: usize,
     ) -> Result<Vec<DueTask>, StoreError> {
         let sql = "SELECT t.due_at, t.no, t.session, s.id, t.kind, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.priority = ?6 AND t.due_at <= ?4
-                   ORDER BY t.due_at, t.no LIMIT ?5";
+                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.session = ?3 AND t.priority = ?7 AND t.due_at >= ?4 AND t.due_at <= ?5
+                   ORDER BY t.due_at, t.no LIMIT ?6";
         let mut due = Vec::new();
         for (kind, code) in offered(kinds) {
             for priority in Priority::ALL {
-                let given = params![kind, code, turn, millis(now), limit, priority.rank()];
-                due.extend(self.all(sql, given, due_task)?);
+                for (first, last) in due_key::due(now) {
+                    let given = params![kind, code, turn, first, last, limit, priority.rank()];
+                    due.extend(self.all(sql, given, due_task)?);
+                }
             }
         }
         Ok(due)
@@ -62,10 +64,12 @@ impl SqliteRows<'_> {
 impl DueRows for SqliteRows<'_> {
     async fn due(&mut self, kinds: &[KindOffer], now: Timestamp, limit: usize) -> Result<Vec<DueTask>, StoreError> {
         let sql = "SELECT t.due_at, t.no, t.session, s.id, t.kind, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
-                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.due_at <= ?3 ORDER BY t.due_at, t.no LIMIT ?4";
+                   WHERE t.kind = ?1 AND t.code IS ?2 AND t.due_at >= ?3 AND t.due_at <= ?4 ORDER BY t.due_at, t.no LIMIT ?5";
         let mut due = Vec::new();
         for (kind, code) in offered(kinds) {
-            due.extend(self.all(sql, params![kind, code, millis(now), limit], due_task)?);
+            for (first, last) in due_key::due(now) {
+                due.extend(self.all(sql, params![kind, code, first, last, limit], due_task)?);
+            }
         }
         due.sort_unstable();
         due.dedup();
@@ -123,30 +127,34 @@ impl DueRows for SqliteRows<'_> {
         kinds: &[KindOffer],
         after: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at > ?3";
-        let after = after.map_or(i64::MIN, millis);
-        let mut next: Option<i64> = None;
+        let sql = "SELECT min(due_at) FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at >= ?3 AND due_at <= ?4";
+        let mut next: Option<Timestamp> = None;
         for (kind, code) in offered(kinds) {
-            let due: Option<i64> = self.one(sql, params![kind, code, after], |row| Ok(row.get(0)?))?.flatten();
-            next = next.into_iter().chain(due).min();
+            for (first, last) in due_key::later(after) {
+                let due: Option<i64> =
+                    self.one(sql, params![kind, code, first, last], |row| Ok(row.get(0)?))?.flatten();
+                next = next.into_iter().chain(due.map(due_key::time_of).transpose()?).min();
+            }
         }
-        next.map(time).transpose()
+        Ok(next)
     }
 
     async fn backlog(&mut self, kinds: &[KindOffer], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
         let sql = "SELECT count(*), min(due_at) FROM
-                       (SELECT due_at FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at <= ?3 ORDER BY due_at LIMIT ?4)";
+                       (SELECT due_at FROM tasks WHERE kind = ?1 AND code IS ?2 AND due_at >= ?3 AND due_at <= ?4 ORDER BY due_at LIMIT ?5)";
         let mut all = Vec::new();
         for offer in kinds {
             let (mut due, mut oldest) = (0u64, None);
             for (kind, code) in offered(std::slice::from_ref(offer)) {
-                let given = params![kind, code, millis(now), Backlog::COUNTED];
-                let of_code = self.one(sql, given, |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
-                let (count, first) = of_code.unwrap_or_default();
-                due += count;
-                oldest = oldest.into_iter().chain(first).min();
+                for (first, last) in due_key::due(now) {
+                    let given = params![kind, code, first, last, Backlog::COUNTED];
+                    let counted =
+                        self.one(sql, given, |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+                    let (count, first) = counted.unwrap_or_default();
+                    due += count;
+                    oldest = oldest.into_iter().chain(first.map(due_key::time_of).transpose()?).min();
+                }
             }
-            let oldest = oldest.map(time).transpose()?;
             all.push(Backlog { kind: offer.kind.clone(), due: due.min(Backlog::COUNTED), oldest });
         }
         Ok(all)

@@ -8,6 +8,7 @@ mod due;
 mod external;
 mod failure;
 mod file;
+mod identity;
 mod lists;
 mod migration;
 mod options;
@@ -48,6 +49,7 @@ use crate::{
     HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
     TaskQuery, UnreadableKind, UnreadableRow, WokenPage, verbs,
 };
+use identity::Identity;
 use readers::Readers;
 use rows::SqliteRows;
 use writer::{Order, Writer, job};
@@ -74,16 +76,21 @@ impl SqliteStore {
     ///
     /// # Errors
     /// `NewerSchema`; `Corrupt` for what is no store of ours (both leave it untouched); `Unavailable`.
+    ///
+    /// Once it is open, every verb says `Gone` when the file, or its log, is not at its path any more or another one is.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
         let path = file::prepare(path.as_ref())?;
         let connection = connect::writer(&path, &options)?;
         file::restrict(&path)?;
-        let readers = Readers::open(&path, &options)?;
+        // Its log is there by now.
+        let identity = Arc::new(Identity::of(path.clone()));
+        let readers = Readers::open(&path, &options, &identity)?;
         let (orders, queue) = mpsc::channel();
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let commits = Arc::new(AtomicU64::new(0));
         let writer = Writer {
             connection,
+            identity,
             orders: queue,
             changes: changes.clone(),
             clock: options.clock.clone(),

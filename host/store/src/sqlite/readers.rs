@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::identity::Identity;
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, spawn};
 use crate::StoreError;
@@ -19,11 +20,12 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 #[derive(Clone)]
 pub(super) struct Readers {
     reads: Sender<Read>,
+    identity: Arc<Identity>,
 }
 
 impl Readers {
     /// Opens the connections and starts the threads.
-    pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, options: &SqliteOptions, identity: &Arc<Identity>) -> Result<Self, StoreError> {
         let (reads, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..options.readers.max(1) {
@@ -31,7 +33,7 @@ impl Readers {
             let queue = Arc::clone(&queue);
             spawn("taskwright-read", move || work(&connection, &queue))?;
         }
-        Ok(Self { reads })
+        Ok(Self { reads, identity: Arc::clone(identity) })
     }
 
     /// Runs `read` in a transaction of its own, so that it sees one state of the store.
@@ -40,10 +42,11 @@ impl Readers {
         read: impl FnOnce(&mut SqliteRows<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, outcome) = oneshot::channel();
+        let identity = Arc::clone(&self.identity);
         let closed = || StoreError::Unavailable { reason: "the store's readers are gone".to_owned() };
         let job: Read = Box::new(move |connection| {
             // A caller that no longer waits need not hear.
-            let _ = reply.send(snapshot(connection, read));
+            let _ = reply.send(identity.check().and_then(|()| snapshot(connection, read)));
         });
         self.reads.send(job).map_err(|_| closed())?;
         outcome.await.map_err(|_| closed())?

@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use taskwright_registry::Timestamp;
 use tokio::sync::{broadcast, oneshot};
 
-use super::failure::{of_commit, of_statement};
+use super::failure::{of_begin, of_commit};
+use super::identity::Identity;
 use super::rows::SqliteRows;
 use crate::clock::{self, Clock};
 use crate::committed::Committed;
@@ -80,6 +81,7 @@ where
 /// The writer's side of a store.
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    pub(super) identity: Arc<Identity>,
     pub(super) orders: Receiver<Order>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) clock: Clock,
@@ -100,7 +102,7 @@ impl Writer {
     /// Works until all senders are gone.
     pub(super) fn work(mut self) {
         let mut seen = self.data_version();
-        let mut looked = Instant::now();
+        let (mut looked, mut there) = (Instant::now(), true);
         loop {
             let order = if self.changes.receiver_count() == 0 {
                 self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -114,7 +116,10 @@ impl Writer {
             }
             if looked.elapsed() >= self.poll {
                 let now = self.data_version();
-                if now != seen {
+                // Whoever waits for news would wait for ever.
+                let lost = there && self.identity.check().is_err();
+                there &= !lost;
+                if now != seen || lost {
                     self.announce(Change::Elsewhere);
                 }
                 seen = now;
@@ -136,8 +141,8 @@ impl Writer {
 
     /// One transaction for `first` and all that has queued up behind it.
     fn batch(&mut self, first: Box<dyn Job>) {
-        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
-            let error = of_statement(error);
+        let begun = self.identity.check().and_then(|()| self.execute("BEGIN IMMEDIATE").map_err(of_begin));
+        if let Err(error) = begun {
             tracing::warn!(%error, "cannot begin to write");
             // Those behind it have waited for the same lock. All are taken before any is told: what is written because of the
             // reply has waited for nothing yet.
@@ -158,7 +163,9 @@ impl Writer {
             }
             next = if done.len() < self.max_batch { self.queued() } else { None };
         }
-        let committed = self.execute("COMMIT").map_err(of_commit).inspect_err(|error| {
+        // What was committed to a file that was removed meanwhile is not done.
+        let committed = self.execute("COMMIT").map_err(of_commit).and_then(|()| self.identity.check());
+        let committed = committed.inspect_err(|error| {
             tracing::error!(%error, writes = done.len(), "the commit failed");
             if !self.connection.is_autocommit() {
                 let _ = self.execute("ROLLBACK");
@@ -246,6 +253,7 @@ mod tests {
         let (give, orders) = channel();
         let writer = Writer {
             connection,
+            identity: Arc::new(Identity::of(path)),
             orders,
             changes: broadcast::channel(1).0,
             clock: Arc::new(|| Timestamp::UNIX_EPOCH),

@@ -46,7 +46,7 @@ pub(crate) async fn claim<T: Transaction>(
         None => in_turn(rows, request, room, now).await?,
         Some(only) => {
             let mut wanted = Vec::from_iter(passed_by(rows.find_task(only).await)?);
-            wanted.retain(|task| is_due(task, now) && room.kinds.get(&task.kind) != Some(&0));
+            wanted.retain(|task| task.is_due(now) && room.kinds.get(&task.kind) != Some(&0));
             within_sessions(rows, request, wanted).await?
         }
     };
@@ -119,10 +119,6 @@ async fn within_sessions<R: Rows>(
     Ok(admitted)
 }
 
-fn is_due(task: &Task, now: Timestamp) -> bool {
-    task.dispatch.due_at.is_some_and(|due_at| due_at <= now)
-}
-
 /// What the host would run a task with; `None` if it cannot.
 fn code_for(request: &ClaimRequest, task: &Task) -> Option<Option<String>> {
     let offer = request.kinds.iter().find(|offer| offer.kind == task.kind)?;
@@ -172,7 +168,7 @@ async fn in_turn<T: Transaction>(
         }
     }
     // In a store where others write meanwhile, somebody may have been faster.
-    tasks.retain(|task| is_due(task, now));
+    tasks.retain(|task| task.is_due(now));
     within_sessions(rows, request, tasks).await
 }
 

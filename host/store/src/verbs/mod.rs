@@ -125,5 +125,7 @@ async fn tell_parent<T: Transaction>(rows: &mut T, task: &Task, now: Timestamp) 
 }
 
 fn announcement(task: &Task) -> Change {
-    Change::Task { session_id: task.session_id.clone(), task_id: task.id.clone(), due_at: task.dispatch.due_at }
+    // What is wanted at once is due by every clock.
+    let due_at = if task.dispatch.due_at_once { Some(Timestamp::UNIX_EPOCH) } else { task.dispatch.due_at };
+    Change::Task { session_id: task.session_id.clone(), task_id: task.id.clone(), due_at }
 }

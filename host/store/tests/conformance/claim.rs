@@ -2,7 +2,7 @@
 //! Does not test leases: `leases` does, and here every host has one.
 
 use chrono::TimeDelta;
-use taskwright_registry::{DispatchChange, NewTask, Phase, State, TaskUpdate};
+use taskwright_registry::{DispatchChange, NewTask, Phase, State, Task, TaskUpdate};
 use taskwright_store::{ClaimRequest, CodeInUse, KindOffer};
 
 use crate::world::{KIND, World, stranger, to};
@@ -44,6 +44,56 @@ async fn only_what_is_due_and_of_a_wanted_kind_is_claimed(world: World) {
     world.clock.advance(1);
     assert_eq!(world.store.claim(&world.request(1)).await.unwrap()[0].task.id, later.id);
     assert_eq!(world.store.next_due(&[KIND.into()], None).await, Ok(None));
+}
+
+fn fenced(task: &Task, dispatch: Option<DispatchChange>) -> TaskUpdate {
+    TaskUpdate { fence: Some(task.fence()), dispatch, ..TaskUpdate::default() }
+}
+
+// L16, L27, L30: whatever is wanted at once, and by whom.
+async fn what_is_wanted_at_once_is_due_by_every_clock(world: World) {
+    let hour = 3_600_000;
+    let now = world.store.now();
+    let tomorrow = NewTask { not_before: Some(now + TimeDelta::days(1)), ..world.new_task() };
+    let tomorrow = world.store.create(tomorrow).await.unwrap().task;
+    let asleep = world.running().await;
+    let dispatch = Some(DispatchChange::Hibernate { until: Some(now + TimeDelta::days(1)), ignored: 0 });
+    world.store.update(&world.session, &asleep.id, fenced(&asleep, dispatch)).await.unwrap();
+    let at_work = world.running().await;
+    // A host whose clock is an hour ahead creates a task, wakes one, and gives one back.
+    world.clock.advance(hour);
+    let created = world.created().await;
+    let (woken, _) = world.store.request_cancel(&world.session, &asleep.id, None).await.unwrap();
+    let dispatch = Some(DispatchChange::Release);
+    let given_back = fenced(&at_work, dispatch);
+    let given_back = world.store.update(&world.session, &at_work.id, given_back).await.unwrap();
+    assert!([&created, &woken, &given_back].iter().all(|task| task.dispatch.due_at_once));
+    world.clock.advance(-hour);
+    let backlog = world.store.backlog(&[KIND.into()]).await.unwrap();
+    assert_eq!((backlog[0].due, backlog[0].oldest), (3, created.dispatch.due_at));
+    assert_eq!(world.store.next_due(&[KIND.into()], None).await, Ok(created.dispatch.due_at));
+    let only = ClaimRequest::only(world.host(1), vec![KIND.into()], created.id.clone());
+    assert_eq!(world.store.claim(&only).await.unwrap().len(), 1);
+    let mut claimed: Vec<_> =
+        world.store.claim(&world.request(1)).await.unwrap().into_iter().map(|claimed| claimed.task.id).collect();
+    claimed.sort();
+    assert_eq!(claimed, [asleep.id, at_work.id], "the appointment is none of them");
+    assert_eq!(world.store.next_due(&[KIND.into()], None).await, Ok(tomorrow.dispatch.due_at));
+}
+
+// L30, L57
+async fn an_appointment_waits_no_longer_than_what_is_due_at_once(world: World) {
+    let mut expected = Vec::new();
+    for number in 0..6 {
+        let now = world.store.now();
+        let not_before = (number % 2 == 0).then(|| now + TimeDelta::milliseconds(5));
+        expected.push(world.store.create(NewTask { not_before, ..world.new_task() }).await.unwrap().task.id);
+        world.clock.advance(10);
+    }
+    let request = ClaimRequest { limit: 1, ..world.request(1) };
+    for id in expected {
+        assert_eq!(world.store.claim(&request).await.unwrap()[0].task.id, id);
+    }
 }
 
 // L30
@@ -210,6 +260,8 @@ for_every_store!(
     nothing_is_claimed_twice,
     only_what_is_due_and_of_a_wanted_kind_is_claimed,
     the_longest_due_comes_first_and_no_more_than_wanted,
+    what_is_wanted_at_once_is_due_by_every_clock,
+    an_appointment_waits_no_longer_than_what_is_due_at_once,
     a_claim_for_one_task_takes_no_other,
     tasks_of_all_sessions_are_claimed,
     a_hibernating_task_comes_back_with_its_checkpoint,

@@ -2,6 +2,7 @@
 //! Does not repeat what every store promises: the conformance suite has that.
 
 mod differential;
+mod gone;
 mod leftovers;
 mod loss;
 mod partitions;

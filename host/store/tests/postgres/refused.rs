@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use taskwright_registry::NewTask;
-use taskwright_store::{Store, StoreError, TaskQuery};
+use taskwright_store::{ErrorClass, Store, StoreError, TaskQuery};
 use taskwright_test_postgres::{Server, Stop, skipped};
 
 use crate::place::{as_writer, database, new_task, open, server, session, talk, unavailable};
@@ -98,6 +98,57 @@ async fn a_wrong_user_and_a_missing_database_are_said_with_what_to_do() {
     let wrong = unavailable(open(&with("wrong")).await);
     assert!(wrong.contains("28P01") && wrong.contains("the user and the password"), "{wrong}");
     assert!(!wrong.contains("wrong"), "no password is repeated: {wrong}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_not_utf8_is_refused() {
+    let Some(server) = server() else { return };
+    let (before, _) = server.rsplit_once('/').unwrap();
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let name = format!("{}_{}", encoding.to_lowercase(), std::process::id());
+        let make = format!("CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'");
+        talk(server).await.batch_execute(&make).await.expect("a database");
+        let address = format!("{before}/{name}");
+        let refused = open(&address).await.expect_err("it cannot hold every text");
+        assert_eq!(refused.class(), ErrorClass::Permanent);
+        let told = refused.to_string();
+        assert!(told.contains(encoding) && told.contains("ENCODING 'UTF8' TEMPLATE template0"), "{told}");
+        let made = "SELECT count(*) FROM pg_namespace WHERE nspname = 'taskwright'";
+        let made: i64 = talk(&address).await.query_one(made, &[]).await.unwrap().get(0);
+        assert_eq!(made, 0, "nothing was made there");
+    }
+}
+
+// L3: each shares a transaction with others, and none fails for its neighbour.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_write_does_not_fail_its_neighbours() {
+    let Some(server) = server() else { return };
+    let address = database(server).await;
+    let store = open(&address).await.expect("a store");
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                  $$ BEGIN RAISE EXCEPTION USING ERRCODE = TG_ARGV[0], MESSAGE = 'cannot be held'; END $$;
+                  CREATE TRIGGER text BEFORE INSERT ON taskwright.specs FOR EACH ROW WHEN (NEW.spec LIKE '%22P05%')
+                  EXECUTE FUNCTION refuse('22P05');
+                  CREATE TRIGGER rule BEFORE INSERT ON taskwright.specs FOR EACH ROW WHEN (NEW.spec LIKE '%23514%')
+                  EXECUTE FUNCTION refuse('23514');
+                  CREATE TRIGGER row BEFORE INSERT ON taskwright.specs FOR EACH ROW WHEN (NEW.spec LIKE '%54000%')
+                  EXECUTE FUNCTION refuse('54000')";
+    talk(&address).await.batch_execute(refuse).await.expect("triggers");
+    let bad = ["22P05", "23514", "54000"];
+    let created = (0..32).map(|number| {
+        let spec = serde_json::json!({"text": bad.get(number / 4).filter(|_| number % 4 == 0)});
+        let session = format!("session-{number}").parse().unwrap();
+        store.create(NewTask { spec, session_id: session, ..new_task(&store) })
+    });
+    for (number, outcome) in futures::future::join_all(created).await.into_iter().enumerate() {
+        match (bad.get(number / 4).filter(|_| number % 4 == 0), outcome) {
+            (None, outcome) => assert!(outcome.expect("a task").fresh),
+            (Some(code), Err(error @ StoreError::Refused { .. })) => {
+                assert!(error.to_string().contains(code) && error.class() == ErrorClass::Permanent, "{error}");
+            }
+            (Some(code), other) => panic!("{code}: {other:?}"),
+        }
+    }
 }
 
 /// A file system of its own that is full after some megabytes, gone with the value.

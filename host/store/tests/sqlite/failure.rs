@@ -43,7 +43,7 @@ async fn a_write_that_fails_takes_no_other_of_its_batch_with_it() {
     for (number, outcome) in outcomes.iter().enumerate() {
         match outcome {
             Ok(task) => assert_eq!(task.artifacts.len(), 1),
-            Err(StoreError::Unavailable { reason }) => assert!(number == 2 && reason.contains("fault"), "{reason}"),
+            Err(StoreError::Refused { reason }) => assert!(number == 2 && reason.contains("fault"), "{reason}"),
             Err(other) => panic!("{other}"),
         }
         assert_eq!(outcome.is_ok(), number != 2);
@@ -92,7 +92,7 @@ async fn a_close_that_meets_trouble_closes_nothing_and_cancels_nothing() {
     let successor: SessionId = "successor".parse().unwrap();
     let order = CloseOrder { successor: Some(successor.clone()), ..CloseOrder::default() };
     let refused = store.close_session(&session(), order.clone()).await;
-    assert!(matches!(&refused, Err(StoreError::Unavailable { reason }) if reason.contains("fault")), "{refused:?}");
+    assert!(matches!(&refused, Err(StoreError::Refused { reason }) if reason.contains("fault")), "{refused:?}");
     assert_eq!(store.session(&session()).await.unwrap().state, SessionState::Open);
     assert_eq!(store.get(&session(), &task.id).await.unwrap(), task);
     room.bare().execute_batch("DROP TRIGGER fault").unwrap();

@@ -4,6 +4,7 @@
 mod crash;
 mod failure;
 mod file;
+mod gone;
 mod processes;
 mod reopen;
 mod room;

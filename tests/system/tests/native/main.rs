@@ -2,6 +2,7 @@
 //! Does not repeat the life of tasks: `lifecycle` runs it with native code too.
 
 mod backlog;
+mod broken_store;
 mod closing;
 mod engine;
 mod limits;
