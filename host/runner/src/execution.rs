@@ -385,7 +385,9 @@ impl Execution {
     /// Tells a host that is full from a guest that failed.
     fn error(&self, error: AttemptError) -> End {
         match error {
-            AttemptError::NoRoom { .. } | AttemptError::NoMemory { begun: false, .. } => {
+            AttemptError::NoRoom { .. }
+            | AttemptError::NoFilePlace { .. }
+            | AttemptError::NoMemory { begun: false, .. } => {
                 End::NoRoom { resumed: self.resumed }
             }
             // It goes on from its checkpoint when there is memory again, here or elsewhere.

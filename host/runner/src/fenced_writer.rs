@@ -12,6 +12,7 @@ use taskwright_store::{Created, RecordedMessage, Store, StoreError};
 use tokio::time::{Instant, sleep};
 
 use crate::lease::HostLease;
+use crate::record_allowance::RecordAllowance;
 use crate::signal::Signal;
 use crate::write_pace::{WritePace, weight};
 
@@ -33,11 +34,19 @@ pub(crate) struct FencedWriter {
     pub(crate) fence: Fence,
     lost: Signal<bool>,
     pace: WritePace,
+    /// What the instance may still make the store write. Who makes a report asks.
+    pub(crate) records: RecordAllowance,
 }
 
 impl FencedWriter {
     /// For a task as it was claimed.
-    pub(crate) fn new(store: Arc<dyn Store>, lease: Option<Arc<HostLease>>, host: HostRef, task: &Task) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        lease: Option<Arc<HostLease>>,
+        host: HostRef,
+        task: &Task,
+        records: RecordAllowance,
+    ) -> Self {
         let (session, id, fence) = (task.session_id.clone(), task.id.clone(), task.fence());
         Self {
             store,
@@ -48,6 +57,7 @@ impl FencedWriter {
             fence,
             lost: Signal::new(false),
             pace: WritePace::default(),
+            records,
         }
     }
 
@@ -130,6 +140,7 @@ impl FencedWriter {
             self.at_home(|session| async move { self.store.update(&session, &self.id, update.clone()).await }).await
         });
         let task = written.await?;
+        self.records.record_is(&task);
         if let Some(wait) = self.pace.wrote(weight(&task, update.checkpoint.as_ref().map_or(0, Vec::len))) {
             sleep(wait).await;
         }
