@@ -89,9 +89,7 @@ mod tests {
             serde_json::Value::Null,
         );
         let task = taskwright_registry::create(new, chrono::DateTime::UNIX_EPOCH).unwrap();
-        let with = |kept| {
-            RecordAllowance::new(&task, Arc::new(FreeSpace::new([PathBuf::from("/")], Some(kept))))
-        };
+        let with = |kept| RecordAllowance::new(&task, Arc::new(FreeSpace::new([PathBuf::from("/")], Some(kept))));
         with(0).admit(1 << 30).unwrap();
         assert_eq!(with(u64::MAX).admit(0), Err(Refusal::Unavailable));
         assert!(with(0).admit_if_spare() && !with(u64::MAX).admit_if_spare());

@@ -13,8 +13,8 @@ use taskwright_registry::{
     Progress, Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text, limit,
 };
 use taskwright_sandbox::{
-    ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, RecordBytes, Refusal, SpawnGrant, Spawned,
-    check_artifact_name,
+    ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, RecordBytes, Refusal, SpawnGrant,
+    Spawned, check_artifact_name,
 };
 use taskwright_store::StoreError;
 
@@ -294,7 +294,9 @@ impl AttemptHost for Reporter {
     }
 
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
-        self.writer.records.admit(prompt.len() + expected.as_ref().map_or(0, |expected| expected.as_value().to_string().len()))?;
+        self.writer
+            .records
+            .admit(prompt.len() + expected.as_ref().map_or(0, |expected| expected.as_value().to_string().len()))?;
         let request = NewInputRequest { prompt, expected, random: self.chance.bits() };
         let update = TaskUpdate { input_request: Some(request), ..self.writer.blank() };
         // What was said before the question helps to answer it.
@@ -391,7 +393,8 @@ impl AttemptHost for Reporter {
     }
 
     async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal> {
-        self.write("checkpoint", state.len(), TaskUpdate { checkpoint: Some(state.clone()), ..self.writer.blank() }).await?;
+        self.write("checkpoint", state.len(), TaskUpdate { checkpoint: Some(state.clone()), ..self.writer.blank() })
+            .await?;
         self.checkpoint.change(|newest| {
             *newest = Some(state);
             true

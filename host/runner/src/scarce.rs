@@ -33,7 +33,10 @@ pub const SCARCE: &[Scarce] = &[
         tried_by: &[
             ("host/sandbox/src/memory_pool.rs", "who_wants_more_than_there_is_waits_until_it_comes_back"),
             ("tests/system/src/hostile/rows/of_the_sandbox.rs", "memory"),
-            ("tests/system/tests/lifecycle/admission.rs", "who_finds_no_memory_waits_for_it_and_a_smaller_guest_goes_past"),
+            (
+                "tests/system/tests/lifecycle/admission.rs",
+                "who_finds_no_memory_waits_for_it_and_a_smaller_guest_goes_past",
+            ),
         ],
     },
     Scarce {
@@ -43,9 +46,7 @@ pub const SCARCE: &[Scarce] = &[
         share: "that of its instances",
         reserve: "none",
         at_the_limit: "the attempt ends as `resource_exhausted`",
-        tried_by: &[
-            ("tests/system/src/hostile/rows/of_the_sandbox.rs", "calls_at_once"),
-        ],
+        tried_by: &[("tests/system/src/hostile/rows/of_the_sandbox.rs", "calls_at_once")],
     },
     Scarce {
         name: "instances",
@@ -55,9 +56,15 @@ pub const SCARCE: &[Scarce] = &[
         reserve: "none",
         at_the_limit: "waits in the queue",
         tried_by: &[
-            ("host/runner/src/admission.rs", "one_session_leaves_a_quarter_of_the_places_to_others_and_gets_back_what_it_gives_back"),
+            (
+                "host/runner/src/admission.rs",
+                "one_session_leaves_a_quarter_of_the_places_to_others_and_gets_back_what_it_gives_back",
+            ),
             ("tests/system/tests/lifecycle/admission.rs", "who_finds_no_instance_waits_and_does_not_fail"),
-            ("tests/system/tests/lifecycle/admission.rs", "a_session_that_fills_the_host_does_not_keep_another_waiting"),
+            (
+                "tests/system/tests/lifecycle/admission.rs",
+                "a_session_that_fills_the_host_does_not_keep_another_waiting",
+            ),
         ],
     },
     Scarce {
@@ -83,6 +90,7 @@ pub const SCARCE: &[Scarce] = &[
             ("host/server/tests/cli/descriptors.rs", "a_session_that_opens_all_it_can_disturbs_no_other"),
             ("host/sandbox/tests/sandbox/task_folder.rs", "one_session_leaves_descriptors_to_others"),
             ("host/sandbox/tests/sandbox/task_folder.rs", "files_open_at_one_time_are_limited_and_counted"),
+            ("tests/system/src/hostile/rows/of_the_sandbox.rs", "file_script: open files"),
         ],
     },
     Scarce {
@@ -92,9 +100,7 @@ pub const SCARCE: &[Scarce] = &[
         share: "three quarters of 512",
         reserve: "none: the runtime has threads of its own",
         at_the_limit: "waits for 30 s, then the task is given back",
-        tried_by: &[
-            ("host/sandbox/tests/sandbox/task_folder.rs", "one_session_leaves_threads_to_others"),
-        ],
+        tried_by: &[("host/sandbox/tests/sandbox/task_folder.rs", "one_session_leaves_threads_to_others")],
     },
     Scarce {
         name: "syncs of files",
@@ -103,9 +109,7 @@ pub const SCARCE: &[Scarce] = &[
         share: "three of four under way; each instance 20 a second",
         reserve: "none",
         at_the_limit: "waits",
-        tried_by: &[
-            ("host/sandbox/src/files/sync_pace.rs", "who_syncs_too_often_waits"),
-        ],
+        tried_by: &[("host/sandbox/src/files/sync_pace.rs", "who_syncs_too_often_waits")],
     },
     Scarce {
         name: "compile slots",
@@ -114,9 +118,10 @@ pub const SCARCE: &[Scarce] = &[
         share: "none: what is compiled is the operator's",
         reserve: "none",
         at_the_limit: "waits",
-        tried_by: &[
-            ("host/sandbox/tests/sandbox/compiling.rs", "a_component_that_takes_too_long_to_compile_is_given_up_and_others_compile_meanwhile"),
-        ],
+        tried_by: &[(
+            "host/sandbox/tests/sandbox/compiling.rs",
+            "a_component_that_takes_too_long_to_compile_is_given_up_and_others_compile_meanwhile",
+        )],
     },
     Scarce {
         name: "drafts",
@@ -164,9 +169,10 @@ pub const SCARCE: &[Scarce] = &[
         share: "that of its instances: 4 MiB a second each after 64 MiB",
         reserve: "in SQLite one connection writes for all; PostgreSQL has 16 and one that listens",
         at_the_limit: "waits; a store that does not reply within 5 s is `unavailable`",
-        tried_by: &[
-            ("host/runner/src/write_pace.rs", "what_is_written_beyond_the_burst_is_waited_for_and_forgiven_with_time"),
-        ],
+        tried_by: &[(
+            "host/runner/src/write_pace.rs",
+            "what_is_written_beyond_the_burst_is_waited_for_and_forgiven_with_time",
+        )],
     },
     Scarce {
         name: "HTTP connections",
@@ -175,9 +181,10 @@ pub const SCARCE: &[Scarce] = &[
         share: "16 open responses in each instance",
         reserve: "none",
         at_the_limit: "waits within its `connect_timeout`",
-        tried_by: &[
-            ("host/sandbox/tests/sandbox/http_hostile.rs", "a_guest_that_opens_a_thousand_responses_holds_sixteen_and_none_after_its_end"),
-        ],
+        tried_by: &[(
+            "host/sandbox/tests/sandbox/http_hostile.rs",
+            "a_guest_that_opens_a_thousand_responses_holds_sixteen_and_none_after_its_end",
+        )],
     },
     Scarce {
         name: "threads that look up names",
@@ -186,9 +193,10 @@ pub const SCARCE: &[Scarce] = &[
         share: "none yet: who comes first",
         reserve: "none: 32 of the runtime's threads for blocking work",
         at_the_limit: "waits within its `connect_timeout`",
-        tried_by: &[
-            ("host/sandbox/tests/sandbox/http_hostile.rs", "more_requests_than_the_budget_has_are_refused_and_not_sent"),
-        ],
+        tried_by: &[(
+            "host/sandbox/tests/sandbox/http_hostile.rs",
+            "more_requests_than_the_budget_has_are_refused_and_not_sent",
+        )],
     },
     Scarce {
         name: "timers and handles",
@@ -209,9 +217,7 @@ pub const SCARCE: &[Scarce] = &[
         share: "that of its instances",
         reserve: "none",
         at_the_limit: "waits by the rate; beyond the budget the attempt ends",
-        tried_by: &[
-            ("tests/system/src/hostile/rows/of_the_sandbox.rs", "host_call_flood"),
-        ],
+        tried_by: &[("tests/system/src/hostile/rows/of_the_sandbox.rs", "host_call_flood")],
     },
     Scarce {
         name: "messages in an inbox",
@@ -220,9 +226,7 @@ pub const SCARCE: &[Scarce] = &[
         share: "1,000 for each task",
         reserve: "none",
         at_the_limit: "refused as `inbox`",
-        tried_by: &[
-            ("host/store/tests/conformance/messages.rs", "an_inbox_has_an_end"),
-        ],
+        tried_by: &[("host/store/tests/conformance/messages.rs", "an_inbox_has_an_end")],
     },
     Scarce {
         name: "wakes",
@@ -243,9 +247,10 @@ pub const SCARCE: &[Scarce] = &[
         share: "one at a time for each task",
         reserve: "none",
         at_the_limit: "given up after its time and made again later",
-        tried_by: &[
-            ("tests/system/tests/agents/external.rs", "a_call_that_hangs_is_bounded_made_again_and_keeps_no_other_waiting"),
-        ],
+        tried_by: &[(
+            "tests/system/tests/agents/external.rs",
+            "a_call_that_hangs_is_bounded_made_again_and_keeps_no_other_waiting",
+        )],
     },
     Scarce {
         name: "child tasks",
@@ -254,8 +259,9 @@ pub const SCARCE: &[Scarce] = &[
         share: "the slots of the session",
         reserve: "none",
         at_the_limit: "`limit-exceeded`",
-        tried_by: &[
-            ("tests/system/tests/lifecycle/children.rs", "a_bomb_of_children_stops_at_its_limits_and_the_others_go_on"),
-        ],
+        tried_by: &[(
+            "tests/system/tests/lifecycle/children.rs",
+            "a_bomb_of_children_stops_at_its_limits_and_the_others_go_on",
+        )],
     },
 ];

@@ -167,7 +167,8 @@ impl Plan {
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(Some(shared.clone()));
     let own_folder = plan.own_folder();
-    let Plan { engine, kind, host, grants, http, asker, room, memory, file_share, file_places, max_instances, .. } = plan;
+    let Plan { engine, kind, host, grants, http, asker, room, memory, file_share, file_places, max_instances, .. } =
+        plan;
     let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };

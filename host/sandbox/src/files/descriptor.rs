@@ -401,7 +401,8 @@ impl HostDescriptor for FilesView<'_> {
         let inner = self.wasi.read_via_stream(fd, offset)?;
         let inner = self.wasi.table.delete(inner)?;
         let meter = self.files.meter.clone();
-        let reading: DynInputStream = Box::new(Reading { meter, folder: held.folder, inner, _open: held.open, _place: held.place });
+        let reading: DynInputStream =
+            Box::new(Reading { meter, folder: held.folder, inner, _open: held.open, _place: held.place });
         Ok(self.wasi.table.push(reading)?)
     }
 

@@ -8,8 +8,9 @@ use super::Refused;
 use crate::meter::Meter;
 use crate::place_pool::{NoPlace, PlaceShare, TakenPlaces};
 
-/// What an instance with folders takes beside those folders: a call opens the folders of a path while it goes along it.
-pub(crate) const PER_INSTANCE: u64 = 2;
+/// What an instance with folders takes beside those folders: a call opens the folders of a path while it goes along it, and what lies
+/// in the task's own is counted when the instance is made.
+pub(crate) const PER_INSTANCE: u64 = 3;
 /// How long a guest waits for a descriptor where all of the host's are in use and its own session has not had its share.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -11,8 +11,8 @@ use taskwright_registry::{
     Cancel, Direction, Links, Message, MessageId, NewTask, Part, Progress, Schema, TaskId, Timestamp, Usage, create,
 };
 use taskwright_sandbox::{
-    Allowance, AttemptError, AttemptHost, Budget, Grants, Instance, Kind, LiveGrants, LoadError, NewArtifact, OutputStream,
-    Refusal, Sandbox, SandboxConfig, Step, TaskContext,
+    Allowance, AttemptError, AttemptHost, Budget, Grants, Instance, Kind, LiveGrants, LoadError, NewArtifact,
+    OutputStream, Refusal, Sandbox, SandboxConfig, Step, TaskContext,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 

@@ -68,7 +68,8 @@ fn each_scarce_thing_has_an_owner_and_a_guest_that_wants_all() {
 
 /// A host with a file for its records, which keeps so much of the disk free.
 async fn host(folder: &Path, keep_free: u64) -> Runner {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.join("registry.db"), SqliteOptions::default()).unwrap());
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(folder.join("registry.db"), SqliteOptions::default()).unwrap());
     let config = RunnerConfig { keep_free_bytes: Some(keep_free), ..RunnerConfig::default() };
     let runner = Runner::open_shared(store, folder.join("files"), config).unwrap();
     runner.add_kind(guests::REPORT_FLOOD, KindSettings::default()).await.unwrap();
