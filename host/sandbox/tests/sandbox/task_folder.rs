@@ -181,11 +181,11 @@ pub(crate) mod file_script {
 
     #[tokio::test]
     async fn one_session_leaves_descriptors_to_others() {
-        let config = SandboxConfig { open_files: Some(20), max_instances: 8, ..SandboxConfig::default() };
+        let config = SandboxConfig { open_files: Some(40), max_instances: 8, ..SandboxConfig::default() };
         let (sandbox, folder) = (Sandbox::new(config).unwrap(), folder());
         let mut greedy = of_session(&sandbox, "greedy", folder.path(), OWN).await;
         // Three quarters, less the folder and three for the calls of the instance.
-        assert_eq!(play(&mut greedy, "write /task/a 1; hoard /task/a").await, ["ok", "11 and ResourceBusy"]);
+        assert_eq!(play(&mut greedy, "write /task/a 1; hoard /task/a").await, ["ok", "26 and ResourceBusy"]);
         let mut other = of_session(&sandbox, "other", folder.path(), OWN).await;
         let came = play(&mut other, "read /task/a; write /task/b 1; rm /task/b; ls /task").await;
         assert_eq!(came, ["1", "ok", "ok", "a"]);
