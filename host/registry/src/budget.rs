@@ -36,6 +36,11 @@ const ARTIFACT_BYTES: u64 = 256 << 20;
 const MESSAGES: u64 = 10_000;
 /// A checkout of a middling repository, and no more than a quarter of what artifacts may take.
 const FILE_BYTES: u64 = 64 << 20;
+/// A walk that holds each folder of a path sixty levels deep open and lists it, and as much again. Each is a descriptor of the
+/// host.
+const OPEN_FILES: u64 = 256;
+/// Five small changes of the record each second all day, or a full checkpoint every half minute.
+const RECORD_BYTES: u64 = 1 << 30;
 /// A poll every nine seconds all day.
 const HTTP_REQUESTS: u64 = 10_000;
 /// A large download, or a day of polling pages of 25 KiB.
@@ -61,6 +66,8 @@ impl Default for Budget {
             messages: MESSAGES,
             checkpoint_bytes: limit::CHECKPOINT_BYTES as u64,
             file_bytes: FILE_BYTES,
+            open_files: OPEN_FILES,
+            record_bytes: RECORD_BYTES,
             http_requests: HTTP_REQUESTS,
             http_bytes: HTTP_BYTES,
             children: CHILDREN,

@@ -132,6 +132,10 @@ dimensions! {
     CheckpointBytes checkpoint_bytes Level Bytes;
     /// What lies in the task's own folder.
     FileBytes file_bytes Level Bytes;
+    /// Files, folders and listings of folders that are open at one time.
+    OpenFiles open_files Level Count;
+    /// What reports make the store write: the record as it is in each event, and what is reported.
+    RecordBytes record_bytes Flow Bytes;
     /// Requests over HTTP, each redirect included.
     HttpRequests http_requests Flow Count;
     /// Bytes of requests over HTTP and of their responses, heads included.

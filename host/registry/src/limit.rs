@@ -58,6 +58,8 @@ pub const MESSAGE_PARTS: usize = 64;
 pub const INBOX_MESSAGES: usize = 1_000;
 /// Artifacts of one task.
 pub const ARTIFACTS: usize = 1_000;
+/// Drafts of artifacts that one instance has open at one time.
+pub const OPEN_DRAFTS: usize = 16;
 /// An artifact's name.
 pub const ARTIFACT_NAME_BYTES: usize = 128;
 /// An artifact's media type.

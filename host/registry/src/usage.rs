@@ -43,6 +43,12 @@ pub struct Usage {
     /// Messages and questions sent.
     #[serde(skip_serializing_if = "is_zero")]
     pub messages: u64,
+    /// The most files, folders and listings that were open at one time.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub open_files_peak: u64,
+    /// What reports made the store write.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub record_bytes: u64,
     /// Requests over HTTP.
     #[serde(skip_serializing_if = "is_zero")]
     pub http_requests: u64,
@@ -69,6 +75,8 @@ impl Usage {
             call_peak_bytes: self.call_peak_bytes.max(other.call_peak_bytes),
             checkpoint_peak_bytes: self.checkpoint_peak_bytes.max(other.checkpoint_peak_bytes),
             file_peak_bytes: self.file_peak_bytes.max(other.file_peak_bytes),
+            open_files_peak: self.open_files_peak.max(other.open_files_peak),
+            record_bytes: self.record_bytes.saturating_add(other.record_bytes),
             host_calls: self.host_calls.saturating_add(other.host_calls),
             output_bytes: self.output_bytes.saturating_add(other.output_bytes),
             artifact_bytes: self.artifact_bytes.saturating_add(other.artifact_bytes),
@@ -96,6 +104,8 @@ impl Usage {
             Dimension::Messages => self.messages,
             Dimension::CheckpointBytes => self.checkpoint_peak_bytes,
             Dimension::FileBytes => self.file_peak_bytes,
+            Dimension::OpenFiles => self.open_files_peak,
+            Dimension::RecordBytes => self.record_bytes,
             Dimension::HttpRequests => self.http_requests,
             Dimension::HttpBytes => self.http_bytes,
             Dimension::Children => self.children,
@@ -117,6 +127,8 @@ impl Usage {
             Dimension::Messages => self.messages = used,
             Dimension::CheckpointBytes => self.checkpoint_peak_bytes = used,
             Dimension::FileBytes => self.file_peak_bytes = used,
+            Dimension::OpenFiles => self.open_files_peak = used,
+            Dimension::RecordBytes => self.record_bytes = used,
             Dimension::HttpRequests => self.http_requests = used,
             Dimension::HttpBytes => self.http_bytes = used,
             Dimension::Children => self.children = used,

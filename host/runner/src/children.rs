@@ -18,6 +18,7 @@ use crate::admission::Slot;
 use crate::fenced_writer::FencedWriter;
 use crate::kind::Kind;
 use crate::metric;
+use crate::record_allowance::bytes_of;
 use crate::reporter::Reporter;
 use crate::request::in_time;
 use crate::runner::Inner;
@@ -65,6 +66,7 @@ impl Children {
             max_live: grant.max_live,
             per_minute: grant.per_minute,
         });
+        self.writer.records.admit(child.spec.to_string().len())?;
         let now = inner.store.now();
         let id = TaskId::new(now, inner.chance.bits());
         let new = NewTask::new(id, self.writer.session(), child.kind, child.spec);
@@ -199,6 +201,7 @@ impl Children {
         let inner = self.inner()?;
         self.writer.check_record("child").await.map_err(Reporter::refuse)?;
         let child = self.own(id).await?;
+        self.writer.records.admit(reason.as_ref().map_or(0, String::len))?;
         // Asked again, it changes nothing more.
         let (writer, id, reason) = (&self.writer, &child.id, &reason);
         let once =
@@ -222,6 +225,7 @@ impl Children {
         let inner = self.inner()?;
         self.writer.check_record("child").await.map_err(Reporter::refuse)?;
         let child = self.own(id).await?;
+        self.writer.records.admit(bytes_of(&parts))?;
         let id = MessageId::new(inner.store.now(), inner.chance.bits());
         let message = NewMessage { id: id.clone(), fence: None, direction: Direction::Inbound, parts, in_reply_to };
         // Its id makes a repetition harmless.

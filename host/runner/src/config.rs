@@ -21,6 +21,9 @@ pub struct RunnerConfig {
     pub progress_interval: Duration,
     /// How many bytes of output a task's log keeps.
     pub output_log_bytes: u64,
+    /// How many bytes of the disks of the store's file and of the session's files are kept free: below that, what guests report
+    /// is refused as `unavailable`, and only the host's own writes go on. 256 MiB, or a hundredth of a smaller disk, if `None`.
+    pub keep_free_bytes: Option<u64>,
     /// How long this host's lease lasts after each renewal. If it dies, its tasks go on within this and one second.
     pub lease: LeaseLength,
     /// How many attempts of one task the losses of hosts may use up. A task beyond it may be what takes its hosts down.
@@ -51,6 +54,7 @@ impl Default for RunnerConfig {
             shared_limits: SharedLimits::default(),
             progress_interval: Duration::from_millis(100),
             output_log_bytes: 4 * 1024 * 1024,
+            keep_free_bytes: None,
             lease: LeaseLength::default(),
             crash_limit: 20,
             retention: Some(Duration::from_secs(30 * 86_400)),

@@ -12,6 +12,7 @@ use taskwright_store::{Created, ErrorClass, RecordedMessage, Store, StoreError};
 use tokio::time::{Instant, sleep};
 
 use crate::lease::HostLease;
+use crate::record_allowance::RecordAllowance;
 use crate::signal::Signal;
 use crate::write_pace::{WritePace, weight};
 
@@ -35,11 +36,19 @@ pub(crate) struct FencedWriter {
     pub(crate) fence: Fence,
     lost: Signal<bool>,
     pace: WritePace,
+    /// What the instance may still make the store write. Who makes a report asks.
+    pub(crate) records: RecordAllowance,
 }
 
 impl FencedWriter {
     /// For a task as it was claimed.
-    pub(crate) fn new(store: Arc<dyn Store>, lease: Option<Arc<HostLease>>, host: HostRef, task: &Task) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        lease: Option<Arc<HostLease>>,
+        host: HostRef,
+        task: &Task,
+        records: RecordAllowance,
+    ) -> Self {
         let (session, id, fence) = (task.session_id.clone(), task.id.clone(), task.fence());
         Self {
             store,
@@ -50,6 +59,7 @@ impl FencedWriter {
             fence,
             lost: Signal::new(false),
             pace: WritePace::default(),
+            records,
         }
     }
 
@@ -134,6 +144,7 @@ impl FencedWriter {
             self.at_home(|session| async move { self.store.update(&session, &self.id, update.clone()).await }).await
         });
         let task = written.await?;
+        self.records.record_is(&task);
         if let Some(wait) = self.pace.wrote(weight(&task, update.checkpoint.as_ref().map_or(0, Vec::len))) {
             sleep(wait).await;
         }

@@ -25,8 +25,8 @@ pub(crate) enum LogFolder {
 
 /// Appends to the log of one attempt.
 pub(crate) enum LogWriter {
-    /// To a file.
-    Disk(File),
+    /// To a file, which is opened for each write: as many instances as there are may have said something.
+    Disk(PathBuf),
     /// To memory.
     Memory(Arc<Mutex<BTreeMap<u32, Vec<u8>>>>, u32),
 }
@@ -96,8 +96,9 @@ impl LogFolder {
             }
             Self::Disk { folder, birth } => {
                 std::fs::create_dir_all(folder)?;
-                let file = OpenOptions::new().create(true).append(true).open(file_of(folder, *birth, attempt))?;
-                Ok(LogWriter::Disk(file))
+                let path = file_of(folder, *birth, attempt);
+                OpenOptions::new().create(true).append(true).open(&path)?;
+                Ok(LogWriter::Disk(path))
             }
         }
     }
@@ -124,7 +125,12 @@ impl LogWriter {
     /// Appends all of it.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
-            Self::Disk(file) => file.write_all(bytes),
+            Self::Disk(path) => match OpenOptions::new().append(true).open(path) {
+                Ok(mut file) => file.write_all(bytes),
+                // The task was forgotten, and so is what is still said of it.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            },
             Self::Memory(logs, attempt) => {
                 lock(logs).entry(*attempt).or_default().extend_from_slice(bytes);
                 Ok(())

@@ -25,6 +25,22 @@ pub(crate) fn describe() {
         Unit::Count,
         "Calls of guests that were refused because a dimension of the budget was used up, by dimension."
     );
+    describe_counter!(
+        "taskwright_descriptors_refused_total",
+        Unit::Count,
+        "Opens of guests that were refused because their session has its share of the host's descriptors, or all are in use."
+    );
+    // The disk's.
+    describe_gauge!(
+        "taskwright_disk_free_bytes",
+        Unit::Bytes,
+        "Free on the fuller of the disks of the log and of the files, as last seen."
+    );
+    describe_counter!(
+        "taskwright_disk_refused_total",
+        Unit::Count,
+        "Reports of guests that were refused because a disk is almost full."
+    );
     // The store's.
     describe_counter!(
         "taskwright_external_cancel_failures_total",

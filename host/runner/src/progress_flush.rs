@@ -33,6 +33,13 @@ impl ProgressFlush {
         Some(pending.last_write.map_or(now, |last| now.max(last + interval)))
     }
 
+    /// It is not stored now, but with the next value that may be, or at the end. The caller holds `writing`.
+    pub(crate) fn put_off(&self) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.scheduled = false;
+        pending.last_write = Some(Instant::now());
+    }
+
     /// Takes what is to be stored. The caller holds `writing`.
     pub(crate) fn take(&self) -> Option<Progress> {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,8 +13,8 @@ use taskwright_registry::{
     Progress, Rejection, Schema, Task, TaskUpdate, Timestamp, check_progress, clean_text, limit,
 };
 use taskwright_sandbox::{
-    ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, Refusal, SpawnGrant, Spawned,
-    check_artifact_name,
+    ArtifactContent, AttemptHost, Child, NewArtifact, NewChild, OutputStream, RecordBytes, Refusal, SpawnGrant,
+    Spawned, check_artifact_name,
 };
 use taskwright_store::StoreError;
 
@@ -26,6 +26,7 @@ use crate::fenced_writer::FencedWriter;
 use crate::kind::Kind;
 use crate::output_log::OutputLog;
 use crate::progress_flush::ProgressFlush;
+use crate::record_allowance::{RecordAllowance, bytes_of};
 use crate::runner::Inner;
 use crate::signal::Signal;
 use crate::{FilesError, SessionFiles};
@@ -66,6 +67,16 @@ impl Drafts {
         let (allowed, wanted) = (allowed as u64, held as u64 + 1);
         Err(Refusal::LimitExceeded { dimension: "artifacts".to_owned(), allowed, wanted })
     }
+
+    /// Refuses to begin one more draft where there are as many open as there may be at one time.
+    fn check_open(&self, name: &str) -> Result<(), Refusal> {
+        let (open, allowed) = (self.open.len(), limit::OPEN_DRAFTS);
+        if open < allowed || self.open.contains_key(name) {
+            return Ok(());
+        }
+        let (allowed, wanted) = (allowed as u64, open as u64 + 1);
+        Err(Refusal::LimitExceeded { dimension: "open_drafts".to_owned(), allowed, wanted })
+    }
 }
 
 /// Writes to the disk to the end, also when the instance that wants it is dropped meanwhile: half a write would leave a file
@@ -92,7 +103,8 @@ impl Reporter {
     ) -> Arc<Self> {
         let config = &inner.config;
         let lease = kind.map(|_| inner.lease.clone());
-        let writer = Arc::new(FencedWriter::new(inner.store.clone(), lease, host, task));
+        let records = RecordAllowance::new(task, inner.space.clone());
+        let writer = Arc::new(FencedWriter::new(inner.store.clone(), lease, host, task, records));
         // Whoever goes on with a token may have written some before, in another process.
         let ours = |artifact: &&Artifact| {
             artifact.path.as_ref() == Some(&artifact_path(&task.folder(), writer.fence, &artifact.name))
@@ -183,8 +195,9 @@ impl Reporter {
         }
     }
 
-    /// A write that may be repeated.
-    async fn write(&self, write: &'static str, update: TaskUpdate) -> Result<Task, Refusal> {
+    /// A write that may be repeated, with so many bytes beside the record.
+    async fn write(&self, write: &'static str, beside: usize, update: TaskUpdate) -> Result<Task, Refusal> {
+        self.writer.records.admit(beside)?;
         self.writer.update(write, update, |_| false).await.map_err(Self::refuse)
     }
 
@@ -233,7 +246,8 @@ fn artifact_path(folder: &str, fence: Fence, name: &str) -> String {
 #[async_trait]
 impl AttemptHost for Reporter {
     async fn state(&self, detail: Option<String>) -> Result<(), Refusal> {
-        self.write("state", TaskUpdate { state_detail: Some(detail), ..self.writer.blank() }).await.map(drop)
+        let bytes = detail.as_ref().map_or(0, String::len);
+        self.write("state", bytes, TaskUpdate { state_detail: Some(detail), ..self.writer.blank() }).await.map(drop)
     }
 
     async fn progress(&self, progress: Progress) -> Result<(), Refusal> {
@@ -245,6 +259,9 @@ impl AttemptHost for Reporter {
         tokio::spawn(async move {
             tokio::time::sleep_until(due).await;
             let _writing = flush.writing.lock().await;
+            if !writer.records.admit_if_spare() {
+                return flush.put_off();
+            }
             let Some(progress) = flush.take() else { return };
             let update = TaskUpdate { progress: Some(progress), ..writer.blank() };
             if let Err(error) = writer.update("progress", update, |_| false).await {
@@ -256,6 +273,7 @@ impl AttemptHost for Reporter {
 
     async fn output(&self, _stream: OutputStream, text: String) -> Result<(), Refusal> {
         self.writer.check("output").map_err(Self::refuse)?;
+        self.writer.records.check_space()?;
         self.output.append(&clean_text(&text, text.len())).await.map_err(|error| {
             tracing::warn!(task = %self.writer.id, %error, "output was not kept");
             Refusal::Unavailable
@@ -263,6 +281,7 @@ impl AttemptHost for Reporter {
     }
 
     async fn post(&self, parts: Vec<Part>, in_reply_to: Option<String>) -> Result<String, Refusal> {
+        self.writer.records.admit(bytes_of(&parts))?;
         let id = MessageId::new(self.now(), self.chance.bits());
         let message = NewMessage {
             id: id.clone(),
@@ -276,6 +295,9 @@ impl AttemptHost for Reporter {
     }
 
     async fn request_input(&self, prompt: String, expected: Option<Schema>) -> Result<String, Refusal> {
+        self.writer
+            .records
+            .admit(prompt.len() + expected.as_ref().map_or(0, |expected| expected.as_value().to_string().len()))?;
         let request = NewInputRequest { prompt, expected, random: self.chance.bits() };
         let update = TaskUpdate { input_request: Some(request), ..self.writer.blank() };
         // What was said before the question helps to answer it.
@@ -300,6 +322,8 @@ impl AttemptHost for Reporter {
             return Err(Refusal::Invalid(format!("there is already an artifact `{name}` of this attempt")));
         }
         drafts.check_room(&name)?;
+        drafts.check_open(&name)?;
+        self.writer.records.check_space()?;
         let path = self.artifact_path(&name);
         let files = self.files.clone();
         to_the_end(async move {
@@ -314,6 +338,7 @@ impl AttemptHost for Reporter {
         let NewArtifact { name, media_type, content } = new;
         let mut artifact = Artifact { name: name.clone(), media_type, path: None, url: None, bytes: None };
         self.writer.check("artifact").map_err(Self::refuse)?;
+        self.writer.records.admit(name.len())?;
         if let ArtifactContent::Url(url) = content {
             artifact.url = Some(url);
         } else {
@@ -364,16 +389,26 @@ impl AttemptHost for Reporter {
     }
 
     async fn link(&self, links: Links) -> Result<(), Refusal> {
-        self.write("link", TaskUpdate { links, ..self.writer.blank() }).await.map(drop)
+        let bytes = links.resource_ids.iter().map(String::len).sum();
+        self.write("link", bytes, TaskUpdate { links, ..self.writer.blank() }).await.map(drop)
     }
 
     async fn checkpoint(&self, state: Vec<u8>) -> Result<(), Refusal> {
-        self.write("checkpoint", TaskUpdate { checkpoint: Some(state.clone()), ..self.writer.blank() }).await?;
+        self.write("checkpoint", state.len(), TaskUpdate { checkpoint: Some(state.clone()), ..self.writer.blank() })
+            .await?;
         self.checkpoint.change(|newest| {
             *newest = Some(state);
             true
         });
         Ok(())
+    }
+
+    fn count_records_by(&self, counter: RecordBytes) {
+        self.writer.records.count_by(counter);
+    }
+
+    fn has_disk_space(&self) -> bool {
+        self.writer.records.has_space()
     }
 
     fn cancel_requested(&self) -> Option<Cancel> {

@@ -19,6 +19,7 @@ use crate::chance::Chance;
 use crate::counted_store::CountedStore;
 use crate::dispatcher::dispatch;
 use crate::external_end::end_overdue;
+use crate::free_space::FreeSpace;
 use crate::hub::Hub;
 use crate::kind::Kind;
 use crate::lease::HostLease;
@@ -51,6 +52,7 @@ const COPY_TRIES: u32 = 5;
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) files: SessionFiles,
+    pub(crate) space: Arc<FreeSpace>,
     pub(crate) config: RunnerConfig,
     pub(crate) catalog: Catalog,
     pub(crate) hub: Arc<Hub>,
@@ -146,6 +148,8 @@ impl Runner {
         config: RunnerConfig,
     ) -> Self {
         metric::describe();
+        let disks = store.file().into_iter().chain(files.local_path("/"));
+        let space = Arc::new(FreeSpace::new(disks, config.keep_free_bytes));
         let store: Arc<dyn Store> = Arc::new(CountedStore::new(store));
         let hub = Hub::new();
         let pump = tokio::spawn(hub.clone().pump(store.changes())).abort_handle();
@@ -155,6 +159,7 @@ impl Runner {
             inner: Arc::new(Inner {
                 store,
                 files,
+                space,
                 catalog: Catalog::default(),
                 hub,
                 admission: Admission::new(&config),

@@ -18,6 +18,7 @@ use crate::bucket::{self, BucketAddress};
 use crate::draft::Draft;
 use crate::log_folder::LogFolder;
 use crate::output_log::Logs;
+use crate::scratch_folder::ScratchFolder;
 
 /// Why a session's files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub enum FilesError {
 enum Place {
     Folder(Arc<PathBuf>),
     Memory { logs: Arc<Mutex<BTreeMap<(TaskId, u64), LogFolder>>> },
-    Bucket { address: BucketAddress, scratch: Arc<PathBuf> },
+    Bucket { address: BucketAddress, scratch: Arc<ScratchFolder> },
 }
 
 /// A path of the session's files as the folder has it: as it is, so that a person finds it under the name that the record
@@ -112,7 +113,7 @@ impl SessionFiles {
         let folder = scratch.as_ref().to_owned();
         std::fs::create_dir_all(&folder).map_err(|error| unusable(format!("{}: {error}", folder.display())))?;
         let store = address.open(settings).map_err(unusable)?;
-        let place = Place::Bucket { address, scratch: Arc::new(folder) };
+        let place = Place::Bucket { address, scratch: Arc::new(ScratchFolder::new(folder)) };
         Ok(Self { place, copies: store.clone(), store })
     }
 
@@ -202,11 +203,12 @@ impl SessionFiles {
 
     /// Begins a file that appears when it is finished, and not at all otherwise.
     pub(crate) fn draft(&self, path: &str) -> Draft {
-        let scratch = match &self.place {
-            Place::Bucket { scratch, .. } => Some(scratch.clone()),
-            Place::Folder(_) | Place::Memory { .. } => None,
-        };
-        Draft::new(self.clone(), self.store.clone(), key(path), scratch)
+        let (files, store) = (self.clone(), self.store.clone());
+        match &self.place {
+            Place::Folder(root) => Draft::in_folder(files, root.clone(), Self::path_below(root.as_path(), path)),
+            Place::Memory { .. } => Draft::in_memory(files, store, key(path)),
+            Place::Bucket { scratch, .. } => Draft::in_bucket(files, store, key(path), scratch.clone()),
+        }
     }
 
     /// Where a path of the session's files lies in the folder; `None` for files that are in none.

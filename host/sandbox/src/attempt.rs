@@ -16,6 +16,7 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, 
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
+use crate::file_thread::FileShare;
 use crate::files::{Files, FilesView};
 use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
@@ -132,6 +133,8 @@ pub(crate) struct Reach<'a> {
     /// Where the folder of its task's own lies, if it has one.
     pub(crate) own_folder: Option<&'a Path>,
     pub(crate) memory: MemoryShare,
+    /// What it may have of what instances with folders share.
+    pub(crate) file_share: FileShare,
 }
 
 /// A store with all its limits.
@@ -142,7 +145,7 @@ pub(crate) fn store(
     stdio: &Arc<Stdio>,
     reach: Reach<'_>,
 ) -> Result<Store<Attempt>, AttemptError> {
-    let Reach { grants, http, own_folder, memory } = reach;
+    let Reach { grants, http, own_folder, memory, file_share } = reach;
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));
@@ -150,7 +153,7 @@ pub(crate) fn store(
     let budget = *meter.budget();
     let (wasi_http, hooks) = (wasi_context(), Hooks::new(http.clone(), stdio.clone()));
     let mut wasi = wasi(stdio);
-    let files = Files::open(&mut wasi, grants, own_folder, meter.clone())?;
+    let files = Files::open(&mut wasi, grants, own_folder, (&host, meter.clone()), file_share)?;
     let grants = grants.clone();
     let wasi = wasi.build();
     let made_for = None;

@@ -71,6 +71,14 @@ pub enum AttemptError {
         /// Whether any of the guest's code has run.
         begun: bool,
     },
+    /// There was no thread or descriptor in time for an instance with folders; nothing ran. It is no fault of this one.
+    #[error("no {what} were free in time for an instance with folders (one session may have {allowed})")]
+    NoFilePlace {
+        /// What was missing.
+        what: &'static str,
+        /// How many the owner of the instance may have in all.
+        allowed: u64,
+    },
     /// A fault of the host.
     #[error("{0}")]
     Internal(String),
@@ -133,7 +141,7 @@ impl AttemptError {
             AttemptError::WallTime { .. } => ("timeout", Retry::Never),
             AttemptError::Stopped(_) => ("stopped", Retry::Never),
             AttemptError::Invalid { .. } => ("invalid_result", Retry::Never),
-            AttemptError::NoRoom { .. } => ("no_room", Retry::Backoff),
+            AttemptError::NoRoom { .. } | AttemptError::NoFilePlace { .. } => ("no_room", Retry::Backoff),
             AttemptError::NoMemory { .. } => ("no_memory", Retry::Backoff),
             AttemptError::Internal(_) | AttemptError::Returned => ("internal", Retry::Backoff),
         };

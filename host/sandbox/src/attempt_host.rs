@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp};
 
-use crate::{Child, NewArtifact, NewChild, Refusal, SpawnGrant, Spawned};
+use crate::{Child, NewArtifact, NewChild, RecordBytes, Refusal, SpawnGrant, Spawned};
 
 fn no_children<T>() -> Result<T, Refusal> {
     Err(Refusal::Other("this host has no child tasks".to_owned()))
@@ -93,6 +93,15 @@ pub trait AttemptHost: Send + Sync + 'static {
     ) -> Result<String, Refusal> {
         let _ = (id, parts, in_reply_to);
         no_children()
+    }
+    /// Hands over the count of what reports make the store write, before the first of them. Who does not count them need not
+    /// keep it.
+    fn count_records_by(&self, counter: RecordBytes) {
+        let _ = counter;
+    }
+    /// Whether the disk has room for what a guest writes into its task's own folder. Must not block for long.
+    fn has_disk_space(&self) -> bool {
+        true
     }
     /// Makes the task's own folder, if it is missing, and says where it lies. Asked when an instance is made that is granted
     /// it.

@@ -72,7 +72,7 @@ impl CodeCache {
         mac
     }
 
-    /// The code of a component, if it is there and genuine. What is not genuine is removed.
+    /// The code of a component, if it is there and genuine. What is not genuine is removed; what cannot be read now stays.
     pub(crate) fn get(&self, digest: &str) -> Option<GenuineCode> {
         let name = self.name(digest);
         let genuine = match read(&self.dir.join(&name), self.most.code_bytes.saturating_add(TAG_BYTES as u64)) {
@@ -80,8 +80,12 @@ impl CodeCache {
                 self.mac(&name, code).verify_slice(tag).ok()?;
                 Some(GenuineCode::authenticated(code.to_vec()))
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(_) => None,
+            Err(ReadError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(ReadError::Unreadable(error)) => {
+                tracing::warn!(entry = name, %error, "an entry of the code cache cannot be read now; compiling again");
+                return None;
+            }
+            Err(ReadError::NotOurs(_)) => None,
         };
         if genuine.is_none() {
             tracing::warn!(entry = name, "an entry of the code cache is damaged or not ours; compiling again");
@@ -145,15 +149,32 @@ impl CodeCache {
     }
 }
 
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    /// The system does not let us now: it may be short of descriptors, or the disk may be faulty. It says nothing about the file.
+    #[error("{0}")]
+    Unreadable(#[from] io::Error),
+    /// What is there is nothing that this cache has written.
+    #[error("{0}")]
+    NotOurs(String),
+}
+
 /// Reads a file that is one, of at most this many bytes. Follows no link at its end, and waits for nobody.
-fn read(path: &Path, most: u64) -> io::Result<(fs::Metadata, Vec<u8>)> {
+fn read(path: &Path, most: u64) -> Result<(fs::Metadata, Vec<u8>), ReadError> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path);
+    let file = opened.map_err(|error| match error.raw_os_error() {
+        Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => {
+            ReadError::NotOurs(format!("`{}` is a link", path.display()))
+        }
+        _ => ReadError::Unreadable(error),
+    })?;
     let about = file.metadata()?;
     if !about.is_file() {
-        return Err(io::Error::other(format!("`{}` is no file", path.display())));
+        return Err(ReadError::NotOurs(format!("`{}` is no file", path.display())));
     }
-    let too_large = || io::Error::other(format!("`{}` has more than {most} bytes", path.display()));
+    let too_large = || ReadError::NotOurs(format!("`{}` has more than {most} bytes", path.display()));
     if about.len() > most {
         return Err(too_large());
     }
@@ -187,9 +208,12 @@ fn key(dir: &Path) -> io::Result<[u8; KEY_BYTES]> {
 fn read_key(path: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
     let (about, bytes) = match read(path, KEY_BYTES as u64) {
         Ok(read) => read,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(io::Error::other(format!("`{}` is no key; remove it ({error})", path.display())));
+        Err(ReadError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(ReadError::Unreadable(error)) => {
+            return Err(io::Error::other(format!("`{}` cannot be read: {error}", path.display())));
+        }
+        Err(ReadError::NotOurs(problem)) => {
+            return Err(io::Error::other(format!("`{}` is no key; remove it ({problem})", path.display())));
         }
     };
     let Ok(key) = bytes.try_into() else {
@@ -208,4 +232,25 @@ fn read_key(path: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
         return refuse(format!("belongs to the user {owner}, expected {own}"));
     }
     Ok(Some(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_reading_removes_no_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let most = Most { code_bytes: 1 << 20, cache_bytes: 1 << 20 };
+        let cache = CodeCache::open(dir.path(), &Engine::default(), most).unwrap();
+        let entry = dir.path().join(cache.name("sha256:00"));
+        // It cannot be opened, and the error says nothing about what is in it: as where there are no descriptors left.
+        let _socket = std::os::unix::net::UnixListener::bind(&entry).unwrap();
+        assert!(cache.get("sha256:00").is_none());
+        assert!(fs::symlink_metadata(&entry).is_ok(), "it is still there");
+        fs::remove_file(&entry).unwrap();
+        fs::write(&entry, [7; 100]).unwrap();
+        assert!(cache.get("sha256:00").is_none());
+        assert!(fs::symlink_metadata(&entry).is_err(), "its seal was wrong");
+    }
 }

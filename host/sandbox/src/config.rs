@@ -32,6 +32,12 @@ pub struct SandboxConfig {
     /// How much linear memory they may have together, in bytes. Who wants more waits; guests of one owner get three quarters
     /// of it at most.
     pub guest_memory_bytes: u64,
+    /// How many descriptors they may have open together; as many as the process may open less what the host needs itself, if
+    /// `None`. Guests of one owner get three quarters of them at most, and an open beyond that is refused.
+    pub open_files: Option<u64>,
+    /// How many instances with folders there may be at one time: each has a thread. Who wants one more waits; those of one
+    /// owner get three quarters at most.
+    pub file_threads: u32,
     /// Where their memory comes from.
     pub allocation: Allocation,
     /// What an attempt may use at most, whatever its kind wishes.
@@ -49,6 +55,9 @@ pub struct SandboxConfig {
 /// A quarter of a laptop with 16 GiB; two thousand small guests need less than a tenth of it.
 const GUEST_MEMORY_BYTES: u64 = 4 << 30;
 
+/// Eight for each task at work of a host with the usual slots, and a small part of what a system lets one user have.
+const FILE_THREADS: u32 = 512;
+
 impl Default for SandboxConfig {
     /// No cache, and 2,000 instances: that many reserve eight terabytes of the address space, and memory only as they
     /// use it. Compiles in this process; see `Compiler` for why a program that loads kinds of others should change that.
@@ -58,6 +67,8 @@ impl Default for SandboxConfig {
             cache_bytes: CACHE_BYTES,
             max_instances: 2_000,
             guest_memory_bytes: GUEST_MEMORY_BYTES,
+            open_files: None,
+            file_threads: FILE_THREADS,
             allocation: Allocation::default(),
             budget: Budget::default(),
             component_limits: ComponentLimits::default(),

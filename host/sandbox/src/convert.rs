@@ -229,6 +229,8 @@ pub(crate) fn wishes(wished: &types::Budget) -> Budget {
         http_requests: or(wished.http_requests),
         http_bytes: or(wished.http_bytes),
         children: or(wished.children),
+        // The contract has no words for the others.
+        ..Budget::UNLIMITED
     }
 }
 

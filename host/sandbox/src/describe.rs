@@ -11,6 +11,7 @@ use wasmtime::Engine;
 use crate::attempt::{self, Reach};
 use crate::bindings::taskwright::task::types;
 use crate::executor::ExecutorPre;
+use crate::file_thread::FilePools;
 use crate::http::{Asker, Client, Gateway};
 use crate::life::clocked;
 use crate::memory_pool::MemoryShare;
@@ -59,7 +60,9 @@ async fn call(
     let grants = LiveGrants::default();
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
     let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
-    let reach = Reach { grants: &grants, http, own_folder: None, memory };
+    // It has no folders to open anything in.
+    let file_share = FilePools::new(0, 0).share(None);
+    let reach = Reach { grants: &grants, http, own_folder: None, memory, file_share };
     let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, reach);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     store.data_mut().stand_still(&stdio);
@@ -135,7 +138,7 @@ fn is_json_pointer(text: &str) -> bool {
 }
 
 /// The host of a component that is nobody's attempt.
-struct Nobody;
+pub(crate) struct Nobody;
 
 fn denied<T>() -> Result<T, Refusal> {
     Err(Refusal::Denied("`describe` must not report anything".to_owned()))

@@ -9,6 +9,7 @@ use taskwright_registry::{Message, Usage};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::file_thread::live_on_a_thread;
 use crate::life::{Call, Plan, Reply, Request, Shared, live};
 use crate::{AttemptError, Step, StopReason, TaskContext};
 
@@ -46,21 +47,15 @@ impl Instance {
     /// back, and a thread that is blocked instead would hold up every neighbour. On a thread of its own an instance
     /// blocks nobody: 13 us for opening and reading a small file instead of 88 us through the runtime's blocking threads
     /// (2,000 files of 2 KB, read five times, warm; 2 cores, November 2026). It costs one thread for each instance with a
-    /// folder, for as long as it is resident. The future still belongs to the runtime: its timers, and what the
+    /// folder, for as long as it is resident, of which a session has its share. The future still belongs to the runtime: its timers, and what the
     /// host's side spawns, run there.
     pub(crate) fn begin(plan: Plan, shared: Arc<Shared>) -> Self {
         let (calls, receiver) = mpsc::unbounded_channel();
         let runtime = Handle::current();
-        let blocks = plan.has_files();
-        let life = live(plan, receiver, shared.clone());
-        if blocks {
-            let thread = std::thread::Builder::new().name("taskwright-guest".to_owned());
-            let spawned = thread.spawn(move || runtime.block_on(life));
-            if let Err(error) = spawned {
-                shared.bury(AttemptError::Internal(format!("no thread for the instance: {error}")));
-            }
+        if plan.has_files() {
+            runtime.spawn(live_on_a_thread(plan, receiver, shared.clone()));
         } else {
-            runtime.spawn(life);
+            runtime.spawn(live(plan, receiver, shared.clone()));
         }
         Self { handle: Arc::new(InstanceHandle { shared, calls }) }
     }

@@ -11,6 +11,7 @@ use wasmtime::Engine;
 
 use crate::describe::Described;
 use crate::executor::ExecutorPre;
+use crate::file_thread::FilePools;
 use crate::http::{Asker, Client};
 use crate::life::{Plan, Shared};
 use crate::memory_pool::MemoryPool;
@@ -25,6 +26,7 @@ pub struct Kind {
     pub(crate) http: Arc<Client>,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) memory: Arc<MemoryPool>,
+    pub(crate) file_pools: FilePools,
     pub(crate) max_instances: u32,
     pub(crate) described: Described,
     pub(crate) digest: String,
@@ -121,6 +123,8 @@ impl Kind {
             wants_own_folder: wants.iter().any(|want| want.capability == "files" && want.name == "task"),
             room: self.room.clone(),
             memory: self.memory.share(allowance.owner.as_deref()),
+            file_places: None,
+            file_share: self.file_pools.share(allowance.owner.as_deref()),
             max_instances: self.max_instances,
         };
         Instance::begin(plan, Arc::new(Shared::new(Arc::new(Meter::new(allowance)))))

@@ -17,12 +17,13 @@ use wasmtime::{Engine, Store};
 use crate::attempt::{self, Attempt, Reach};
 use crate::bindings::taskwright::task::types;
 use crate::executor::{Executor, ExecutorPre};
+use crate::file_thread::{FilePlaces, FileShare};
 use crate::http::{Asker, Client, Gateway};
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::work::Work;
-use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
+use crate::{AttemptError, AttemptHost, LiveGrants, RecordBytes, Step, StopReason, TaskContext, convert, trap};
 
 /// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -108,11 +109,13 @@ impl Shared {
 }
 
 /// Sees to it that callers hear of the end also when the host panics or its runtime shuts down.
-struct Grave(Arc<Shared>);
+pub(crate) struct Grave(pub(crate) Option<Arc<Shared>>);
 
 impl Drop for Grave {
     fn drop(&mut self) {
-        self.0.bury(AttemptError::Internal("the host gave up the instance".to_owned()));
+        if let Some(shared) = self.0.take() {
+            shared.bury(AttemptError::Internal("the host gave up the instance".to_owned()));
+        }
     }
 }
 
@@ -128,6 +131,9 @@ pub(crate) struct Plan {
     pub(crate) wants_own_folder: bool,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) memory: MemoryShare,
+    pub(crate) file_share: FileShare,
+    /// What it has of that, if it has folders.
+    pub(crate) file_places: Option<FilePlaces>,
     pub(crate) max_instances: u32,
 }
 
@@ -135,6 +141,11 @@ impl Plan {
     /// Whether the instance will have files.
     pub(crate) fn has_files(&self) -> bool {
         self.has_own_folder() || !self.grants.current().folders.is_empty()
+    }
+
+    /// How many folders it will have open from its beginning on.
+    pub(crate) fn folder_count(&self) -> u64 {
+        self.grants.current().folders.len() as u64 + u64::from(self.has_own_folder())
     }
 
     fn has_own_folder(&self) -> bool {
@@ -154,17 +165,19 @@ impl Plan {
 /// Runs an instance from its making to its end. The time for which this is polled is the guest's CPU time; everything
 /// that limits the instance waits beside it, because nothing inside would get a turn while the guest computes.
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
-    let grave = Grave(shared.clone());
+    let grave = Grave(Some(shared.clone()));
     let own_folder = plan.own_folder();
-    let Plan { engine, kind, host, grants, http, asker, room, memory, max_instances, .. } = plan;
+    let Plan { engine, kind, host, grants, http, asker, room, memory, file_share, file_places, max_instances, .. } =
+        plan;
     let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
     let stdio = Stdio::new(meter.clone());
+    host.count_records_by(RecordBytes::new(meter.clone()));
     let http = Gateway::new(http, grants.clone(), meter.clone(), asker);
     let made = own_folder.and_then(|own| {
-        let reach = Reach { grants: &grants, http, own_folder: own.as_deref(), memory };
+        let reach = Reach { grants: &grants, http, own_folder: own.as_deref(), memory, file_share };
         attempt::store(&engine, host.clone(), meter.clone(), &stdio, reach)
     });
     let mut store = match made {
@@ -181,7 +194,7 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
         () = stdio.pump(&*host) => unreachable!("it never ends"),
     };
     // Before anybody hears of the end: whoever does may want the place at once.
-    drop((store, room));
+    drop((store, room, file_places));
     let patience = match error {
         AttemptError::Stopped(_) => LAST_WORDS_WHEN_STOPPED,
         _ => LAST_WORDS,

@@ -23,6 +23,16 @@ pub enum SandboxError {
     /// Requests over HTTP cannot be set up.
     #[error("requests over HTTP cannot be set up: {0}")]
     Http(String),
+    /// This process may open so few files that there are none left for guests.
+    #[error(
+        "this process may have {limit} files open, and {needed} are the least that it can work with; raise the limit: `ulimit -n {needed}`, or `LimitNOFILE=` of the service"
+    )]
+    Descriptors {
+        /// How many it may have open.
+        limit: u64,
+        /// How many would do.
+        needed: u64,
+    },
     /// The thread that ticks cannot be started.
     #[error("the thread that limits CPU time cannot be started: {0}")]
     Ticker(std::io::Error),

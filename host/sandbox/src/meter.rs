@@ -47,6 +47,8 @@ pub(crate) struct Meter {
     memory_peak: AtomicU64,
     table_peak: AtomicU64,
     file_peak: AtomicU64,
+    open_files: AtomicU64,
+    open_files_peak: AtomicU64,
     /// The growth that was denied last and not followed by one that was allowed; zero if there is none.
     denied_memory: AtomicU64,
     denied_table: AtomicU64,
@@ -59,6 +61,7 @@ pub(crate) struct Meter {
     output_bytes: Counter,
     artifact_bytes: Counter,
     messages: Counter,
+    record_bytes: Counter,
     http_requests: Counter,
     http_bytes: Counter,
     children: Counter,
@@ -86,6 +89,8 @@ impl Meter {
             memory_peak: AtomicU64::new(0),
             table_peak: AtomicU64::new(0),
             file_peak: AtomicU64::new(0),
+            open_files: AtomicU64::new(0),
+            open_files_peak: AtomicU64::new(0),
             denied_memory: AtomicU64::new(0),
             denied_table: AtomicU64::new(0),
             bucket: Mutex::new(Bucket { tokens: budget.host_calls_per_second as f64, filled: born }),
@@ -96,6 +101,7 @@ impl Meter {
             output_bytes: counter(Dimension::OutputBytes),
             artifact_bytes: counter(Dimension::ArtifactBytes),
             messages: counter(Dimension::Messages),
+            record_bytes: counter(Dimension::RecordBytes),
             http_requests: counter(Dimension::HttpRequests),
             http_bytes: counter(Dimension::HttpBytes),
             children: counter(Dimension::Children),
@@ -122,6 +128,8 @@ impl Meter {
             call_peak_bytes: self.call_peak.load(Relaxed),
             checkpoint_peak_bytes: self.checkpoint_peak.load(Relaxed),
             file_peak_bytes: self.file_peak.load(Relaxed),
+            open_files_peak: self.open_files_peak.load(Relaxed),
+            record_bytes: self.record_bytes.used(),
             host_calls: self.host_calls.used(),
             output_bytes: self.output_bytes.used(),
             artifact_bytes: self.artifact_bytes.used(),
@@ -267,6 +275,17 @@ impl Meter {
         Ok(())
     }
 
+    /// Counts what a report makes the store write.
+    pub(crate) fn record(&self, bytes: u64) -> Result<(), Refusal> {
+        take(&self.record_bytes, bytes)
+    }
+
+    /// The same if a quarter of the limit is left afterwards.
+    pub(crate) fn record_if_spare(&self, bytes: u64) -> bool {
+        let kept = self.budget.record_bytes / 4;
+        self.record_bytes.has_room(bytes.saturating_add(kept)).is_ok() && self.record_bytes.take(bytes).is_ok()
+    }
+
     /// Counts a request over HTTP.
     pub(crate) fn http_request(&self) -> Result<(), Refusal> {
         take(&self.http_requests, 1)
@@ -295,6 +314,26 @@ impl Meter {
         }
         self.files_are(bytes);
         true
+    }
+
+    /// Whether one more file, folder or listing may be open; counts it if so.
+    pub(crate) fn opens_file(&self) -> bool {
+        let more = |open: u64| (open < self.budget.open_files).then_some(open + 1);
+        match self.open_files.try_update(Relaxed, Relaxed, more) {
+            Ok(before) => {
+                self.open_files_peak.fetch_max(before + 1, Relaxed);
+                true
+            }
+            Err(_) => {
+                refused(Dimension::OpenFiles);
+                false
+            }
+        }
+    }
+
+    /// One that was counted is closed.
+    pub(crate) fn closes_file(&self) {
+        self.open_files.fetch_sub(1, Relaxed);
     }
 
     /// Notes how much lies in the task's own folder now.

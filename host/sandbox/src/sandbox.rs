@@ -13,7 +13,9 @@ use wasmtime::component::{Component, Linker};
 use crate::attempt::Attempt;
 use crate::code::GenuineCode;
 use crate::code_cache::{CodeCache, Most};
+use crate::descriptor_limit;
 use crate::executor::ExecutorPre;
+use crate::file_thread::FilePools;
 use crate::http::Client;
 use crate::memory_pool::MemoryPool;
 use crate::verify::{self, Outside};
@@ -32,6 +34,7 @@ struct Inner {
     cache: Option<CodeCache>,
     room: Arc<Semaphore>,
     memory: Arc<MemoryPool>,
+    file_pools: FilePools,
     /// Whoever holds a permit compiles.
     compiling: Arc<Semaphore>,
     config: SandboxConfig,
@@ -54,8 +57,12 @@ impl Sandbox {
     /// Sets up the engine.
     ///
     /// # Errors
-    /// If the engine, the cache's folder or the ticking thread cannot be had.
-    pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+    /// If the engine, the cache's folder or the ticking thread cannot be had, or the process may open too few files. Its limit
+    /// on open files is raised as far as it may be.
+    pub fn new(mut config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+        let shared = descriptor_limit::share_out(config.open_files, config.http.max_connections)?;
+        config.http.max_connections = shared.connections;
+        let file_pools = FilePools::new(config.file_threads.max(1).into(), shared.guests);
         let engine = engine::build(&config)?;
         let linker = world::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let most = Most { code_bytes: config.compile_limits.code_bytes, cache_bytes: config.cache_bytes };
@@ -64,7 +71,8 @@ impl Sandbox {
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
         let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
         let memory = MemoryPool::new(config.guest_memory_bytes);
-        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, http, cache, room, memory, compiling, config }) })
+        let inner = Inner { engine, linker, http, cache, room, memory, file_pools, compiling, config };
+        Ok(Sandbox { inner: Arc::new(inner) })
     }
 
     /// Waits until the memory that all guests share has room for this many bytes more; at once where it never has so much.
@@ -77,6 +85,12 @@ impl Sandbox {
     #[must_use]
     pub fn memory_in_use(&self) -> u64 {
         self.inner.memory.in_use()
+    }
+
+    /// How many descriptors guests have open, and what is kept for calls under way.
+    #[must_use]
+    pub fn descriptors_in_use(&self) -> u64 {
+        self.inner.file_pools.descriptors.in_use()
     }
 
     /// Verifies, compiles and describes a kind.
@@ -114,6 +128,7 @@ impl Sandbox {
             http: self.inner.http.clone(),
             room: self.inner.room.clone(),
             memory: self.inner.memory.clone(),
+            file_pools: self.inner.file_pools.clone(),
             max_instances: self.inner.config.max_instances,
             described,
             digest,
@@ -146,8 +161,8 @@ impl Inner {
         match code.load(&self.engine) {
             Ok(component) => Some(component),
             Err(error) => {
-                tracing::warn!(%error, "compiled code does not fit this engine; compiling again");
-                cache.discard(digest);
+                // Code that is made anew takes its place; a shortage of memory is no reason to remove it.
+                tracing::warn!(%error, "compiled code cannot be used by this engine; compiling again");
                 None
             }
         }

@@ -1,6 +1,7 @@
 //! Notices that the configuration or the kinds have changed, while `serve` runs.
 //! Does not read them: what is noticed is their times and sizes.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -37,7 +38,7 @@ impl WatchedFiles {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         Ok(Self {
-            seen: look(&file, &folder),
+            seen: look(&file, &folder)?,
             file,
             folder,
             ticks,
@@ -66,15 +67,20 @@ impl WatchedFiles {
                 self.ticks.tick().await;
                 false
             };
-            let mut now = look(&self.file, &self.folder);
+            let mut now = match look(&self.file, &self.folder) {
+                Ok(now) => now,
+                // What cannot be looked at now has not changed by that.
+                Err(_) if !asked => continue,
+                Err(_) => return,
+            };
             if !asked && now == self.seen {
                 continue;
             }
             // Who writes a file in place empties it first: what is half there would be taken for a word of the operator's.
             for _ in 0..SETTLED_TRIES {
                 tokio::time::sleep(SETTLED).await;
-                let before = std::mem::replace(&mut now, look(&self.file, &self.folder));
-                if before == now {
+                let Ok(again) = look(&self.file, &self.folder) else { continue };
+                if std::mem::replace(&mut now, again.clone()) == again {
                     break;
                 }
             }
@@ -91,20 +97,50 @@ fn asks_to_reload() -> Result<Option<tokio::signal::unix::Signal>> {
     Ok((HangUp::meaning() != HangUp::Ends).then(|| signal(SignalKind::hangup())).transpose()?)
 }
 
-fn look(file: &Path, folder: &Path) -> Vec<(PathBuf, Stamp)> {
-    let stamp = |path: &Path| {
-        let found = path.metadata().ok()?;
-        Some((found.modified().ok()?, found.len()))
+/// Nothing, if that is why something cannot be looked at.
+fn absent<T>(error: io::Error) -> io::Result<Option<T>> {
+    if error.kind() == ErrorKind::NotFound { Ok(None) } else { Err(error) }
+}
+
+/// How things are. What is not there is a state like any other; what cannot be looked at is an error, and no state.
+fn look(file: &Path, folder: &Path) -> io::Result<Vec<(PathBuf, Stamp)>> {
+    let stamp = |path: &Path| match path.metadata() {
+        Ok(found) => Ok(Some((found.modified()?, found.len()))),
+        Err(error) => absent(error),
     };
-    let mut seen: Vec<(PathBuf, Stamp)> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
+    let mut seen = vec![(file.to_path_buf(), stamp(file)?)];
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => Some(entries),
+        Err(error) => absent(error)?,
+    };
+    for entry in entries.into_iter().flatten() {
+        let path = entry?.path();
         // What is being written has a name that begins with a dot.
-        .filter(|path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")))
-        .map(|path| (path.clone(), stamp(&path)))
-        .collect();
-    seen.push((file.to_path_buf(), stamp(file)));
+        if path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")) {
+            let stamp = stamp(&path)?;
+            seen.push((path, stamp));
+        }
+    }
     seen.sort();
-    seen
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_looked_at_is_an_error_and_no_change() {
+        let place = tempfile::tempdir().unwrap();
+        let (file, folder) = (place.path().join("taskwright.toml"), place.path().join("kinds"));
+        assert_eq!(look(&file, &folder).unwrap(), [(file.clone(), None)], "neither is there");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("one.wasm"), "1").unwrap();
+        let seen = look(&file, &folder).unwrap();
+        assert_eq!(seen.len(), 2);
+        // A file where the folder was, as a shortage of descriptors would be: an error that is not about what is there.
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::write(&folder, "").unwrap();
+        look(&file, &folder).unwrap_err();
+    }
 }

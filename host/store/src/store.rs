@@ -1,6 +1,8 @@
 //! The contract that every store keeps.
 //! Does not say how: the conformance suite checks that they all do.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -126,6 +128,11 @@ pub enum Change {
 pub trait Store: Sessions + ExternalWork + Repair {
     /// The store's clock, in whole milliseconds. All times in records come from it.
     fn now(&self) -> Timestamp;
+
+    /// The file that it is in, if it is in one of this machine: whose disk must not become full.
+    fn file(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Creates a task, or finds the one that the same creation made before.
     ///

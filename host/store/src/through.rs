@@ -4,6 +4,8 @@
 /// What the macro's expansion names; nobody else's business.
 #[doc(hidden)]
 pub mod names {
+    pub use std::path::PathBuf;
+
     pub use async_trait::async_trait;
     pub use serde_json::Value;
     pub use taskwright_registry::{
@@ -15,7 +17,7 @@ pub mod names {
 
 /// Implements [`Store`](crate::Store) for a type with a field `inner` that is a store, and a method
 /// `async fn through<T>(&self, verb: &'static str, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError>`,
-/// which may count, delay, refuse or lose the call. `now` and `changes` are handed on as they are.
+/// which may count, delay, refuse or lose the call. `now`, `file` and `changes` are handed on as they are.
 #[macro_export]
 macro_rules! store_through {
     ($type:ty) => {
@@ -59,6 +61,10 @@ macro_rules! store_through {
             $crate::store_through!(@verbs $type, Store, {
                 fn now(&self) -> Timestamp {
                     self.inner.now()
+                }
+
+                fn file(&self) -> Option<PathBuf> {
+                    self.inner.file()
                 }
 
                 fn changes(&self) -> Receiver<Change> {

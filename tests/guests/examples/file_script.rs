@@ -95,6 +95,12 @@ fn perform(words: &[&str]) -> io::Result<String> {
             KEPT.with_borrow_mut(|kept| kept.push(file));
             Ok(String::new())
         }
+        // Opens a file again and again and keeps it open, until it is refused or has been opened ten thousand times.
+        ["hoard", path] => Ok(repeat(10_000, |_| {
+            let file = File::open(path)?;
+            KEPT.with_borrow_mut(|kept| kept.push(file));
+            Ok(())
+        })),
         ["kwrite", bytes] => kept(|file| fill(file, number(bytes))).map(none),
         ["kread"] => kept(|file| {
             file.seek(SeekFrom::Start(0))?;

@@ -71,8 +71,33 @@ async fn a_draft_appears_when_it_is_finished_and_not_before() {
             assert!(read == whole, "{} bytes came back of {}", read.len(), whole.len());
         }
     }
+    // The folder of this process goes with the last that shares it.
     let left = std::fs::read_dir(places.folder.path().join("scratch")).unwrap().count();
     assert_eq!(left, 0, "what was on its way is gone from this machine");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_hold_no_descriptor_between_two_writes() {
+    let places = Places::new();
+    let open_below = |folder: &Path| {
+        let targets = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fd.unwrap().path().read_link().ok());
+        targets.filter(|target| target.starts_with(folder) && !target.ends_with("lock")).count()
+    };
+    let mut drafts = Vec::new();
+    for files in places.all() {
+        for number in 0..32 {
+            let mut draft = files.draft(&format!("{}/artifacts/1.1/{number}", task(1).folder()));
+            draft.append(vec![number; 300 * 1024]).await.unwrap();
+            drafts.push(draft);
+        }
+    }
+    assert_eq!(open_below(places.folder.path()), 0);
+    for draft in drafts {
+        draft.discard().await;
+    }
+    let left = std::fs::read_dir(places.folder.path().join("files").join(&task(1).folder()[1..]).join("artifacts/1.1"));
+    assert_eq!(left.unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

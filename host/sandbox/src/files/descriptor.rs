@@ -194,6 +194,7 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn sync_data(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
         self.enter(&fd)?;
+        let _turn = self.files.syncs.turn().await;
         self.wasi.sync_data(fd).await
     }
 
@@ -240,7 +241,10 @@ impl HostDescriptor for FilesView<'_> {
     async fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DirectoryEntryStream>> {
         let held = self.enter(&fd)?;
         let Descriptor::Dir(dir) = self.wasi.table.get(&fd)? else { return Err(ErrorCode::NotDirectory.into()) };
-        let listing = Listing::new(held.folder, dir.dir.clone())?;
+        let dir = dir.dir.clone();
+        // The folder stays open as well, which is what its own place is for.
+        let places = [Some(self.files.open_files.take().await?), held.place];
+        let listing = Listing::new(held.folder, dir, places)?;
         let listing = self.wasi.table.push(listing)?;
         // The bindings' type for it is one that only `wasmtime-wasi` can make. Nobody but this view looks at it.
         Ok(Resource::new_own(listing.rep()))
@@ -248,6 +252,7 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn sync(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
         self.enter(&fd)?;
+        let _turn = self.files.syncs.turn().await;
         self.wasi.sync(fd).await
     }
 
@@ -306,12 +311,13 @@ impl HostDescriptor for FilesView<'_> {
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        let held = self.enter(&fd)?;
+        let mut held = self.enter(&fd)?;
         let changes = open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
             || flags.intersects(DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY);
         if changes {
             held.folder.may_write()?;
         }
+        held.place = Some(self.files.open_files.take().await?);
         if let Some(quota) = held.folder.quota() {
             return self.open_own((fd, &held, quota), path, open_flags, flags).await;
         }
@@ -395,7 +401,8 @@ impl HostDescriptor for FilesView<'_> {
         let inner = self.wasi.read_via_stream(fd, offset)?;
         let inner = self.wasi.table.delete(inner)?;
         let meter = self.files.meter.clone();
-        let reading: DynInputStream = Box::new(Reading { meter, folder: held.folder, inner, _open: held.open });
+        let reading: DynInputStream =
+            Box::new(Reading { meter, folder: held.folder, inner, _open: held.open, _place: held.place });
         Ok(self.wasi.table.push(reading)?)
     }
 
@@ -441,7 +448,8 @@ impl FilesView<'_> {
     ) -> FsResult<Resource<DynOutputStream>> {
         let inner = self.wasi.table.delete(inner)?;
         let meter = self.files.meter.clone();
-        let writing: DynOutputStream = Box::new(Writing { meter, folder: held.folder, inner, open: held.open, at });
+        let Held { folder, open, place, .. } = held;
+        let writing: DynOutputStream = Box::new(Writing { meter, folder, inner, open, at, _place: place });
         Ok(self.wasi.table.push(writing)?)
     }
 }

@@ -10,21 +10,28 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
 
 use super::Folder;
+use super::open_files::OpenPlace;
 
 /// A folder that is being listed.
 pub(super) struct Listing {
     folder: Arc<Folder>,
     dir: Arc<File>,
     entries: Dir,
+    _places: [Option<Arc<OpenPlace>>; 2],
 }
 
 impl Listing {
-    pub(super) fn new(folder: Arc<Folder>, dir: Arc<File>) -> Result<Self, ErrorCode> {
+    /// `places` are those of the folder's handle and of the listing itself.
+    pub(super) fn new(
+        folder: Arc<Folder>,
+        dir: Arc<File>,
+        places: [Option<Arc<OpenPlace>>; 2],
+    ) -> Result<Self, ErrorCode> {
         // Opened anew, so that the listing has a place of its own; and to read, which the first descriptor may not be for.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let again = openat(&*dir, ".", flags, Mode::empty()).map_err(std::io::Error::from)?;
         let entries = Dir::new(again).map_err(std::io::Error::from)?;
-        Ok(Self { folder, dir, entries })
+        Ok(Self { folder, dir, entries, _places: places })
     }
 
     pub(super) fn folder(&self) -> &Folder {

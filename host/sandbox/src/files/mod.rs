@@ -4,9 +4,11 @@
 mod descriptor;
 mod directory;
 mod folder;
+mod open_files;
 mod path;
 mod quota;
 mod stream;
+mod sync_pace;
 mod walk;
 
 use std::collections::HashMap;
@@ -20,10 +22,14 @@ use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{FsError, FsResult};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
+use crate::file_thread::FileShare;
 use crate::meter::Meter;
-use crate::{Access, AttemptError, LiveGrants};
+use crate::{Access, AttemptError, AttemptHost, LiveGrants};
 use folder::Folder;
+pub(crate) use open_files::PER_INSTANCE;
+use open_files::{OpenFiles, OpenPlace};
 use quota::{OpenFile, Quota};
+use sync_pace::SyncPace;
 
 /// Where a guest finds the folder of its task's own.
 const OWN_FOLDER: &str = "/task";
@@ -35,13 +41,22 @@ pub(crate) enum Refused {
     Access,
     #[error("the budget's `file_bytes` does not allow more in the task's own folder")]
     Quota,
+    #[error("the disk of this host is almost full")]
+    Space,
+    #[error("the budget's `open_files` does not allow more")]
+    OpenFiles,
+    #[error("the session has as many files open as it may have of this host's, or all of them are in use")]
+    Descriptors,
 }
 
 impl Refused {
     fn code(self) -> ErrorCode {
         match self {
             Self::Access => ErrorCode::Access,
-            Self::Quota => ErrorCode::Quota,
+            Self::Quota | Self::OpenFiles => ErrorCode::Quota,
+            Self::Space => ErrorCode::InsufficientSpace,
+            // It may be worth while to try again.
+            Self::Descriptors => ErrorCode::Busy,
         }
     }
 }
@@ -62,6 +77,8 @@ struct Held {
     open: Option<Arc<OpenFile>>,
     /// Whether it is a directory.
     dir: bool,
+    /// Of the descriptor; none for those that the instance began with.
+    place: Option<Arc<OpenPlace>>,
 }
 
 /// The files of one instance.
@@ -70,6 +87,8 @@ pub(crate) struct Files {
     /// In the order of the preopened directories.
     folders: Vec<Arc<Folder>>,
     held: HashMap<u32, Held>,
+    open_files: OpenFiles,
+    syncs: SyncPace,
 }
 
 impl Files {
@@ -81,7 +100,8 @@ impl Files {
         builder: &mut WasiCtxBuilder,
         grants: &LiveGrants,
         own: Option<&Path>,
-        meter: Arc<Meter>,
+        (host, meter): (&Arc<dyn AttemptHost>, Arc<Meter>),
+        share: FileShare,
     ) -> Result<Self, AttemptError> {
         let current = grants.current();
         // See `Instance::begin`: an instance with folders has a thread of its own to block.
@@ -106,11 +126,13 @@ impl Files {
             let unusable = |error: &dyn std::fmt::Display| {
                 AttemptError::Internal(format!("the task's own folder `{}` cannot be used: {error}", path.display()))
             };
-            let quota = Quota::of(path, meter.clone()).map_err(|error| unusable(&error))?;
+            let quota = Quota::of(path, meter.clone(), host.clone()).map_err(|error| unusable(&error))?;
             builder.preopened_dir(path, OWN_FOLDER, FsPerms::ReadWrite).map_err(|error| unusable(&error))?;
             folders.push(Folder::own(quota, grants.clone()));
         }
-        Ok(Self { meter, folders, held: HashMap::new() })
+        let open_files = OpenFiles::new(meter.clone(), share.descriptors);
+        let syncs = SyncPace::new(share.syncs);
+        Ok(Self { meter, folders, held: HashMap::new(), open_files, syncs })
     }
 }
 
@@ -167,7 +189,7 @@ impl preopens::Host for FilesView<'_> {
         self.files.meter.look_at_file()?;
         let directories = preopens::Host::get_directories(&mut self.wasi)?;
         for ((fd, _), folder) in directories.iter().zip(self.files.folders.clone()) {
-            self.hold(fd, Held { folder, depth: 0, open: None, dir: true });
+            self.hold(fd, Held { folder, depth: 0, open: None, dir: true, place: None });
         }
         Ok(directories)
     }

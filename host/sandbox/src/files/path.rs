@@ -3,7 +3,7 @@
 
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
-/// How deep folders may lie in one another. Who removes or counts a tree holds a handle for each level.
+/// How deep folders may lie in one another. Who removes a tree holds a handle for each level.
 pub(super) const MAX_DEPTH: usize = 64;
 
 /// How many folders deep a path leads, from a folder that lies `depth` deep; the last name is counted too.

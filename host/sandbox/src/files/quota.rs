@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::Refused;
 use super::path::MAX_DEPTH;
 use super::walk;
+use crate::AttemptHost;
 use crate::meter::Meter;
 
-/// What a file or folder counts for beside its bytes: about what it takes of a file system to be there. It bounds how many
-/// there can be.
-pub(crate) const ENTRY_BYTES: u64 = 1_024;
+/// What a file or folder counts for beside its bytes: a block of the usual file systems, for the last one of a file is not full,
+/// and a folder has at least one. So what is counted is no less than what the disk gives away, and bounds how many there can be.
+pub(crate) const ENTRY_BYTES: u64 = 4_096;
 
 /// Device and inode, hashed.
 pub(super) type FileId = (u64, u64);
@@ -31,6 +32,7 @@ struct State {
 /// The quota of one instance. What lay there before it came is counted when it is made.
 pub(crate) struct Quota {
     meter: Arc<Meter>,
+    host: Arc<dyn AttemptHost>,
     state: Mutex<State>,
 }
 
@@ -39,11 +41,11 @@ impl Quota {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(crate) fn of(folder: &Path, meter: Arc<Meter>) -> io::Result<Arc<Self>> {
+    pub(crate) fn of(folder: &Path, meter: Arc<Meter>, host: Arc<dyn AttemptHost>) -> io::Result<Arc<Self>> {
         let counted = walk::count(std::fs::File::open(folder)?.as_fd(), MAX_DEPTH)?;
         let bytes = counted.bytes.saturating_add(counted.entries.saturating_mul(ENTRY_BYTES));
         meter.files_are(bytes);
-        Ok(Arc::new(Self { meter, state: Mutex::new(State { bytes, ..State::default() }) }))
+        Ok(Arc::new(Self { meter, host, state: Mutex::new(State { bytes, ..State::default() }) }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -51,6 +53,9 @@ impl Quota {
     }
 
     fn take(&self, bytes: u64) -> Result<(), Refused> {
+        if !self.host.has_disk_space() {
+            return Err(Refused::Space);
+        }
         let mut state = self.lock();
         let wanted = state.bytes.saturating_add(bytes);
         if !self.meter.files_may_be(wanted) {
@@ -176,7 +181,7 @@ mod tests {
 
     fn quota(folder: &Path, file_bytes: u64) -> (Arc<Quota>, Arc<Meter>) {
         let meter = Arc::new(Meter::new(Budget { file_bytes, ..Budget::default() }));
-        (Quota::of(folder, meter.clone()).unwrap(), meter)
+        (Quota::of(folder, meter.clone(), Arc::new(crate::describe::Nobody)).unwrap(), meter)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
 };
 
+use super::open_files::OpenPlace;
 use super::quota::OpenFile;
 use super::{Folder, Refused};
 use crate::meter::Meter;
@@ -26,6 +27,7 @@ pub(super) struct Reading {
     pub(super) inner: DynInputStream,
     /// The file stays known for as long as the stream holds it open.
     pub(super) _open: Option<Arc<OpenFile>>,
+    pub(super) _place: Option<Arc<OpenPlace>>,
 }
 
 impl Reading {
@@ -69,6 +71,7 @@ pub(super) struct Writing {
     pub(super) open: Option<Arc<OpenFile>>,
     /// Where the next write goes; none for the end of the file.
     pub(super) at: Option<u64>,
+    pub(super) _place: Option<Arc<OpenPlace>>,
 }
 
 #[wasmtime_wasi::async_trait]

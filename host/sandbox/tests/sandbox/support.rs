@@ -8,11 +8,11 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use taskwright_registry::{
-    Cancel, Direction, Links, Message, MessageId, NewTask, Part, Progress, Schema, TaskId, Timestamp, create,
+    Cancel, Direction, Links, Message, MessageId, NewTask, Part, Progress, Schema, TaskId, Timestamp, Usage, create,
 };
 use taskwright_sandbox::{
-    AttemptError, AttemptHost, Budget, Grants, Instance, Kind, LiveGrants, LoadError, NewArtifact, OutputStream,
-    Refusal, Sandbox, SandboxConfig, Step, TaskContext,
+    Allowance, AttemptError, AttemptHost, Budget, Grants, Instance, Kind, LiveGrants, LoadError, NewArtifact,
+    OutputStream, Refusal, Sandbox, SandboxConfig, Step, TaskContext,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
@@ -173,6 +173,17 @@ pub(crate) async fn instantiate_in(
     let folder = folder.map(Path::to_owned);
     let host = Arc::new(Recorder { folder, ..Recorder::new(sender) });
     Running { instance: kind.instantiate(host.clone(), budget, grants), host, reports }
+}
+
+/// An instance with files in a sandbox of a test's own, for a session, with no limit on open files but what the session has of the
+/// host's.
+pub(crate) async fn of_session(sandbox: &Sandbox, session: &str, folder: &Path, grants: Grants) -> Running {
+    let kind = sandbox.load(taskwright_test_guests::FILE_SCRIPT).await.unwrap();
+    let (sender, reports) = mpsc::unbounded_channel();
+    let host = Arc::new(Recorder { folder: Some(folder.to_owned()), ..Recorder::new(sender) });
+    let budget = Budget { open_files: u64::MAX, ..Budget::default() };
+    let allowance = Allowance { budget, used: Usage::default(), owner: Some(session.to_owned()) };
+    Running { instance: kind.instantiate(host.clone(), allowance, grants), host, reports }
 }
 
 pub(crate) async fn plain(wasm: &'static [u8]) -> Running {

@@ -4,7 +4,9 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use taskwright_sandbox::{Access, Budget, FolderGrant, Grants, LiveGrants, OutputStream, StopReason};
+use taskwright_sandbox::{
+    Access, Budget, FolderGrant, Grants, LiveGrants, OutputStream, Sandbox, SandboxConfig, StopReason,
+};
 use taskwright_test_guests as guests;
 use tempfile::TempDir;
 
@@ -80,29 +82,29 @@ pub(crate) mod file_script {
         let folder = folder();
         let came = script(
             "write /task/a 9000; write /task/b 9000; rm /task/b; size /task/a 100; write /task/c 9000; write /task/c 9000",
-            room(12_000),
+            room(18_000),
             OWN,
             folder.path(),
         )
         .await;
         // The second one came as far as it could; the last one replaces itself.
         assert_eq!(came, ["ok", "Io", "ok", "ok", "ok", "ok"]);
-        let came = script("ls /task; rm /task/c; write /task/d 8000", room(12_000), OWN, folder.path()).await;
+        let came = script("ls /task; rm /task/c; write /task/d 8000", room(18_000), OWN, folder.path()).await;
         assert_eq!(came[1..], ["ok", "ok"]);
         let lies = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
-        assert!(lies.sum::<u64>() <= 12_000);
+        assert!(lies.sum::<u64>() <= 18_000);
     }
 
     #[tokio::test]
     async fn what_an_earlier_instance_left_counts_and_its_peak_is_told() {
         let folder = folder();
-        script("write /task/a 6000", room(10_000), OWN, folder.path()).await;
+        script("write /task/a 6000", room(16_000), OWN, folder.path()).await;
         let (mut running, start) =
-            running("write /task/b 3000; rm /task/a; write /task/b 3000", room(10_000), OWN, folder.path()).await;
+            running("write /task/b 3000; rm /task/a; write /task/b 3000", room(16_000), OWN, folder.path()).await;
         start.await.unwrap();
         assert_eq!(lines(&mut running), ["Io", "ok", "ok"]);
         let peak = running.instance.usage().file_peak_bytes;
-        assert!((7_000..=10_000).contains(&peak), "{peak}");
+        assert!((10_000..=16_000).contains(&peak), "{peak}");
     }
 
     #[tokio::test]
@@ -110,7 +112,7 @@ pub(crate) mod file_script {
         let folder = folder();
         let came = script(
             "write /task/a 0; size /task/a 5000000000000; size /task/a 9000; len /task/a; keep /task/a; kwrite 9000; kwrite 9000",
-            room(20_000),
+            room(24_000),
             OWN,
             folder.path(),
         )
@@ -123,7 +125,7 @@ pub(crate) mod file_script {
         let folder = folder();
         let came = script(
             "many /task 1000; rm /task/3; many /task 1; mkdir /task/m; mkdir /task/n",
-            room(100 * 1_024),
+            room(100 * 4_096),
             OWN,
             folder.path(),
         )
@@ -137,8 +139,78 @@ pub(crate) mod file_script {
         let came =
             script("ghosts /task 1000 1000; ls /task; close; write /task/a 90000", room(100_000), OWN, folder.path())
                 .await;
-        // Each is 1,000 bytes and 1,024 for being there.
-        assert_eq!(came, ["49 and QuotaExceeded", "ok", "ok", "ok"]);
+        // Each is 1,000 bytes and 4,096 for being there.
+        assert_eq!(came, ["19 and QuotaExceeded", "ok", "ok", "ok"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_counted_is_what_the_disk_gives_at_least() {
+        use std::os::unix::fs::MetadataExt;
+
+        let folder = folder();
+        let text =
+            "many /task 20; mkdir /task/d; many /task/d 20; write /task/a 1; write /task/b 4097; write /task/c 70000";
+        let (running, start) = running(text, room(1 << 20), OWN, folder.path()).await;
+        start.await.unwrap();
+        let taken = |path: &Path| -> u64 {
+            let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().metadata().unwrap());
+            entries.map(|about| about.blocks() * 512).sum()
+        };
+        let disk = taken(folder.path()) + taken(&folder.path().join("d"));
+        let counted = running.instance.usage().file_peak_bytes;
+        assert!(counted >= disk, "counted {counted}, the disk has given {disk}");
+    }
+
+    #[tokio::test]
+    async fn files_open_at_one_time_are_limited_and_counted() {
+        let folder = folder();
+        let few = Budget { open_files: 3, ..room(1 << 20) };
+        let text = "write /task/a 5; hoard /task/a; read /task/a; ls /task; close; read /task/a; ls /task";
+        let (mut running, start) = running(text, few, OWN, folder.path()).await;
+        assert_eq!(start.await.unwrap(), "done");
+        let quota = "QuotaExceeded";
+        assert_eq!(lines(&mut running), ["ok", "3 and QuotaExceeded", quota, quota, "ok", "5", "a"]);
+        assert_eq!(running.instance.usage().open_files_peak, 3);
+    }
+
+    async fn play(running: &mut Running, text: &str) -> Vec<String> {
+        let task = context_with(serde_json::json!(text));
+        assert_eq!(summary(running.instance.start(task).await), "done");
+        lines(running)
+    }
+
+    #[tokio::test]
+    async fn one_session_leaves_descriptors_to_others() {
+        let config = SandboxConfig { open_files: Some(40), max_instances: 8, ..SandboxConfig::default() };
+        let (sandbox, folder) = (Sandbox::new(config).unwrap(), folder());
+        let mut greedy = of_session(&sandbox, "greedy", folder.path(), OWN).await;
+        // Three quarters, less the folder and three for the calls of the instance.
+        assert_eq!(play(&mut greedy, "write /task/a 1; hoard /task/a").await, ["ok", "26 and ResourceBusy"]);
+        let mut other = of_session(&sandbox, "other", folder.path(), OWN).await;
+        let came = play(&mut other, "read /task/a; write /task/b 1; rm /task/b; ls /task").await;
+        assert_eq!(came, ["1", "ok", "ok", "a"]);
+        for running in [greedy, other] {
+            running.instance.stop(StopReason::Done);
+            running.instance.stopped().await;
+        }
+        assert_eq!(sandbox.descriptors_in_use(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_session_leaves_threads_to_others() {
+        let config = SandboxConfig { file_threads: 4, max_instances: 16, ..SandboxConfig::default() };
+        let (sandbox, folder) = (Sandbox::new(config).unwrap(), folder());
+        let mut resident = Vec::new();
+        for _ in 0..3 {
+            let mut running = of_session(&sandbox, "greedy", folder.path(), OWN).await;
+            assert_eq!(play(&mut running, "ls /task").await, ["ok"]);
+            resident.push(running);
+        }
+        let mut waiting = of_session(&sandbox, "greedy", folder.path(), OWN).await;
+        let mut other = of_session(&sandbox, "other", folder.path(), OWN).await;
+        assert_eq!(play(&mut other, "ls /task").await, ["ok"], "the fourth of the session waits, and nobody for it");
+        drop(resident.pop());
+        assert_eq!(play(&mut waiting, "ls /task").await, ["ok"]);
     }
 
     #[tokio::test]
@@ -146,7 +218,7 @@ pub(crate) mod file_script {
         let folder = folder();
         let came = script(
             "write /task/a 4000; write /task/b 4000; mv /task/a /task/b; write /task/c 4000; mv /task/c /task/c; len /task/c",
-            room(11_000),
+            room(17_000),
             OWN,
             folder.path(),
         )
@@ -251,7 +323,7 @@ pub(crate) mod file_script {
         let came = script(
             "write /shared/a 100; write /task/b 100; mv /shared/theirs /task/c; mv /task/b /shared/b; \
              link /shared/a /task/d; link /shared/a /shared/e; symlink / /shared/f; size /shared/a 50; rm /shared/a; ls /shared",
-            room(4_000),
+            room(8_000),
             grants,
             own.path(),
         )

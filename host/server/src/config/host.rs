@@ -31,6 +31,8 @@ pub(crate) struct HostConfig {
     pub(crate) progress_interval: Option<Span>,
     /// What a task's log of output keeps.
     pub(crate) output_log: Option<Size>,
+    /// What is kept free on the disks of records and files.
+    pub(crate) keep_free: Option<Size>,
     /// Instances at one time.
     pub(crate) max_instances: Option<NonZeroU32>,
     /// Memory of all guests together.
@@ -62,6 +64,9 @@ impl HostConfig {
         }
         if let Some(Size(bytes)) = self.output_log {
             config.output_log_bytes = bytes;
+        }
+        if let Some(Size(bytes)) = self.keep_free {
+            config.keep_free_bytes = Some(bytes);
         }
         if let Some(instances) = self.max_instances {
             config.sandbox.max_instances = instances.get();

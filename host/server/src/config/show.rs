@@ -47,6 +47,8 @@ struct Host {
     max_crashes: u32,
     progress_interval: String,
     output_log: Figure,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_free: Option<Figure>,
     max_instances: u32,
     max_guest_memory: Figure,
 }
@@ -122,6 +124,7 @@ fn host(config: &Config) -> Host {
         max_crashes: runner.crash_limit,
         progress_interval: span(runner.progress_interval),
         output_log: size(runner.output_log_bytes),
+        keep_free: runner.keep_free_bytes.map(size),
         max_instances: runner.sandbox.max_instances,
         max_guest_memory: size(runner.sandbox.guest_memory_bytes),
     }

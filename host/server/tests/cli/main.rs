@@ -4,6 +4,7 @@
 mod bucket;
 mod commands;
 mod config;
+mod descriptors;
 mod dirty_texts;
 mod drain;
 mod external;

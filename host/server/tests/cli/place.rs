@@ -62,11 +62,7 @@ impl Place {
 
     /// Starts a command whose lines on standard error are waited for.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.command(args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let out = child.stdout.take().map(BufReader::new);
-        let err = BufReader::new(child.stderr.take().unwrap());
-        Running { child, out, err }
+        Running::spawn(self.command(args))
     }
 
     pub(crate) fn tasks(&self) -> Vec<Value> {
@@ -95,6 +91,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command whose lines are read as they are waited for.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = child.stdout.take().map(BufReader::new);
+        let err = BufReader::new(child.stderr.take().unwrap());
+        Self { child, out, err }
+    }
+
     /// Reads up to a line that holds this text, and returns it.
     pub(crate) fn until(&mut self, text: &str) -> String {
         let mut seen = String::new();

@@ -23,7 +23,7 @@ mod text;
 mod write_rows;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -63,6 +63,7 @@ pub struct SqliteStore {
     clock: Clock,
     lease_clock: LeaseClock,
     commits: Arc<AtomicU64>,
+    path: Arc<Path>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -100,7 +101,7 @@ impl SqliteStore {
         };
         spawn("taskwright-write", move || writer.work())?;
         let SqliteOptions { clock, lease_clock, .. } = options;
-        Ok(Self { orders, readers, changes, clock, lease_clock, commits })
+        Ok(Self { orders, readers, changes, clock, lease_clock, commits, path: Arc::from(path) })
     }
 
     /// How many transactions this store has committed since it was opened; writes that queue up share one.
@@ -173,6 +174,10 @@ impl Undecoded {
 impl Store for SqliteStore {
     fn now(&self) -> Timestamp {
         clock::read(&self.clock)
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        Some(self.path.to_path_buf())
     }
 
     async fn create(&self, new: NewTask) -> Result<Created, StoreError> {

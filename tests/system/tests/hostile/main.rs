@@ -1,6 +1,8 @@
 //! The hostile suite: every row of the table over each store, and a mix of all at random.
 //! Does not say what a guest must come to: `taskwright_system_tests::hostile` does, for this and for the benchmark.
 
+mod scarce;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

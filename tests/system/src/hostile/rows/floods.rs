@@ -51,8 +51,29 @@ pub(crate) fn report_flood() -> Vec<Row> {
             "report_flood: empty drafts",
             "begins 5,000 drafts without a byte",
             "drafts 5000 0",
-            "1000 accepted, refused: artifacts",
+            "16 accepted, refused: open_drafts",
         ),
+        row(
+            "report_flood: many large drafts",
+            "begins 1,000 drafts of 60 kB",
+            "drafts 1000 60000",
+            "16 accepted, refused: open_drafts",
+        )
+        .budget(|budget| budget.artifact_bytes = 128 << 20),
+        row(
+            "report_flood: the log",
+            "writes checkpoints of 100 kB until the log takes no more",
+            "checkpoint 100 100000",
+            "20 accepted, refused: record_bytes",
+        )
+        .budget(|budget| budget.record_bytes = 2 << 20),
+        row(
+            "report_flood: progress and the log",
+            "reports 10,000 times where the log takes little",
+            "progress 10000 100",
+            "10000 accepted, refused: nothing",
+        )
+        .budget(|budget| budget.record_bytes = 8 << 10),
         row(
             "report_flood: checkpoints",
             "writes 1,000 checkpoints of 100 kB",

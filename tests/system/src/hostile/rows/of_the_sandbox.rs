@@ -73,6 +73,10 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         Row::new("bad_schema", "has a schema that is none", guests::BAD_SCHEMA, End::NotAccepted("JSON Schema")),
         Row::new("bad_name", "has a name that no kind may have", guests::BAD_NAME, End::NotAccepted("Bad Name")),
+        Row::new("file_script: open files", "opens a file for ever", guests::FILE_SCRIPT, End::Succeeded("done"))
+            .spec(json!("write /task/a 1; hoard /task/a; rm /task/a"))
+            .grants(Grants { task_folder: true, ..Grants::default() })
+            .budget(|budget| budget.open_files = 50),
         Row::new("parent_script", "begins as many children as it can", guests::PARENT_SCRIPT, End::Succeeded(""))
             .spec(json!("breadth parent children; children"))
             .grants(Grants { spawner: Some(SpawnGrant::new(vec!["parent".to_owned()])), ..Grants::default() })
