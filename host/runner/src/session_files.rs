@@ -132,6 +132,14 @@ impl SessionFiles {
         }
     }
 
+    /// Where they, or what is on its way to them, lie on this machine.
+    pub(crate) fn local_folders(&self) -> Vec<PathBuf> {
+        match &self.place {
+            Place::Folder(folder) | Place::Bucket { scratch: folder, .. } => vec![folder.to_path_buf()],
+            Place::Memory { .. } => Vec::new(),
+        }
+    }
+
     /// Whether no request to elsewhere is needed for them.
     pub(crate) fn are_local(&self) -> bool {
         !matches!(self.place, Place::Bucket { .. })

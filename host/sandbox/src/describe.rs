@@ -17,7 +17,8 @@ use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::{
-    AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, Refusal, convert, trap,
+    AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, ProtectedPaths, Refusal,
+    convert, trap,
 };
 
 /// How long `describe` may take, instantiation included.
@@ -59,7 +60,7 @@ async fn call(
     let grants = LiveGrants::default();
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
     let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
-    let reach = Reach { grants: &grants, http, own_folder: None, memory };
+    let reach = Reach { grants: &grants, http, own_folder: None, protected: &ProtectedPaths::default(), memory };
     let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, reach);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     store.data_mut().stand_still(&stdio);

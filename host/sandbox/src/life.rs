@@ -22,7 +22,7 @@ use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::work::Work;
-use crate::{AttemptError, AttemptHost, LiveGrants, Step, StopReason, TaskContext, convert, trap};
+use crate::{AttemptError, AttemptHost, LiveGrants, ProtectedPaths, Step, StopReason, TaskContext, convert, trap};
 
 /// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -124,6 +124,7 @@ pub(crate) struct Plan {
     pub(crate) grants: LiveGrants,
     pub(crate) http: Arc<Client>,
     pub(crate) asker: Arc<Asker>,
+    pub(crate) protected: ProtectedPaths,
     /// Whether the kind wants the folder of its task's own.
     pub(crate) wants_own_folder: bool,
     pub(crate) room: Arc<Semaphore>,
@@ -156,7 +157,7 @@ impl Plan {
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(shared.clone());
     let own_folder = plan.own_folder();
-    let Plan { engine, kind, host, grants, http, asker, room, memory, max_instances, .. } = plan;
+    let Plan { engine, kind, host, grants, http, asker, protected, room, memory, max_instances, .. } = plan;
     let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
@@ -164,7 +165,7 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
     let stdio = Stdio::new(meter.clone());
     let http = Gateway::new(http, grants.clone(), meter.clone(), asker);
     let made = own_folder.and_then(|own| {
-        let reach = Reach { grants: &grants, http, own_folder: own.as_deref(), memory };
+        let reach = Reach { grants: &grants, http, own_folder: own.as_deref(), protected: &protected, memory };
         attempt::store(&engine, host.clone(), meter.clone(), &stdio, reach)
     });
     let mut store = match made {

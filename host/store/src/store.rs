@@ -1,6 +1,8 @@
 //! The contract that every store keeps.
 //! Does not say how: the conformance suite checks that they all do.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -371,6 +373,12 @@ pub trait Store: Sessions + ExternalWork {
     /// # Errors
     /// Only those of the store itself.
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError>;
+
+    /// The files of this machine that the records are in, also those that are there only at times. They are kept from guests,
+    /// whatever those are granted. None for a store that is elsewhere, or in memory.
+    fn local_paths(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// Hears of every commit from now on. A receiver that lags is told so and must read anew.
     fn changes(&self) -> broadcast::Receiver<Change>;

@@ -55,6 +55,10 @@ macro_rules! store_through {
                     self.inner.now()
                 }
 
+                fn local_paths(&self) -> Vec<std::path::PathBuf> {
+                    self.inner.local_paths()
+                }
+
                 fn changes(&self) -> Receiver<Change> {
                     self.inner.changes()
                 }

@@ -5,9 +5,11 @@ mod descriptor;
 mod directory;
 mod folder;
 mod path;
+mod place;
 mod quota;
 mod stream;
 mod walk;
+mod way;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,7 +23,8 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::meter::Meter;
-use crate::{Access, AttemptError, LiveGrants};
+use crate::protected::Id;
+use crate::{Access, AttemptError, FolderGrant, LiveGrants, ProtectedPaths};
 use folder::Folder;
 use quota::{OpenFile, Quota};
 
@@ -62,6 +65,8 @@ struct Held {
     open: Option<Arc<OpenFile>>,
     /// Whether it is a directory.
     dir: bool,
+    /// What it is a handle of, in a folder that the operator granted; nothing of the host's own lies in the task's.
+    id: Option<Id>,
 }
 
 /// The files of one instance.
@@ -70,6 +75,7 @@ pub(crate) struct Files {
     /// In the order of the preopened directories.
     folders: Vec<Arc<Folder>>,
     held: HashMap<u32, Held>,
+    protected: ProtectedPaths,
 }
 
 impl Files {
@@ -82,6 +88,7 @@ impl Files {
         grants: &LiveGrants,
         own: Option<&Path>,
         meter: Arc<Meter>,
+        protected: &ProtectedPaths,
     ) -> Result<Self, AttemptError> {
         let current = grants.current();
         // See `Instance::begin`: an instance with folders has a thread of its own to block.
@@ -96,6 +103,10 @@ impl Files {
                     grant.name
                 ))
             })?;
+            let above = protected.above(&grant.host_path).ok().flatten();
+            if let Some(above) = above {
+                return Err(AttemptError::Internal(host_s_own(grant, &above)));
+            }
             folders.push(Folder::granted(grant.clone(), grants.clone()));
         }
         if let Some(path) = own {
@@ -110,8 +121,18 @@ impl Files {
             builder.preopened_dir(path, OWN_FOLDER, FsPerms::ReadWrite).map_err(|error| unusable(&error))?;
             folders.push(Folder::own(quota, grants.clone()));
         }
-        Ok(Self { meter, folders, held: HashMap::new() })
+        Ok(Self { meter, folders, held: HashMap::new(), protected: protected.clone() })
     }
+}
+
+/// Why a folder that is granted is not opened.
+fn host_s_own(grant: &FolderGrant, above: &Path) -> String {
+    format!(
+        "the folder `{}`, granted as `{}`, is the host's own: it is `{}` or lies in it; grant another one",
+        grant.host_path.display(),
+        grant.name,
+        above.display()
+    )
 }
 
 fn perms(access: Access) -> FsPerms {
@@ -147,6 +168,7 @@ impl FilesView<'_> {
             return Err(FsError::trap(wasmtime::Error::msg("unknown descriptor")));
         };
         held.folder.may_read()?;
+        self.check_open(held)?;
         Ok(held.clone())
     }
 
@@ -167,7 +189,11 @@ impl preopens::Host for FilesView<'_> {
         self.files.meter.look_at_file()?;
         let directories = preopens::Host::get_directories(&mut self.wasi)?;
         for ((fd, _), folder) in directories.iter().zip(self.files.folders.clone()) {
-            self.hold(fd, Held { folder, depth: 0, open: None, dir: true });
+            let id = match folder.quota() {
+                Some(_) => None,
+                None => Some(self.id_of_preopened(fd)?),
+            };
+            self.hold(fd, Held { folder, depth: 0, open: None, dir: true, id });
         }
         Ok(directories)
     }

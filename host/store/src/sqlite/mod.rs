@@ -21,7 +21,7 @@ mod text;
 mod write_rows;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -58,6 +58,7 @@ pub struct SqliteStore {
     clock: Clock,
     lease_clock: LeaseClock,
     commits: Arc<AtomicU64>,
+    path: Arc<Path>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -90,7 +91,7 @@ impl SqliteStore {
         };
         spawn("taskwright-write", move || writer.work())?;
         let SqliteOptions { clock, lease_clock, .. } = options;
-        Ok(Self { orders, readers, changes, clock, lease_clock, commits })
+        Ok(Self { orders, readers, changes, clock, lease_clock, commits, path: path.into() })
     }
 
     /// How many transactions this store has committed since it was opened; writes that queue up share one.
@@ -161,6 +162,16 @@ fn decode_claims(claims: Vec<(Claimed, String)>) -> Result<Vec<Claimed>, StoreEr
 impl Store for SqliteStore {
     fn now(&self) -> Timestamp {
         clock::read(&self.clock)
+    }
+
+    fn local_paths(&self) -> Vec<PathBuf> {
+        // SQLite's own names for what it has beside a database.
+        let beside = |suffix: &str| {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(suffix);
+            name.into()
+        };
+        ["", "-wal", "-shm", "-journal"].into_iter().map(beside).collect()
     }
 
     async fn create(&self, new: NewTask) -> Result<Created, StoreError> {
