@@ -54,6 +54,7 @@ mod native_host;
 mod native_instance;
 mod native_kind;
 mod output_log;
+mod own_folder;
 mod progress_flush;
 mod queue_look;
 mod reaper;

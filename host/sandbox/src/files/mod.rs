@@ -1,5 +1,5 @@
 //! Files as a guest sees them: the folders of its grants and the one of its task, behind counting, quota and revocation.
-//! Does not resolve paths: `wasmtime-wasi` does, beneath the folder's handle and never out of it.
+//! Does not open or change files itself: `wasmtime-wasi` does, beneath a folder's handle and never out of it.
 
 mod descriptor;
 mod directory;

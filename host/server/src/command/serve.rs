@@ -47,7 +47,7 @@ pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
     let grants = grant::resolve(&args.grants)?;
     let store = context.home.open_or_create().await?;
     context.home.check_files().await?;
-    let runner = context.home.runner(store.clone(), settings(&config, args))?;
+    let runner = context.home.runner(store.clone(), settings(&config, args), context.out)?;
     let mut served =
         Served::new(context.home.clone(), context.out, runner.clone(), store, args.kind_files.clone(), grants);
     served.apply(&config).await?;

@@ -11,6 +11,7 @@ mod kills;
 mod kinds;
 mod migrate;
 mod outages;
+mod own_paths;
 mod place;
 mod postgres;
 mod sessions;
