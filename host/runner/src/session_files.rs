@@ -17,8 +17,8 @@ use crate::bucket::log::BucketLogs;
 use crate::bucket::{self, BucketAddress};
 use crate::draft::Draft;
 use crate::log_folder::LogFolder;
-use crate::own_folder;
 use crate::output_log::Logs;
+use crate::own_folder;
 
 /// Why a session's files cannot be used.
 #[derive(Debug, thiserror::Error)]

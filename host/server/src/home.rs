@@ -79,7 +79,8 @@ impl Home {
 
     /// What is kept from every guest.
     pub(crate) fn own_paths(&self) -> Result<&OwnPaths> {
-        let mut own = vec![self.dir.clone(), self.config_path(), self.dir.join("wake.key"), self.kinds().path().to_owned()];
+        let mut own =
+            vec![self.dir.clone(), self.config_path(), self.dir.join("wake.key"), self.kinds().path().to_owned()];
         own.extend(self.state.places(&self.dir));
         own.push(match &self.files {
             FilesPlace::Folder(folder) => folder.clone(),

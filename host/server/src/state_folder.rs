@@ -35,7 +35,7 @@ impl StateFolder {
     pub(crate) fn code(&self, home: &Path) -> Result<(PathBuf, Option<String>)> {
         if let Some(named) = &self.named {
             let code = named.join(CODE);
-            usable(&code).with_context(|| format!("--state {}", named.display()))?;
+            usable(&code).with_context(|| format!("--state-dir {}", named.display()))?;
             return Ok((code, None));
         }
         let why = match self.usual.as_ref().map(|usual| usual.join(CODE)) {
@@ -48,7 +48,7 @@ impl StateFolder {
         let code = home.join(WITHIN_HOME).join(CODE);
         usable(&code).with_context(|| code.display().to_string())?;
         let notice = format!(
-            "compiled code is kept in {}, for {why}; --state or TASKWRIGHT_STATE names another folder",
+            "compiled code is kept in {}, for {why}; --state-dir or TASKWRIGHT_STATE_DIR names another folder",
             code.display()
         );
         Ok((code, Some(notice)))
@@ -80,9 +80,8 @@ fn usable(code: &Path) -> std::io::Result<()> {
 /// could read the key there. A folder with anything else in it is left alone.
 pub(crate) fn remove_old(home: &Path) -> Result<()> {
     let old = home.join("cache");
-    let is_ours = |name: &str| {
-        name == "key" || name.ends_with(".code") || name.starts_with(".key-") || name.starts_with(".new-")
-    };
+    let is_ours =
+        |name: &str| name == "key" || name.ends_with(".code") || name.starts_with(".key-") || name.starts_with(".new-");
     let found = old.symlink_metadata().is_ok_and(|found| found.is_dir()).then(|| old.read_dir());
     let Some(Ok(mut entries)) = found else { return Ok(()) };
     if !entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours))) {
@@ -101,7 +100,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (code, notice) = StateFolder { named: None, usual: None }.code(home.path()).unwrap();
         assert_eq!(code, home.path().join("state/code"));
-        assert!(notice.unwrap().contains("TASKWRIGHT_STATE"));
+        assert!(notice.unwrap().contains("TASKWRIGHT_STATE_DIR"));
         let blocked = home.path().join("file");
         std::fs::write(&blocked, "").unwrap();
         let state = StateFolder { named: None, usual: Some(blocked.join("state")) };

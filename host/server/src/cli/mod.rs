@@ -55,8 +55,8 @@ pub(crate) struct Common {
     #[arg(long = "files", id = "files_place", global = true, env = "TASKWRIGHT_FILES", value_name = "PLACE")]
     pub(crate) files: Option<String>,
     /// Where compiled code is kept, and the key that seals it; the user's state folder unless given. No guest gets there.
-    #[arg(long, global = true, env = "TASKWRIGHT_STATE", value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    #[arg(long, global = true, env = "TASKWRIGHT_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// The operator's configuration; taskwright.toml in that folder unless given.
     #[arg(long, global = true, env = "TASKWRIGHT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -79,10 +79,18 @@ fn keys_and_compiled_code_are_not_in_the_home() {
     place.write(".taskwright/cache/x.code", "a guest's");
     let out = searched(&place, &json!({"pattern": "PASSWORD"}));
     assert!(out.contains("succeeded") && !home.join("cache").exists(), "{out}");
-    let inside = place.run(&["run", "search-files", "--spec", "{\"pattern\":\"x\"}", "--grant", "files=.", "--state", "s"]);
+    let inside =
+        place.run(&["run", "search-files", "--spec", "{\"pattern\":\"x\"}", "--grant", "files=.", "--state-dir", "s"]);
     assert!(inside.status == 0 && place.path().join("s/code/key").exists(), "{inside:?}");
     let listed = place.run(&[
-        "run", "search-files", "--spec", "{\"pattern\":\".\",\"path\":\"s\"}", "--grant", "files=.", "--state", "s",
+        "run",
+        "search-files",
+        "--spec",
+        "{\"pattern\":\".\",\"path\":\"s\"}",
+        "--grant",
+        "files=.",
+        "--state-dir",
+        "s",
     ]);
     assert!(listed.status != 0, "{listed:?}");
 }

@@ -42,7 +42,7 @@ impl Place {
             .env_remove("TASKWRIGHT_DIR")
             .env_remove("TASKWRIGHT_STORE")
             // Compiled once for all tests, and not in the user's own folder.
-            .env("TASKWRIGHT_STATE", Self::state())
+            .env("TASKWRIGHT_STATE_DIR", Self::state())
             .env_remove("TASKWRIGHT_CONFIG")
             .env_remove("TASKWRIGHT_LOG")
             .env_remove("TRACEPARENT")
