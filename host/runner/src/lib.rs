@@ -56,6 +56,7 @@ mod native_instance;
 mod native_kind;
 mod outcome;
 mod output_log;
+mod own_folder;
 mod progress_flush;
 mod queue_look;
 mod reaper;

@@ -148,7 +148,7 @@ impl Runner {
         config: RunnerConfig,
     ) -> Self {
         metric::describe();
-        let disks = store.file().into_iter().chain(files.local_path("/"));
+        let disks = store.local_paths().into_iter().take(1).chain(files.local_path("/"));
         let space = Arc::new(FreeSpace::new(disks, config.keep_free_bytes));
         let store: Arc<dyn Store> = Arc::new(CountedStore::new(store));
         let hub = Hub::new();

@@ -55,9 +55,10 @@ impl RunnerParts {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn runner(self) -> Runner {
+        let kept = self.store.local_paths().into_iter().chain(self.files.local_folders()).collect();
         let sandbox = match self.sandbox {
-            Some(sandbox) => SandboxOnDemand::Given(sandbox),
-            None => SandboxOnDemand::own(self.config.sandbox.clone()),
+            Some(sandbox) => SandboxOnDemand::given(sandbox, kept),
+            None => SandboxOnDemand::own(self.config.sandbox.clone(), kept),
         };
         Runner::new(self.store, self.files, sandbox, self.config)
     }

@@ -18,6 +18,7 @@ use crate::bucket::{self, BucketAddress};
 use crate::draft::Draft;
 use crate::log_folder::LogFolder;
 use crate::output_log::Logs;
+use crate::own_folder;
 use crate::scratch_folder::ScratchFolder;
 
 /// Why a session's files cannot be used.
@@ -76,12 +77,16 @@ pub struct SessionFiles {
 impl SessionFiles {
     /// Files in a folder, which is made if it is missing. What is written is on the disk when a call returns.
     ///
+    /// Nobody but this user can read what tasks leave there: `.tasks` in it is closed to others, also one of this user's that is
+    /// open so far. The folder itself stays as open as it is; one that its group may write to is taken for shared by hosts that
+    /// run as several users, and there nothing is closed.
+    ///
     /// # Errors
     /// `Unusable` if the folder cannot be made or is none.
     pub fn folder(root: impl AsRef<Path>) -> Result<Self, FilesError> {
         let root = root.as_ref();
         let unusable = |reason: String| FilesError::Unusable { root: root.display().to_string(), reason };
-        std::fs::create_dir_all(root).map_err(|error| unusable(error.to_string()))?;
+        own_folder::make(root).map_err(|error| unusable(error.to_string()))?;
         let open = || LocalFileSystem::new_with_prefix(root).map_err(|error| unusable(error.to_string()));
         let (store, copies) = (open()?.with_fsync(true), open()?);
         let place = Place::Folder(Arc::new(root.to_owned()));
@@ -130,6 +135,15 @@ impl SessionFiles {
         match self.store.list(Some(&nothing)).try_next().await {
             Ok(_) => Ok(()),
             Err(error) => Err(self.unusable(self.reason(&error))),
+        }
+    }
+
+    /// Where they, or what is on its way to them, lie on this machine.
+    pub(crate) fn local_folders(&self) -> Vec<PathBuf> {
+        match &self.place {
+            Place::Folder(folder) => vec![folder.to_path_buf()],
+            Place::Bucket { scratch, .. } => vec![scratch.path().to_path_buf()],
+            Place::Memory { .. } => Vec::new(),
         }
     }
 

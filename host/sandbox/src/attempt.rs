@@ -25,7 +25,7 @@ use crate::meter::Meter;
 use crate::poll::Polls;
 use crate::random::Random;
 use crate::stdio::{Printer, Stdio};
-use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream};
+use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream, ProtectedPaths};
 
 /// The data of a store.
 pub(crate) struct Attempt {
@@ -132,6 +132,8 @@ pub(crate) struct Reach<'a> {
     pub(crate) http: Arc<Gateway>,
     /// Where the folder of its task's own lies, if it has one.
     pub(crate) own_folder: Option<&'a Path>,
+    /// What no grant leads to.
+    pub(crate) protected: &'a ProtectedPaths,
     pub(crate) memory: MemoryShare,
     /// What it may have of what instances with folders share.
     pub(crate) file_share: FileShare,
@@ -145,7 +147,7 @@ pub(crate) fn store(
     stdio: &Arc<Stdio>,
     reach: Reach<'_>,
 ) -> Result<Store<Attempt>, AttemptError> {
-    let Reach { grants, http, own_folder, memory, file_share } = reach;
+    let Reach { grants, http, own_folder, protected, memory, file_share } = reach;
     let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     let mut table = ResourceTable::new();
     table.set_max_capacity(size(meter.budget().handles));
@@ -153,7 +155,7 @@ pub(crate) fn store(
     let budget = *meter.budget();
     let (wasi_http, hooks) = (wasi_context(), Hooks::new(http.clone(), stdio.clone()));
     let mut wasi = wasi(stdio);
-    let files = Files::open(&mut wasi, grants, own_folder, (&host, meter.clone()), file_share)?;
+    let files = Files::open(&mut wasi, grants, own_folder, (&host, meter.clone()), (file_share, protected))?;
     let grants = grants.clone();
     let wasi = wasi.build();
     let made_for = None;

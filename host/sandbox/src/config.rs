@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Budget, CompileLimits, Compiler, ComponentLimits, HttpConfig};
+use crate::{Budget, CompileLimits, Compiler, ComponentLimits, HttpConfig, ProtectedPaths};
 
 /// Where instances get their memory and stacks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +27,8 @@ pub struct SandboxConfig {
     pub cache_dir: Option<PathBuf>,
     /// Bytes that compiled code may take there; the oldest goes first. What was compiled last is kept in any case.
     pub cache_bytes: u64,
+    /// What no grant leads to, beside `cache_dir`, which is added when the sandbox is set up.
+    pub protected: ProtectedPaths,
     /// How many instances there may be at one time.
     pub max_instances: u32,
     /// How much linear memory they may have together, in bytes. Who wants more waits; guests of one owner get three quarters
@@ -65,6 +67,7 @@ impl Default for SandboxConfig {
         Self {
             cache_dir: None,
             cache_bytes: CACHE_BYTES,
+            protected: ProtectedPaths::default(),
             max_instances: 2_000,
             guest_memory_bytes: GUEST_MEMORY_BYTES,
             open_files: None,

@@ -18,7 +18,8 @@ use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::{
-    AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, Refusal, convert, trap,
+    AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, ProtectedPaths, Refusal,
+    convert, trap,
 };
 
 /// How long `describe` may take, instantiation included.
@@ -61,8 +62,8 @@ async fn call(
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
     let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
     // It has no folders to open anything in.
-    let file_share = FilePools::new(0, 0).share(None);
-    let reach = Reach { grants: &grants, http, own_folder: None, memory, file_share };
+    let (file_share, protected) = (FilePools::new(0, 0).share(None), ProtectedPaths::default());
+    let reach = Reach { grants: &grants, http, own_folder: None, protected: &protected, memory, file_share };
     let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, reach);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     store.data_mut().stand_still(&stdio);

@@ -17,13 +17,14 @@ use crate::life::{Plan, Shared};
 use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
 use crate::verify::Outside;
-use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants};
+use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants, ProtectedPaths};
 
 /// A kind that is ready to be instantiated.
 pub struct Kind {
     pub(crate) engine: Engine,
     pub(crate) bound: ExecutorPre,
     pub(crate) http: Arc<Client>,
+    pub(crate) protected: ProtectedPaths,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) memory: Arc<MemoryPool>,
     pub(crate) file_pools: FilePools,
@@ -120,6 +121,7 @@ impl Kind {
             grants: grants.into(),
             http: self.http.clone(),
             asker: Arc::new(self.asker()),
+            protected: self.protected.clone(),
             wants_own_folder: wants.iter().any(|want| want.capability == "files" && want.name == "task"),
             room: self.room.clone(),
             memory: self.memory.share(allowance.owner.as_deref()),

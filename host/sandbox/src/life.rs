@@ -23,7 +23,9 @@ use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 use crate::work::Work;
-use crate::{AttemptError, AttemptHost, LiveGrants, RecordBytes, Step, StopReason, TaskContext, convert, trap};
+use crate::{
+    AttemptError, AttemptHost, LiveGrants, ProtectedPaths, RecordBytes, Step, StopReason, TaskContext, convert, trap,
+};
 
 /// How long what a guest printed last may take to be passed on, after the guest has ended by itself or was stopped.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -127,6 +129,7 @@ pub(crate) struct Plan {
     pub(crate) grants: LiveGrants,
     pub(crate) http: Arc<Client>,
     pub(crate) asker: Arc<Asker>,
+    pub(crate) protected: ProtectedPaths,
     /// Whether the kind wants the folder of its task's own.
     pub(crate) wants_own_folder: bool,
     pub(crate) room: Arc<Semaphore>,
@@ -167,8 +170,8 @@ impl Plan {
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(Some(shared.clone()));
     let own_folder = plan.own_folder();
-    let Plan { engine, kind, host, grants, http, asker, room, memory, file_share, file_places, max_instances, .. } =
-        plan;
+    let Plan { engine, kind, host, grants, http, asker, protected, room, memory, .. } = plan;
+    let Plan { file_share, file_places, max_instances, .. } = plan;
     let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
@@ -177,7 +180,8 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
     host.count_records_by(RecordBytes::new(meter.clone()));
     let http = Gateway::new(http, grants.clone(), meter.clone(), asker);
     let made = own_folder.and_then(|own| {
-        let reach = Reach { grants: &grants, http, own_folder: own.as_deref(), memory, file_share };
+        let (own_folder, protected) = (own.as_deref(), &protected);
+        let reach = Reach { grants: &grants, http, own_folder, protected, memory, file_share };
         attempt::store(&engine, host.clone(), meter.clone(), &stdio, reach)
     });
     let mut store = match made {

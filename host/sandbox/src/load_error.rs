@@ -20,6 +20,14 @@ pub enum SandboxError {
         /// Why.
         problem: String,
     },
+    /// A path of the host's own cannot be looked at, so it could not be kept from guests.
+    #[error("`{path}`, which no grant may lead to, cannot be looked at: {problem}")]
+    Protected {
+        /// The path.
+        path: String,
+        /// Why.
+        problem: String,
+    },
     /// Requests over HTTP cannot be set up.
     #[error("requests over HTTP cannot be set up: {0}")]
     Http(String),

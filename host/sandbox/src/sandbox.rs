@@ -2,6 +2,8 @@
 //! Does not run attempts: an `Instance` does.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -19,7 +21,7 @@ use crate::file_thread::FilePools;
 use crate::http::Client;
 use crate::memory_pool::MemoryPool;
 use crate::verify::{self, Outside};
-use crate::{Kind, LoadError, SandboxConfig, SandboxError, capability, describe, engine, world};
+use crate::{Kind, LoadError, ProtectedPaths, SandboxConfig, SandboxError, capability, describe, engine, world};
 
 /// The engine, its ticking thread, and the cache of compiled code. Cheap to clone.
 #[derive(Clone)]
@@ -67,12 +69,25 @@ impl Sandbox {
         let linker = world::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let most = Most { code_bytes: config.compile_limits.code_bytes, cache_bytes: config.cache_bytes };
         let cache = config.cache_dir.as_deref().map(|dir| CodeCache::open(dir, &engine, most)).transpose()?;
+        // Whoever could write there could have code of its own loaded.
+        if let Some(dir) = &config.cache_dir {
+            protect(&config.protected, dir)?;
+        }
         let http = Client::new(config.http.clone()).map_err(SandboxError::Http)?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
         let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
         let memory = MemoryPool::new(config.guest_memory_bytes);
         let inner = Inner { engine, linker, http, cache, room, memory, file_pools, compiling, config };
         Ok(Sandbox { inner: Arc::new(inner) })
+    }
+
+    /// Keeps a path from all guests, whatever they are granted: it need not exist yet, and what lies in it is kept from them too.
+    /// Holds for instances that exist from their next call on.
+    ///
+    /// # Errors
+    /// `Protected`.
+    pub fn protect(&self, path: impl AsRef<Path>) -> Result<(), SandboxError> {
+        protect(&self.inner.config.protected, path.as_ref())
     }
 
     /// Waits until the memory that all guests share has room for this many bytes more; at once where it never has so much.
@@ -126,6 +141,7 @@ impl Sandbox {
             engine,
             bound,
             http: self.inner.http.clone(),
+            protected: self.inner.config.protected.clone(),
             room: self.inner.room.clone(),
             memory: self.inner.memory.clone(),
             file_pools: self.inner.file_pools.clone(),
@@ -136,6 +152,12 @@ impl Sandbox {
             outside,
         }))
     }
+}
+
+fn protect(protected: &ProtectedPaths, path: &Path) -> Result<(), SandboxError> {
+    let failed =
+        |problem: io::Error| SandboxError::Protected { path: path.display().to_string(), problem: problem.to_string() };
+    protected.add(path).map_err(failed)
 }
 
 /// Runs what blocks where that does no harm.

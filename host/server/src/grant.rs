@@ -11,6 +11,7 @@ use taskwright_sandbox::{toml_key, toml_text};
 
 use crate::config::{Config, FILE};
 use crate::exit_code::refused;
+use crate::home::Home;
 
 /// A folder that a kind may read: `NAME=DIR`, or `KIND:NAME=DIR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +67,15 @@ pub(crate) fn settings(config: &Config, kind: &str, grants: &[Grant]) -> Result<
         settings.grants.folders.retain(|folder| folder.name != grant.name);
         settings = settings.folder(grant.name.clone(), grant.folder.clone());
     }
+    Ok(settings)
+}
+
+/// As `settings`, for a kind that is about to be run or served: none of the folders may be the host's own.
+pub(crate) fn allowed(home: &Home, config: &Config, kind: &str, grants: &[Grant]) -> Result<KindSettings> {
+    let settings = settings(config, kind, grants)?;
+    let own = home.own_paths()?;
+    own.add_config(config)?;
+    own.check(config, &settings)?;
     Ok(settings)
 }
 

@@ -1,11 +1,11 @@
-//! The folder that a store lives in: `registry.db`, `files/`, `cache/` and `kinds/`; or less of it, where the records are in a PostgreSQL
+//! The folder that a store lives in: `registry.db`, `files/` and `kinds/`; or less of it, where the records are in a PostgreSQL
 //! and the files in a bucket.
 //! Does not make it for commands that only read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use taskwright_registry::WakeKey;
 use taskwright_runner::{BucketAddress, Runner, RunnerConfig, RunnerParts, SessionFiles};
 use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig};
@@ -14,6 +14,10 @@ use taskwright_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStor
 use crate::config::Config;
 use crate::exit_code::{not_found, refused};
 use crate::kinds_folder::KindsFolder;
+use crate::output::Output;
+use crate::own_paths::OwnPaths;
+use crate::private_folder;
+use crate::state_folder::{self, StateFolder};
 
 /// Instances that looking at kinds may need at one time; a small pool is set up faster.
 const LOOKING_INSTANCES: u32 = 8;
@@ -25,6 +29,8 @@ pub(crate) struct Home {
     /// Where the records are, if not in the folder.
     store: Option<String>,
     files: FilesPlace,
+    state: StateFolder,
+    own: OwnPaths,
 }
 
 /// Where the session's files are.
@@ -36,7 +42,12 @@ enum FilesPlace {
 
 impl Home {
     /// A home in this folder, whether or not it exists, with records and files elsewhere if that is said.
-    pub(crate) fn new(dir: PathBuf, store: Option<String>, files: Option<&str>) -> Result<Self> {
+    pub(crate) fn new(
+        dir: PathBuf,
+        store: Option<String>,
+        files: Option<&str>,
+        state: Option<PathBuf>,
+    ) -> Result<Self> {
         let files = match files {
             None => FilesPlace::Folder(dir.join("files")),
             Some(address) if address.contains("://") => {
@@ -44,7 +55,7 @@ impl Home {
             }
             Some(folder) => FilesPlace::Folder(folder.into()),
         };
-        Ok(Self { dir, store, files })
+        Ok(Self { dir, store, files, state: StateFolder::new(state), own: OwnPaths::default() })
     }
 
     fn database(&self) -> PathBuf {
@@ -64,6 +75,21 @@ impl Home {
     /// The operator's own kinds.
     pub(crate) fn kinds(&self) -> KindsFolder {
         KindsFolder::new(self.dir.join("kinds"))
+    }
+
+    /// What is kept from every guest.
+    pub(crate) fn own_paths(&self) -> Result<&OwnPaths> {
+        let mut own =
+            vec![self.dir.clone(), self.config_path(), self.dir.join("wake.key"), self.kinds().path().to_owned()];
+        own.extend(self.state.places(&self.dir));
+        own.push(match &self.files {
+            FilesPlace::Folder(folder) => folder.clone(),
+            FilesPlace::Bucket(_) => self.dir.join("files"),
+        });
+        // Whoever could replace it would be run at the next start, and for the next component to compile.
+        own.extend(std::env::current_exe());
+        own.iter().try_for_each(|path| self.own.add(path))?;
+        Ok(&self.own)
     }
 
     /// Where the configuration is, unless another file is named.
@@ -110,6 +136,8 @@ impl Home {
 
     /// Opens the store, and makes it if it is not there.
     pub(crate) async fn open_or_create(&self) -> Result<Arc<dyn Store>> {
+        // What lies beside the records is for their owner alone, too: the session's files and the kinds.
+        private_folder::make(&self.dir).with_context(|| self.dir.display().to_string())?;
         if let Some(address) = &self.store {
             if !(address.starts_with("postgres://") || address.starts_with("postgresql://")) {
                 // It may hold a password.
@@ -117,8 +145,6 @@ impl Home {
                     "--store: expected postgres://USER@HOST:PORT/DATABASE; leave it away for a file in the folder of --dir",
                 ));
             }
-            // What lies beside the records: the session's files, the cache and the kinds.
-            std::fs::create_dir_all(&self.dir)?;
             let options = PostgresOptions { root_certificates: root_certificates(), ..PostgresOptions::default() };
             return Ok(Arc::new(PostgresStore::open(address, options).await?));
         }
@@ -136,8 +162,16 @@ impl Home {
     }
 
     /// A runner over the store, with the cache of compiled code.
-    pub(crate) fn runner(&self, store: Arc<dyn Store>, mut config: RunnerConfig) -> Result<Runner> {
-        config.sandbox.cache_dir = Some(self.dir.join("cache"));
+    pub(crate) fn runner(&self, store: Arc<dyn Store>, mut config: RunnerConfig, out: Output) -> Result<Runner> {
+        if let Err(error) = state_folder::remove_old(&self.dir) {
+            out.notice(&format!("{error:#}"));
+        }
+        let (code, notice) = self.state.code(&self.dir)?;
+        if let Some(notice) = notice {
+            out.notice(&notice);
+        }
+        config.sandbox.cache_dir = Some(code);
+        config.sandbox.protected = self.own_paths()?.protected();
         config.sandbox.compiler = compiler()?;
         Ok(RunnerParts::new(store, self.session_files()?).config(config).runner())
     }
@@ -151,7 +185,9 @@ impl Home {
 
     /// A sandbox to look at kinds with. It uses the cache of compiled code if there is a home already.
     pub(crate) fn sandbox(&self, config: &Config) -> Result<Sandbox> {
-        looking(self.has_store().then(|| self.dir.join("cache")), config)
+        // Without a place for it, or where nothing can be written, it is compiled anew.
+        let code = self.has_store().then(|| self.state.code(&self.dir).ok()).flatten();
+        looking(code.map(|(code, _)| code), config)
     }
 }
 

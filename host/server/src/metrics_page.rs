@@ -2,14 +2,15 @@
 //! Does not say what the metrics are: the parts that count describe them.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -55,7 +56,7 @@ impl MetricsPage {
         metrics::set_global_recorder(recorder)
             .map_err(|_| anyhow!("this process has a recorder of metrics already"))?;
         tokio::spawn(keep_up(handle.clone()));
-        tokio::spawn(serve(listener, handle));
+        tokio::spawn(serve(listener, handle, exposed));
         Ok(Self { address })
     }
 
@@ -73,7 +74,7 @@ async fn keep_up(handle: PrometheusHandle) {
     }
 }
 
-async fn serve(listener: TcpListener, handle: PrometheusHandle) {
+async fn serve(listener: TcpListener, handle: PrometheusHandle, exposed: bool) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // The semaphore is never closed.
@@ -90,7 +91,7 @@ async fn serve(listener: TcpListener, handle: PrometheusHandle) {
         tokio::spawn(async move {
             let _place = place;
             let service = service_fn(move |request| {
-                let answer = answer(&request, &handle);
+                let answer = answer(&request, &handle, exposed);
                 async move { Ok::<_, Infallible>(answer) }
             });
             let mut http = hyper::server::conn::http1::Builder::new();
@@ -105,8 +106,21 @@ async fn serve(listener: TcpListener, handle: PrometheusHandle) {
     }
 }
 
-fn answer(request: &Request<Incoming>, handle: &PrometheusHandle) -> Response<Full<Bytes>> {
+/// Whether a request is meant for this machine by what it calls it. A page that a browser has loaded from elsewhere could have its own
+/// name stand for this address, and read what is here.
+fn is_meant(host: Option<&HeaderValue>) -> bool {
+    let authority = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let name = authority.host();
+        name.eq_ignore_ascii_case("localhost") || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+    })
+}
+
+fn answer(request: &Request<Incoming>, handle: &PrometheusHandle, exposed: bool) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
+        _ if !exposed && !is_meant(request.headers().get(HOST)) => {
+            (StatusCode::MISDIRECTED_REQUEST, "ask for the page by its address, or by localhost\n".to_owned())
+        }
         (&Method::GET | &Method::HEAD, PATH) => (StatusCode::OK, handle.render()),
         (&Method::GET | &Method::HEAD, _) => (StatusCode::NOT_FOUND, format!("there is {PATH}, and nothing else\n")),
         _ => (StatusCode::METHOD_NOT_ALLOWED, "the page can be read, and nothing else\n".to_owned()),
@@ -115,9 +129,30 @@ fn answer(request: &Request<Incoming>, handle: &PrometheusHandle) -> Response<Fu
     *response.status_mut() = status;
     let kind =
         if status == StatusCode::OK { "text/plain; version=0.0.4; charset=utf-8" } else { "text/plain; charset=utf-8" };
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_for_who_asks_for_this_machine() {
+        for (host, meant) in [
+            ("127.0.0.1:9464", true),
+            ("localhost", true),
+            ("LocalHost:80", true),
+            ("[::1]:9464", true),
+            ("rebound.example:9464", false),
+            ("127.0.0.1.example", false),
+            ("", false),
+        ] {
+            assert_eq!(is_meant(Some(&HeaderValue::from_static(host))), meant, "{host}");
+        }
+        assert!(!is_meant(None));
+    }
 }

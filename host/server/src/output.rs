@@ -4,13 +4,18 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::{Value, json};
-use taskwright_registry::clean_json;
+use taskwright_registry::{clean_json, clean_text};
 
 use crate::exit_code::{self, Exit};
 
 /// Whether the person wants no colours.
 pub(crate) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Bytes as text without anything that controls a terminal.
+fn for_terminal(bytes: &[u8]) -> String {
+    clean_text(&String::from_utf8_lossy(bytes), usize::MAX)
 }
 
 /// Where a command writes.
@@ -48,6 +53,12 @@ impl Output {
         stdout.flush()
     }
 
+    /// What a guest or a worker has written, to standard output: as it is for a program or a file, and to a terminal as text that
+    /// cannot control it.
+    pub(crate) fn foreign(self, bytes: &[u8]) -> io::Result<()> {
+        if io::stdout().is_terminal() { self.text(&for_terminal(bytes)) } else { self.bytes(bytes) }
+    }
+
     /// One JSON document on one line, with everything escaped that could speak to a terminal.
     pub(crate) fn json(self, value: &Value) -> io::Result<()> {
         self.line(&clean_json(value.to_string()))
@@ -74,5 +85,17 @@ impl Output {
     /// Makes text stand out where there is a terminal.
     pub(crate) fn bold(self, text: &str) -> String {
         if self.styled { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_bytes_do_not_control_a_terminal() {
+        let shown = for_terminal(b"one\n\x1b]0;title\x07two\xff\x9b2J\n");
+        assert!(shown.starts_with("one\n") && shown.contains("two"), "{shown:?}");
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
     }
 }

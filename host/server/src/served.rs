@@ -110,6 +110,8 @@ impl Served {
             }
         }
         for path in &self.files {
+            // A guest that could change it would be another one from then on.
+            self.home.own_paths()?.add(path)?;
             let component = kind_source::file(path, &trust)?;
             // A file that somebody has named is meant: what is wrong with it is not passed over.
             let kind = looking.load(&component.wasm).await.with_context(|| component.origin.to_string())?;
@@ -125,7 +127,7 @@ impl Served {
                     about.kind, present.component.origin, component.origin
                 )));
             }
-            let settings = grant::settings(config, &about.kind, &self.grants)?;
+            let settings = grant::allowed(&self.home, config, &about.kind, &self.grants)?;
             match grant::missing(about, &settings) {
                 Some(problem) => {
                     said.insert(format!("not served: {problem}"));
@@ -162,7 +164,7 @@ impl Served {
                     ));
                     continue;
                 }
-                let settings = grant::settings(config, &in_use.kind, &self.grants)?;
+                let settings = grant::allowed(&self.home, config, &in_use.kind, &self.grants)?;
                 let added = match kind_source::by_digest(&folder, &code, &trust) {
                     Ok(component) => self.runner.keep_kind(&component.wasm, settings).await.map_err(Into::into),
                     Err(error) => Err(error),
@@ -174,7 +176,7 @@ impl Served {
                 self.kept.insert(kept);
             }
             // The kind may be there in older versions alone.
-            self.runner.set_settings(&in_use.kind, grant::settings(config, &in_use.kind, &self.grants)?)?;
+            self.runner.set_settings(&in_use.kind, grant::allowed(&self.home, config, &in_use.kind, &self.grants)?)?;
         }
         Ok(())
     }

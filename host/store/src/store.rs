@@ -129,11 +129,6 @@ pub trait Store: Sessions + ExternalWork + Repair {
     /// The store's clock, in whole milliseconds. All times in records come from it.
     fn now(&self) -> Timestamp;
 
-    /// The file that it is in, if it is in one of this machine: whose disk must not become full.
-    fn file(&self) -> Option<PathBuf> {
-        None
-    }
-
     /// Creates a task, or finds the one that the same creation made before.
     ///
     /// # Errors
@@ -379,6 +374,12 @@ pub trait Store: Sessions + ExternalWork + Repair {
     /// # Errors
     /// Only those of the store itself.
     async fn acknowledge_wakes(&self, session: &SessionId, ids: &[u64]) -> Result<usize, StoreError>;
+
+    /// The files of this machine that the records are in, also those that are there only at times. They are kept from guests,
+    /// whatever those are granted. None for a store that is elsewhere, or in memory.
+    fn local_paths(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// Hears of every commit from now on. A receiver that lags is told so and must read anew.
     fn changes(&self) -> broadcast::Receiver<Change>;

@@ -63,8 +63,8 @@ macro_rules! store_through {
                     self.inner.now()
                 }
 
-                fn file(&self) -> Option<PathBuf> {
-                    self.inner.file()
+                fn local_paths(&self) -> Vec<std::path::PathBuf> {
+                    self.inner.local_paths()
                 }
 
                 fn changes(&self) -> Receiver<Change> {

@@ -4,6 +4,7 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use rustix::fs::FileType;
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
@@ -16,6 +17,7 @@ use super::directory::Listing;
 use super::path::{MAX_DEPTH, depth_of, new_depth};
 use super::quota::FileId;
 use super::stream::{Reading, Writing};
+use super::way::Last;
 use super::{FilesView, Held, Quota, walk};
 
 /// A further name of a handle, for a second look at it.
@@ -58,26 +60,73 @@ impl FilesView<'_> {
     /// Opens in a folder that the operator granted.
     async fn open_granted(
         &mut self,
-        fd: Resource<Descriptor>,
+        (fd, held): (Resource<Descriptor>, &Held),
         path_flags: PathFlags,
         path: String,
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        if !open_flags.contains(OpenFlags::DIRECTORY) {
+        let cut = open_flags.contains(OpenFlags::TRUNCATE);
+        if cut && !flags.contains(DescriptorFlags::WRITE) {
+            return Err(ErrorCode::Invalid.into());
+        }
+        let place = self.place(held, &fd, path, path_flags, last(path_flags))?;
+        let may = match place.file_type() {
+            Some(FileType::RegularFile | FileType::Directory | FileType::Symlink) => Ok(()),
+            None if open_flags.contains(OpenFlags::CREATE) => self.may_make(&place),
+            None => Ok(()),
             // A named pipe would hold the thread in the very opening of it.
-            if let Ok(stat) = self.wasi.stat_at(again(&fd), path_flags, path.clone()).await {
-                refuse_special(stat.type_)?;
+            Some(_) if open_flags.contains(OpenFlags::DIRECTORY) => Ok(()),
+            Some(_) => Err(ErrorCode::NotPermitted.into()),
+        };
+        // It is cut below, when it is known that it is not the host's own.
+        let opened = match may {
+            Ok(()) => {
+                let (name, open_flags) = (place.name.clone(), open_flags & !OpenFlags::TRUNCATE);
+                self.wasi.open_at(place.fd(), place.flags, name, open_flags, flags).await
             }
+            Err(refused) => Err(refused),
+        };
+        self.leave(place)?;
+        let opened = opened?;
+        let id = self.check_opened(&opened)?;
+        let dir = match self.wasi.table.get(&opened)? {
+            Descriptor::Dir(_) => true,
+            Descriptor::File(file) if file.file.metadata()?.is_file() => false,
+            Descriptor::File(_) => {
+                self.wasi.table.delete(opened)?;
+                return Err(ErrorCode::NotPermitted.into());
+            }
+        };
+        if cut && !dir {
+            self.wasi.set_size(again(&opened), 0).await?;
         }
-        let opened = self.wasi.open_at(fd, path_flags, path, open_flags, flags).await?;
-        if let Descriptor::File(file) = self.wasi.table.get(&opened)?
-            && !file.file.metadata()?.is_file()
-        {
-            self.wasi.table.delete(opened)?;
-            return Err(ErrorCode::NotPermitted.into());
-        }
+        self.hold(&opened, Held { dir, id: Some(id), ..held.clone() });
         Ok(opened)
+    }
+
+    /// Moves something within a folder that the operator granted.
+    async fn rename_granted(
+        &mut self,
+        (fd, from, old_path): (&Resource<Descriptor>, &Held, String),
+        (new_fd, to, new_path): (&Resource<Descriptor>, &Held, String),
+    ) -> FsResult<()> {
+        let old = self.place(from, fd, old_path, PathFlags::empty(), Last::Entry)?;
+        let new = match self.place(to, new_fd, new_path, PathFlags::empty(), Last::Entry) {
+            Ok(new) => new,
+            Err(refused) => {
+                self.leave(old)?;
+                return Err(refused);
+            }
+        };
+        let may = self.may_remove(&old).and_then(|()| self.may_remove(&new)).and_then(|()| self.may_make(&new));
+        let moved = match may {
+            Ok(()) => self.wasi.rename_at(old.fd(), old.name.clone(), new.fd(), new.name.clone()).await,
+            Err(refused) => Err(refused),
+        };
+        self.leave(old)?;
+        self.leave(new)?;
+        moved
     }
 
     /// Opens in the task's own folder, where everything counts and nothing is followed.
@@ -171,6 +220,11 @@ impl FilesView<'_> {
     }
 }
 
+/// What becomes of the last name of a path with these flags.
+fn last(flags: PathFlags) -> Last {
+    if flags.contains(PathFlags::SYMLINK_FOLLOW) { Last::Follow } else { Last::Stay }
+}
+
 /// Files and folders can be opened; pipes, sockets and devices cannot.
 fn refuse_special(file_type: DescriptorType) -> Result<(), ErrorCode> {
     match file_type {
@@ -242,9 +296,10 @@ impl HostDescriptor for FilesView<'_> {
         let held = self.enter(&fd)?;
         let Descriptor::Dir(dir) = self.wasi.table.get(&fd)? else { return Err(ErrorCode::NotDirectory.into()) };
         let dir = dir.dir.clone();
+        let past = held.id.map(|id| (self.files.protected.clone(), id));
         // The folder stays open as well, which is what its own place is for.
         let places = [Some(self.files.open_files.take().await?), held.place];
-        let listing = Listing::new(held.folder, dir, places)?;
+        let listing = Listing::new(held.folder, dir, past, places)?;
         let listing = self.wasi.table.push(listing)?;
         // The bindings' type for it is one that only `wasmtime-wasi` can make. Nobody but this view looks at it.
         Ok(Resource::new_own(listing.rep()))
@@ -258,7 +313,15 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         let held = self.enter_to_write(&fd)?;
-        let Some(quota) = held.folder.quota() else { return self.wasi.create_directory_at(fd, path).await };
+        let Some(quota) = held.folder.quota() else {
+            let place = self.place(&held, &fd, path, PathFlags::empty(), Last::Entry)?;
+            let made = match self.may_make(&place) {
+                Ok(()) => self.wasi.create_directory_at(place.fd(), place.name.clone()).await,
+                Err(refused) => Err(refused),
+            };
+            self.leave(place)?;
+            return made;
+        };
         new_depth(held.depth, &path)?;
         quota.take_entry()?;
         self.wasi.create_directory_at(fd, path).await.inspect_err(|_| quota.give_back_entry())
@@ -275,8 +338,11 @@ impl HostDescriptor for FilesView<'_> {
         path_flags: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
-        self.enter(&fd)?;
-        self.wasi.stat_at(fd, path_flags, path).await
+        let held = self.enter(&fd)?;
+        let place = self.place(&held, &fd, path, path_flags, last(path_flags))?;
+        let stat = self.wasi.stat_at(place.fd(), place.flags, place.name.clone()).await;
+        self.leave(place)?;
+        stat
     }
 
     async fn set_times_at(
@@ -287,8 +353,11 @@ impl HostDescriptor for FilesView<'_> {
         atim: NewTimestamp,
         mtim: NewTimestamp,
     ) -> FsResult<()> {
-        self.enter_to_write(&fd)?;
-        self.wasi.set_times_at(fd, path_flags, path, atim, mtim).await
+        let held = self.enter_to_write(&fd)?;
+        let place = self.place(&held, &fd, path, path_flags, last(path_flags))?;
+        let set = self.wasi.set_times_at(place.fd(), place.flags, place.name.clone(), atim, mtim).await;
+        self.leave(place)?;
+        set
     }
 
     async fn link_at(
@@ -321,10 +390,7 @@ impl HostDescriptor for FilesView<'_> {
         if let Some(quota) = held.folder.quota() {
             return self.open_own((fd, &held, quota), path, open_flags, flags).await;
         }
-        let opened = self.open_granted(fd, path_flags, path, open_flags, flags).await?;
-        let dir = matches!(self.wasi.table.get(&opened)?, Descriptor::Dir(_));
-        self.hold(&opened, Held { dir, ..held });
-        Ok(opened)
+        self.open_granted((fd, &held), path_flags, path, open_flags, flags).await
     }
 
     fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
@@ -341,16 +407,26 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
-        self.enter(&fd)?;
-        self.wasi.readlink_at(fd, path).await
+        let held = self.enter(&fd)?;
+        let place = self.place(&held, &fd, path, PathFlags::empty(), Last::Stay)?;
+        let target = self.wasi.readlink_at(place.fd(), place.name.clone()).await;
+        self.leave(place)?;
+        target
     }
 
     async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         let held = self.enter_to_write(&fd)?;
+        let Some(quota) = held.folder.quota() else {
+            let place = self.place(&held, &fd, path, PathFlags::empty(), Last::Entry)?;
+            let removed = match self.may_remove(&place) {
+                Ok(()) => self.wasi.remove_directory_at(place.fd(), place.name.clone()).await,
+                Err(refused) => Err(refused),
+            };
+            self.leave(place)?;
+            return removed;
+        };
         self.wasi.remove_directory_at(fd, path).await?;
-        if let Some(quota) = held.folder.quota() {
-            quota.give_back_entry();
-        }
+        quota.give_back_entry();
         Ok(())
     }
 
@@ -366,7 +442,9 @@ impl HostDescriptor for FilesView<'_> {
             // As between two file systems: a program copies then, and the copy is counted where it belongs.
             return Err(ErrorCode::CrossDevice.into());
         }
-        let Some(quota) = from.folder.quota() else { return self.wasi.rename_at(fd, old_path, new_fd, new_path).await };
+        let Some(quota) = from.folder.quota() else {
+            return self.rename_granted((&fd, &from, old_path), (&new_fd, &to, new_path)).await;
+        };
         new_depth(to.depth, &new_path)?;
         let Some(moved) = self.named(&fd, &old_path).await? else { return Err(ErrorCode::NoEntry.into()) };
         if moved.is_dir() {
@@ -387,7 +465,15 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         let held = self.enter_to_write(&fd)?;
-        let Some(quota) = held.folder.quota() else { return self.wasi.unlink_file_at(fd, path).await };
+        let Some(quota) = held.folder.quota() else {
+            let place = self.place(&held, &fd, path, PathFlags::empty(), Last::Entry)?;
+            let removed = match self.may_remove(&place) {
+                Ok(()) => self.wasi.unlink_file_at(place.fd(), place.name.clone()).await,
+                Err(refused) => Err(refused),
+            };
+            self.leave(place)?;
+            return removed;
+        };
         let removed = self.named(&fd, &path).await?;
         self.wasi.unlink_file_at(fd, path).await?;
         if let Some(removed) = removed {
@@ -434,8 +520,11 @@ impl HostDescriptor for FilesView<'_> {
         path_flags: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        self.enter(&fd)?;
-        self.wasi.metadata_hash_at(fd, path_flags, path).await
+        let held = self.enter(&fd)?;
+        let place = self.place(&held, &fd, path, path_flags, last(path_flags))?;
+        let hash = self.wasi.metadata_hash_at(place.fd(), place.flags, place.name.clone()).await;
+        self.leave(place)?;
+        hash
     }
 }
 

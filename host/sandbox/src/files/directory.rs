@@ -3,7 +3,9 @@
 //!
 //! `wasmtime-wasi` reads a whole folder with the metadata of each entry when it is opened, however large it is.
 
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
@@ -11,12 +13,15 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEn
 
 use super::Folder;
 use super::open_files::OpenPlace;
+use crate::protected::{Id, ProtectedPaths, id_of};
 
 /// A folder that is being listed.
 pub(super) struct Listing {
     folder: Arc<Folder>,
     dir: Arc<File>,
     entries: Dir,
+    /// What is not shown of a granted folder, and what that folder is.
+    past: Option<(ProtectedPaths, Id)>,
     _places: [Option<Arc<OpenPlace>>; 2],
 }
 
@@ -25,17 +30,22 @@ impl Listing {
     pub(super) fn new(
         folder: Arc<Folder>,
         dir: Arc<File>,
+        past: Option<(ProtectedPaths, Id)>,
         places: [Option<Arc<OpenPlace>>; 2],
     ) -> Result<Self, ErrorCode> {
         // Opened anew, so that the listing has a place of its own; and to read, which the first descriptor may not be for.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let again = openat(&*dir, ".", flags, Mode::empty()).map_err(std::io::Error::from)?;
         let entries = Dir::new(again).map_err(std::io::Error::from)?;
-        Ok(Self { folder, dir, entries, _places: places })
+        Ok(Self { folder, dir, entries, past, _places: places })
     }
 
     pub(super) fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    fn is_past(&self, id: Id) -> bool {
+        self.past.as_ref().is_some_and(|(protected, _)| protected.now().holds(id))
     }
 
     pub(super) fn next(&mut self) -> Result<Option<DirectoryEntry>, ErrorCode> {
@@ -46,12 +56,22 @@ impl Listing {
                 continue;
             }
             let file_type = match entry.file_type() {
-                // Not every file system says it here.
-                FileType::Unknown => match statat(&*self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                    Err(rustix::io::Errno::NOENT) => continue,
-                    Err(error) => return Err(std::io::Error::from(error).into()),
-                },
+                _ if self
+                    .past
+                    .as_ref()
+                    .is_some_and(|(protected, folder)| protected.now().hides(*folder, os_str(name))) =>
+                {
+                    continue;
+                }
+                // Not every file system says it here, and none says what is mounted there.
+                known if known == FileType::Unknown || self.past.is_some() => {
+                    match statat(&*self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                        Ok(stat) if self.is_past(id_of(&stat)) => continue,
+                        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                        Err(rustix::io::Errno::NOENT) => continue,
+                        Err(error) => return Err(std::io::Error::from(error).into()),
+                    }
+                }
                 known => known,
             };
             let name = name.to_str().map_err(|_| ErrorCode::IllegalByteSequence)?.to_owned();
@@ -59,6 +79,10 @@ impl Listing {
         }
         Ok(None)
     }
+}
+
+fn os_str(name: &CStr) -> &OsStr {
+    OsStr::from_bytes(name.to_bytes())
 }
 
 fn descriptor_type(file_type: FileType) -> DescriptorType {

@@ -1,15 +1,17 @@
 //! Files as a guest sees them: the folders of its grants and the one of its task, behind counting, quota and revocation.
-//! Does not resolve paths: `wasmtime-wasi` does, beneath the folder's handle and never out of it.
+//! Does not open or change files itself: `wasmtime-wasi` does, beneath a folder's handle and never out of it.
 
 mod descriptor;
 mod directory;
 mod folder;
 mod open_files;
 mod path;
+mod place;
 mod quota;
 mod stream;
 mod sync_pace;
 mod walk;
+mod way;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,7 +26,8 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::file_thread::FileShare;
 use crate::meter::Meter;
-use crate::{Access, AttemptError, AttemptHost, LiveGrants};
+use crate::protected::Id;
+use crate::{Access, AttemptError, AttemptHost, FolderGrant, LiveGrants, ProtectedPaths};
 use folder::Folder;
 pub(crate) use open_files::PER_INSTANCE;
 use open_files::{OpenFiles, OpenPlace};
@@ -79,6 +82,8 @@ struct Held {
     dir: bool,
     /// Of the descriptor; none for those that the instance began with.
     place: Option<Arc<OpenPlace>>,
+    /// What it is a handle of, in a folder that the operator granted; nothing of the host's own lies in the task's.
+    id: Option<Id>,
 }
 
 /// The files of one instance.
@@ -89,6 +94,7 @@ pub(crate) struct Files {
     held: HashMap<u32, Held>,
     open_files: OpenFiles,
     syncs: SyncPace,
+    protected: ProtectedPaths,
 }
 
 impl Files {
@@ -101,7 +107,7 @@ impl Files {
         grants: &LiveGrants,
         own: Option<&Path>,
         (host, meter): (&Arc<dyn AttemptHost>, Arc<Meter>),
-        share: FileShare,
+        (share, protected): (FileShare, &ProtectedPaths),
     ) -> Result<Self, AttemptError> {
         let current = grants.current();
         // See `Instance::begin`: an instance with folders has a thread of its own to block.
@@ -116,6 +122,10 @@ impl Files {
                     grant.name
                 ))
             })?;
+            let above = protected.above(&grant.host_path).ok().flatten();
+            if let Some(above) = above {
+                return Err(AttemptError::Internal(host_s_own(grant, &above)));
+            }
             folders.push(Folder::granted(grant.clone(), grants.clone()));
         }
         if let Some(path) = own {
@@ -131,9 +141,19 @@ impl Files {
             folders.push(Folder::own(quota, grants.clone()));
         }
         let open_files = OpenFiles::new(meter.clone(), share.descriptors);
-        let syncs = SyncPace::new(share.syncs);
-        Ok(Self { meter, folders, held: HashMap::new(), open_files, syncs })
+        let (syncs, protected) = (SyncPace::new(share.syncs), protected.clone());
+        Ok(Self { meter, folders, held: HashMap::new(), open_files, syncs, protected })
     }
+}
+
+/// Why a folder that is granted is not opened.
+fn host_s_own(grant: &FolderGrant, above: &Path) -> String {
+    format!(
+        "the folder `{}`, granted as `{}`, is the host's own: it is `{}` or lies in it; grant another one",
+        grant.host_path.display(),
+        grant.name,
+        above.display()
+    )
 }
 
 fn perms(access: Access) -> FsPerms {
@@ -169,6 +189,7 @@ impl FilesView<'_> {
             return Err(FsError::trap(wasmtime::Error::msg("unknown descriptor")));
         };
         held.folder.may_read()?;
+        self.check_open(held)?;
         Ok(held.clone())
     }
 
@@ -189,7 +210,11 @@ impl preopens::Host for FilesView<'_> {
         self.files.meter.look_at_file()?;
         let directories = preopens::Host::get_directories(&mut self.wasi)?;
         for ((fd, _), folder) in directories.iter().zip(self.files.folders.clone()) {
-            self.hold(fd, Held { folder, depth: 0, open: None, dir: true, place: None });
+            let id = match folder.quota() {
+                Some(_) => None,
+                None => Some(self.id_of_preopened(fd)?),
+            };
+            self.hold(fd, Held { folder, depth: 0, open: None, dir: true, place: None, id });
         }
         Ok(directories)
     }

@@ -10,6 +10,7 @@ mod http_server;
 mod large_files;
 mod limits;
 mod loading;
+mod protected;
 mod recorded;
 mod spawner;
 mod stored_code;

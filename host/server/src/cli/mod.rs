@@ -43,7 +43,7 @@ pub(crate) struct Cli {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
-    /// The folder of the store, its files, its cache and its kinds.
+    /// The folder of the store, its files and its kinds.
     #[arg(long, global = true, env = "TASKWRIGHT_DIR", default_value = ".taskwright", value_name = "DIR")]
     pub(crate) dir: PathBuf,
     /// A PostgreSQL that holds the records in place of the folder, postgres://USER@HOST:PORT/DATABASE, for several hosts.
@@ -54,6 +54,9 @@ pub(crate) struct Common {
     // Some commands have an argument `files` of their own.
     #[arg(long = "files", id = "files_place", global = true, env = "TASKWRIGHT_FILES", value_name = "PLACE")]
     pub(crate) files: Option<String>,
+    /// Where compiled code is kept, and the key that seals it; the user's state folder unless given. No guest gets there.
+    #[arg(long, global = true, env = "TASKWRIGHT_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// The operator's configuration; taskwright.toml in that folder unless given.
     #[arg(long, global = true, env = "TASKWRIGHT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

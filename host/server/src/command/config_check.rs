@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::Context;
 use crate::exit_code::Exit;
-use crate::kind_source;
+use crate::{grant, kind_source};
 
 /// `config check`.
 pub(crate) async fn check(context: &Context) -> Result<Exit> {
     let config = context.config()?;
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
     for name in config.file.kinds.keys() {
-        if let Err(error) = config.kind(&name.0) {
+        if let Err(error) = grant::allowed(&context.home, config, &name.0, &[]) {
             problems.push(format!("{error:#}"));
         }
     }

@@ -25,7 +25,7 @@ pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit>
     kind_source::check_name(&context.home, args.kind.as_deref(), args.kind_file.as_deref())?;
     let config = context.config()?;
     let store = context.home.open_or_create().await?;
-    let runner = context.home.runner(store.clone(), config.runner())?;
+    let runner = context.home.runner(store.clone(), config.runner(), context.out)?;
     let added = add_kind(context, &runner, args.kind.as_deref(), args.kind_file.as_deref()).await?;
     let session = runner.session(context.session.clone());
     let task = create_task(context, &store, &runner, &session, args, added.kind, spec).await?;

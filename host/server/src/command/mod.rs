@@ -107,7 +107,7 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
 
 async fn carry_out(cli: Cli, out: Output) -> Result<Exit> {
     let context = Context {
-        home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref())?,
+        home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref(), cli.common.state_dir)?,
         session: cli.common.session,
         out,
         config_file: cli.common.config,

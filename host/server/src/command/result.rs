@@ -2,7 +2,7 @@
 //! Does not wait for it: `wait` does.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use anyhow::{Context as _, Result};
 use futures::StreamExt;
@@ -13,6 +13,7 @@ use super::Context;
 use crate::cli::ResultArgs;
 use crate::exit_code::{Exit, not_found};
 use crate::find_task::find_task;
+use crate::output_file;
 
 /// `result`.
 pub(crate) async fn result(context: &Context, args: &ResultArgs) -> Result<Exit> {
@@ -54,9 +55,12 @@ async fn artifact(context: &Context, task: &Task, name: &str, args: &ResultArgs)
         Some(to) => {
             let bytes = match &from {
                 Some(from) => {
-                    std::fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?
+                    let mut source = File::open(from).with_context(|| from.display().to_string())?;
+                    let mut target = output_file::create(&context.home, to, Some(&source))?;
+                    std::io::copy(&mut source, &mut target)
+                        .with_context(|| format!("{} to {}", from.display(), to.display()))?
                 }
-                None => fetch(context, path, File::create(to).with_context(|| to.display().to_string())?).await?,
+                None => fetch(context, path, output_file::create(&context.home, to, None)?).await?,
             };
             if context.out.is_json() {
                 context.out.json(&json!({"artifact": artifact, "output": to, "bytes": bytes}))?;
@@ -69,7 +73,12 @@ async fn artifact(context: &Context, task: &Task, name: &str, args: &ResultArgs)
             None => context.out.json(&json!({"artifact": artifact, "object": context.home.shown_path(path)}))?,
         },
         None => match from {
-            Some(from) => context.out.bytes(&std::fs::read(&from).with_context(|| from.display().to_string())?)?,
+            Some(from) => context.out.foreign(&std::fs::read(&from).with_context(|| from.display().to_string())?)?,
+            None if std::io::stdout().is_terminal() => {
+                let mut bytes = Vec::new();
+                fetch(context, path, &mut bytes).await?;
+                context.out.foreign(&bytes)?;
+            }
             None => drop(fetch(context, path, std::io::stdout()).await?),
         },
     }

@@ -27,11 +27,13 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     let config = context.config()?;
     let store = context.home.open_or_create().await?;
     context.home.check_files().await?;
-    let runner = context.home.runner(store.clone(), config.runner())?;
+    let runner = context.home.runner(store.clone(), config.runner(), context.out)?;
+    // A guest that could change it would be another one the next time.
+    file.iter().try_for_each(|file| context.home.own_paths()?.add(file))?;
     let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
     let (added, component) = found;
     grant::check(&added, &grants)?;
-    let settings = grant::settings(config, &added.kind, &grants)?;
+    let settings = grant::allowed(&context.home, config, &added.kind, &grants)?;
     if let Some(problem) = grant::missing(&added, &settings) {
         return Err(refused(problem));
     }

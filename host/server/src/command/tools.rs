@@ -38,7 +38,7 @@ async fn call(context: &Context, spawn: &[String], name: &str, arguments: Value)
     let runner = if spawn.is_empty() {
         context.home.reader(context.home.open().await?)?
     } else {
-        context.home.runner(context.home.open_or_create().await?, context.config()?.runner())?
+        context.home.runner(context.home.open_or_create().await?, context.config()?.runner(), context.out)?
     };
     for name in spawn {
         tools = tools.spawning([create::add_kind(context, &runner, Some(name), None).await?]);

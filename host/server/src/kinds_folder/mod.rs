@@ -14,6 +14,7 @@ use taskwright_registry::clean_line;
 
 pub(crate) use self::index::{Index, Installed};
 use crate::exit_code::refused;
+use crate::private_folder;
 use crate::trust::SIGNATURE;
 
 /// The largest file that is read at all; the sandbox has its own limit.
@@ -194,7 +195,9 @@ impl KindsFolder {
     }
 
     fn make(&self) -> Result<()> {
-        fs::create_dir_all(&self.dir).with_context(|| self.dir.display().to_string())
+        // The home around it, if this is the first that is made of it, is for its owner alone, too.
+        let made = self.dir.parent().map_or(Ok(()), private_folder::make);
+        made.and_then(|()| private_folder::make(&self.dir)).with_context(|| self.dir.display().to_string())
     }
 
     fn lock(&self) -> Result<Locked> {

@@ -13,6 +13,7 @@ mod kills;
 mod kinds;
 mod migrate;
 mod outages;
+mod own_paths;
 mod place;
 mod postgres;
 mod repair;

@@ -2,7 +2,7 @@
 //! Does not end a process by itself: a test does, by its id.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -30,12 +30,19 @@ impl Place {
         std::fs::write(path, bytes).unwrap();
     }
 
+    /// Where compiled code is kept.
+    pub(crate) fn state() -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("state")
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_taskwright"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command
             .env_remove("TASKWRIGHT_DIR")
             .env_remove("TASKWRIGHT_STORE")
+            // Compiled once for all tests, and not in the user's own folder.
+            .env("TASKWRIGHT_STATE_DIR", Self::state())
             .env_remove("TASKWRIGHT_CONFIG")
             .env_remove("TASKWRIGHT_LOG")
             .env_remove("TRACEPARENT")

@@ -28,7 +28,7 @@ impl User {
     pub(crate) async fn over(store: Arc<dyn Store>, place: &Place) -> Self {
         let dir = place.path().join(".taskwright");
         let mut config = RunnerConfig::default();
-        config.sandbox.cache_dir = Some(dir.join("cache"));
+        config.sandbox.cache_dir = Some(Place::state().join("code"));
         let runner = Runner::open_shared(store.clone(), dir.join("files"), config).expect("a runner");
         let added = runner.add_kind(taskwright_components::WALKTHROUGH, KindSettings::default()).await;
         added.expect("the walkthrough");

@@ -176,8 +176,14 @@ impl Store for SqliteStore {
         clock::read(&self.clock)
     }
 
-    fn file(&self) -> Option<PathBuf> {
-        Some(self.path.to_path_buf())
+    fn local_paths(&self) -> Vec<PathBuf> {
+        // SQLite's own names for what it has beside a database.
+        let beside = |suffix: &str| {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(suffix);
+            name.into()
+        };
+        ["", "-wal", "-shm", "-journal"].into_iter().map(beside).collect()
     }
 
     async fn create(&self, new: NewTask) -> Result<Created, StoreError> {

@@ -1,12 +1,15 @@
 //! `external checkpoint`: what whoever goes on with the work begins with.
 //! Does not store one: `external report --checkpoint` does.
 
+use std::io::Write as _;
+
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::{Context, hold};
 use crate::cli::CheckpointArgs;
 use crate::exit_code::{Exit, not_found};
+use crate::output_file;
 
 /// `external checkpoint`.
 pub(super) async fn checkpoint(context: &Context, args: &CheckpointArgs) -> Result<Exit> {
@@ -16,7 +19,8 @@ pub(super) async fn checkpoint(context: &Context, args: &CheckpointArgs) -> Resu
     };
     match &args.output {
         Some(path) => {
-            std::fs::write(path, bytes).with_context(|| path.display().to_string())?;
+            let mut file = output_file::create(&context.home, path, None)?;
+            file.write_all(bytes).with_context(|| path.display().to_string())?;
             if context.out.is_json() {
                 context.out.json(&json!({"output": path, "bytes": bytes.len()}))?;
             } else {
@@ -24,7 +28,7 @@ pub(super) async fn checkpoint(context: &Context, args: &CheckpointArgs) -> Resu
             }
         }
         None if context.out.is_json() => context.out.json(&json!({"bytes": bytes.len(), "hex": hex::encode(bytes)}))?,
-        None => context.out.bytes(bytes)?,
+        None => context.out.foreign(bytes)?,
     }
     Ok(Exit::Succeeded)
 }
