@@ -45,7 +45,7 @@ pub use postgres::{PostgresOptions, PostgresStore};
 pub use retention::{FinishedPage, FinishedPlace};
 pub use sessions::{CloseStep, SessionPage, SessionQuery, Sessions};
 pub use shared_limits::SharedLimits;
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteStore, back_up_sqlite, check_sqlite};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
 pub use turns::Turns;
 pub use woken::{ClaimedWakes, WokenPage};
