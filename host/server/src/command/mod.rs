@@ -2,6 +2,7 @@
 //! Does not read arguments: `cli` does.
 
 mod answer;
+mod backup;
 mod cancel;
 mod config_check;
 mod config_show;
@@ -19,6 +20,7 @@ mod list;
 mod messages;
 mod migrate;
 mod prune;
+mod restore;
 mod result;
 mod run;
 mod send;
@@ -43,6 +45,7 @@ use crate::cli::{Cli, Command, ConfigCommand, KindsCommand};
 use crate::config::Config;
 use crate::exit_code::Exit;
 use crate::home::Home;
+use crate::open_stores::OpenStores;
 use crate::output::Output;
 
 /// What every command needs.
@@ -81,10 +84,10 @@ impl Context {
     }
 }
 
-/// Runs one command.
-pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
+/// Runs one command. The stores that it opens are noted, and closed by whoever gave the list.
+pub(crate) async fn run(cli: Cli, out: Output, stores: OpenStores) -> Result<Exit> {
     let context = Context {
-        home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref())?,
+        home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref(), stores)?,
         session: cli.common.session,
         out,
         config_file: cli.common.config,
@@ -120,6 +123,8 @@ pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Hosts => hosts::hosts(context).await,
         Command::Migrate(args) => migrate::run(context, &args).await,
+        Command::Backup(args) => backup::backup(context, &args).await,
+        Command::Restore(args) => restore::restore(context, &args).await,
         Command::Prune(args) => prune::prune(context, &args).await,
         Command::CompileComponent => unreachable!("`main` does that without a runtime"),
     }
