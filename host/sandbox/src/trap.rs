@@ -87,11 +87,11 @@ fn panic_message(stderr: &str) -> Option<String> {
     // A message may speak of a panic, too: only the beginning of a line counts, and of several the last.
     let starts = std::iter::once(0).chain(stderr.match_indices('\n').map(|(end, _)| end + 1));
     let report = starts.map(|start| &stderr[start..]).filter(|text| WHO.iter().any(|who| text.starts_with(who)));
-    let report = report.filter_map(|text| {
+    let mut report = report.filter_map(|text| {
         let line = text.lines().next().unwrap_or_default();
         line.find(BEFORE).map(|at| &text[at + BEFORE.len()..])
     });
-    let report = report.last()?;
+    let report = report.next_back()?;
     let place_ends = report.match_indices(':').find(|(at, _)| report[at + 1..].starts_with([' ', '\n']));
     let (place, rest) = match place_ends {
         Some((at, _)) => (&report[..at], &report[at + 1..]),
