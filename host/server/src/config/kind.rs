@@ -126,7 +126,9 @@ fn folders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
         ))),
         None => match folders.iter().find(|(_, folder)| folder.path.as_os_str().is_empty()) {
             // It would be the folder of the configuration, which is hardly what is meant.
-            Some((name, _)) => Err(D::Error::custom(format!("the path of the folder `{name}` is empty: name a folder"))),
+            Some((name, _)) => {
+                Err(D::Error::custom(format!("the path of the folder `{name}` is empty: name a folder")))
+            }
             None => Ok(folders),
         },
     }
