@@ -25,9 +25,11 @@ pub enum Step<R> {
     /// The task is over because the session asked for it; the text says how far it came.
     Canceled(Option<String>),
     /// Drop this instance and call `reconcile` on a fresh one after this time, or earlier if a message or a cancel
-    /// arrives.
+    /// arrives. A `reconcile` that does not look at [`Task::cancel_requested`](crate::Task::cancel_requested) lies down again and
+    /// is stopped when the grace of the cancel is over.
     Sleep(Duration),
-    /// Drop this instance and call `reconcile` on a fresh one when a message or a cancel arrives.
+    /// Drop this instance and call `reconcile` on a fresh one when a message or a cancel arrives; of a cancel the same holds as
+    /// for `Sleep`.
     Wait,
 }
 

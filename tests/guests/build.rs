@@ -10,6 +10,8 @@ fn main() {
     }
     let guests = taskwright_guest_build::Guests::new().examples("taskwright-test-guests").build();
     guests.write_rust("guests.rs");
+    println!("cargo::rerun-if-changed=../../docs/guides/http.md");
+    taskwright_guest_build::Guests::new().package("watch-page").build().write_rust("guides.rs");
     let is_hostile = |source: &Path| source.parent().is_some_and(|folder| folder.ends_with("examples/hostile"));
     guests.only(|guest| !is_hostile(&guest.source)).write_for_each("foreach_guest.rs", "foreach_guest");
     let mut hostile: Vec<String> = guests

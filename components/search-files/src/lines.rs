@@ -1,9 +1,9 @@
-//! The matching lines of a file.
+//! The matching lines of a file, as they are shown: without a byte order mark, and without the end of a line, also that of Windows.
 //! It does not read: it is given the file piece by piece, and keeps what is not a whole line yet.
 
 use grep_matcher::{LineMatchKind, Matcher};
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 use taskwright_guest::Failure;
 
 use crate::spec::Spec;
@@ -14,28 +14,49 @@ const BINARY: usize = 8 * 1024;
 /// From this size on, what has been read of a file is searched before more is read.
 const WINDOW: usize = 4 * 1024 * 1024;
 
+/// The byte order mark of UTF-8, which is no part of a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The byte order marks of UTF-16, whose texts are not searched.
+const WIDE_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
+/// A regular expression, and how it is held against lines.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    matcher: RegexMatcher,
+    /// It speaks of the beginning or the end of the whole text, which is one line: lines are looked at one by one.
+    one_by_one: bool,
+}
+
 /// The regular expression of a specification.
-pub(crate) fn compile(spec: &Spec) -> Result<RegexMatcher, Failure> {
+pub(crate) fn compile(spec: &Spec) -> Result<Pattern, Failure> {
     let mut builder = RegexMatcherBuilder::new();
     // It matches within lines, so a whole buffer can be searched at once.
     builder.line_terminator(Some(b'\n')).multi_line(true).case_insensitive(spec.case_insensitive);
-    builder.build(&spec.pattern).map_err(|error| {
+    let matcher = builder.build(&spec.pattern).map_err(|error| {
         // The builder's own message shows the pattern in a group that nobody wrote.
         let said =
             regex_syntax::parse(&spec.pattern).err().map_or_else(|| error.to_string(), |plain| plain.to_string());
         Failure::new("bad_pattern", said)
-    })
+    })?;
+    // As the matcher's builder reads it: `^` and `$` are those of a line.
+    let parsed = regex_syntax::ParserBuilder::new().multi_line(true).utf8(false).build().parse(&spec.pattern);
+    let one_by_one = parsed.is_ok_and(|pattern| pattern.properties().look_set().contains_anchor_haystack());
+    Ok(Pattern { matcher, one_by_one })
 }
 
-/// Whether the beginning of a file is that of a binary one.
+/// Whether the beginning of a file is that of a binary one, or of a text in UTF-16.
 pub(crate) fn is_binary(beginning: &[u8]) -> bool {
-    memchr(0, &beginning[..beginning.len().min(BINARY)]).is_some()
+    WIDE_MARKS.iter().any(|mark| beginning.starts_with(mark))
+        || memchr(0, &beginning[..beginning.len().min(BINARY)]).is_some()
 }
 
 /// What has been read of a file and not been searched yet.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     bytes: Vec<u8>,
+    /// Whether the beginning of the file has come.
+    begun: bool,
     /// Where the next line to look at begins.
     at: usize,
     /// Up to where lines have been counted, and how many there are before.
@@ -45,7 +66,15 @@ pub(crate) struct Window {
 
 impl Window {
     /// Adds what comes next in the file.
-    pub(crate) fn add(&mut self, bytes: Vec<u8>) {
+    pub(crate) fn add(&mut self, mut bytes: Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) && bytes.starts_with(MARK) {
+            bytes.drain(..MARK.len());
+        }
+        // A line end of Windows may come in two pieces.
+        if bytes.first() == Some(&b'\n') && self.bytes.last() == Some(&b'\r') {
+            self.bytes.pop();
+        }
+        let bytes = with_plain_line_ends(bytes);
         if self.bytes.is_empty() {
             self.bytes = bytes;
         } else {
@@ -59,14 +88,18 @@ impl Window {
     }
 
     /// The next matching line and its number, among the whole lines; at the end of the file among all.
-    pub(crate) fn next_line(&mut self, matcher: &RegexMatcher, at_end: bool) -> Option<(u64, &[u8])> {
+    pub(crate) fn next_line(&mut self, pattern: &Pattern, at_end: bool) -> Option<(u64, &[u8])> {
         let whole = self.whole(at_end);
         let text = &self.bytes[..whole];
         while self.at < text.len() {
-            let Ok(Some(found)) = matcher.find_candidate_line(&text[self.at..]) else { break };
-            let (position, sure) = match found {
-                LineMatchKind::Confirmed(position) => (self.at + position, true),
-                LineMatchKind::Candidate(position) => (self.at + position, false),
+            let (position, sure) = if pattern.one_by_one {
+                (self.at, false)
+            } else {
+                let Ok(Some(found)) = pattern.matcher.find_candidate_line(&text[self.at..]) else { break };
+                match found {
+                    LineMatchKind::Confirmed(position) => (self.at + position, true),
+                    LineMatchKind::Candidate(position) => (self.at + position, false),
+                }
             };
             let begin = memrchr(b'\n', &text[self.at..position]).map_or(self.at, |line_end| self.at + line_end + 1);
             // An empty match behind the last line is in no line.
@@ -76,10 +109,10 @@ impl Window {
             let end = memchr(b'\n', &text[begin..]).map_or(text.len(), |length| begin + length);
             self.at = end + 1;
             let line = &text[begin..end];
-            if sure || matcher.is_match(line).unwrap_or(false) {
+            if sure || pattern.matcher.is_match(line).unwrap_or(false) {
                 self.lines += count_lines(&text[self.counted..begin]);
                 self.counted = begin;
-                return Some((self.lines + 1, line.strip_suffix(b"\r").unwrap_or(line)));
+                return Some((self.lines + 1, line));
             }
         }
         self.at = whole;
@@ -104,6 +137,22 @@ impl Window {
     }
 }
 
+/// Takes away what a line end of Windows has more than others. Most files have none, and are left as they are.
+fn with_plain_line_ends(bytes: Vec<u8>) -> Vec<u8> {
+    let finder = memmem::Finder::new(b"\r\n");
+    let mut ends = finder.find_iter(&bytes).peekable();
+    if ends.peek().is_none() {
+        return bytes;
+    }
+    let (mut plain, mut from) = (Vec::with_capacity(bytes.len()), 0);
+    for end in ends {
+        plain.extend_from_slice(&bytes[from..end]);
+        from = end + 1;
+    }
+    plain.extend_from_slice(&bytes[from..]);
+    plain
+}
+
 fn count_lines(text: &[u8]) -> u64 {
     memchr_iter(b'\n', text).count() as u64
 }
@@ -112,7 +161,7 @@ fn count_lines(text: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn matcher(pattern: &str) -> RegexMatcher {
+    fn matcher(pattern: &str) -> Pattern {
         let spec = serde_json::json!({ "pattern": pattern });
         compile(&serde_json::from_value(spec).unwrap()).unwrap()
     }
@@ -162,6 +211,31 @@ mod tests {
     #[test]
     fn a_line_end_of_windows_is_no_part_of_the_line() {
         assert_eq!(search("a", &["a\r\nb\r\n"]), lines(&[(1, "a")]));
+        assert_eq!(search("apple$", &["an apple\r\nno\r\n"]), lines(&[(1, "an apple")]));
+        assert_eq!(search(r"\s$", &["apple\r\n"]), lines(&[]), "what is not shown is not matched");
+        assert_eq!(search("^$", &["a\r\n\r\n"]), lines(&[(2, "")]));
+        assert_eq!(search("apple$", &["no\nan apple\r", "\nno"]), lines(&[(2, "an apple")]), "it comes in two pieces");
+        assert_eq!(search("a.b", &["a\rb\r\n"]), lines(&[(1, "a\rb")]), "one alone is shown and matched");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        assert_eq!(search("^apple", &["\u{feff}apple\napple\n"]), lines(&[(1, "apple"), (2, "apple")]));
+        assert_eq!(search("^apple", &["one\n\u{feff}apple\n"]), lines(&[]), "in the middle it is a character");
+        assert_eq!(search("^b", &["\u{feff}a\n", "\u{feff}b\n"]), lines(&[]));
+    }
+
+    #[test]
+    fn the_whole_text_is_one_line() {
+        let text = ["apple\nan apple\napple pie\n"];
+        assert_eq!(search(r"\Aapple", &text), lines(&[(1, "apple"), (3, "apple pie")]));
+        assert_eq!(search(r"apple\z", &text), lines(&[(1, "apple"), (2, "an apple")]));
+    }
+
+    #[test]
+    fn a_text_in_utf_16_is_left_out_as_binary() {
+        assert!(is_binary(b"\xff\xfe\x42\x30") && is_binary(b"\xfe\xff\x30\x42"));
+        assert!(!is_binary("\u{feff}apple".as_bytes()));
     }
 
     #[test]

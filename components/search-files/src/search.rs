@@ -3,13 +3,12 @@
 
 use std::rc::Rc;
 
-use grep_regex::RegexMatcher;
 use taskwright_guest::{Failure, Outcome, Refusal, Step, Task};
 
 use crate::folder::Folder;
 use crate::found::Found;
 use crate::ignored::Choice;
-use crate::lines::{self, Window};
+use crate::lines::{self, Pattern, Window};
 use crate::place::Place;
 use crate::report::Report;
 use crate::spec::Spec;
@@ -17,11 +16,11 @@ use crate::walk::{self, Walk};
 
 /// Searches what the specification says.
 pub(crate) async fn search(task: &Task<Spec>) -> Outcome<Found> {
-    let matcher = lines::compile(&task.spec)?;
+    let pattern = lines::compile(&task.spec)?;
     let choice = Choice::of(&task.spec)?;
     let mut walk = Walk::new(Place::open(&task.spec.path)?, choice);
     let mut report = Report::new(task);
-    let completed = search_all(task, &matcher, &mut walk, &mut report).await?;
+    let completed = search_all(task, &pattern, &mut walk, &mut report).await?;
     report.finish().await?;
     let summary = report.found.summary();
     Ok(if completed { Step::done(report.found).summary(summary) } else { Step::canceled(summary) })
@@ -30,7 +29,7 @@ pub(crate) async fn search(task: &Task<Spec>) -> Outcome<Found> {
 /// Searches file after file; says whether it came to the end.
 async fn search_all(
     task: &Task<Spec>,
-    matcher: &RegexMatcher,
+    pattern: &Pattern,
     walk: &mut Walk,
     report: &mut Report<'_>,
 ) -> Result<bool, Failure> {
@@ -42,7 +41,7 @@ async fn search_all(
             walk::Step::Entered => report.entered(),
             walk::Step::Unreadable { path, why } => report.unreadable(&path, &why),
             walk::Step::File { folder, name, path } => {
-                match search_file(task, matcher, report, &folder, &name, &path).await? {
+                match search_file(task, pattern, report, &folder, &name, &path).await? {
                     End::Canceled => return Ok(false),
                     End::Unreadable(why) => report.unreadable(&path, &why),
                     End::Searched => {}
@@ -65,7 +64,7 @@ enum End {
 
 async fn search_file(
     task: &Task<Spec>,
-    matcher: &RegexMatcher,
+    pattern: &Pattern,
     report: &mut Report<'_>,
     folder: &Rc<Folder>,
     name: &str,
@@ -89,7 +88,7 @@ async fn search_file(
         report.read(bytes.len() as u64);
         window.add(bytes);
         if !goes_on || window.is_full() {
-            while let Some((line, text)) = window.next_line(matcher, !goes_on) {
+            while let Some((line, text)) = window.next_line(pattern, !goes_on) {
                 matched = true;
                 report.hit(path, line, text);
                 if report.is_due() {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// A regular expression, as ripgrep understands it. It matches within a line.
+    /// A regular expression, as ripgrep understands it. It matches within a line, as that is shown: without its end and without a byte
+    /// order mark. Files in UTF-16 are left out as binary.
     pub pattern: String,
     /// Where to search: a folder or file under the granted folder.
     #[serde(default = "everything")]

@@ -39,6 +39,7 @@ mod execution;
 mod external_end;
 mod external_task;
 mod fenced_writer;
+mod files_place;
 mod find;
 mod free_space;
 mod hidden;

@@ -35,7 +35,7 @@ pub struct Forgotten {
 pub(crate) async fn retain(store: &dyn Store, files: &SessionFiles, keep: Duration) {
     loop {
         match older_than(store, keep) {
-            Some(before) => match forget_all(store, files, before).await {
+            Some(before) => match forget_all(store, files, before, None).await {
                 Ok(Forgotten { tasks: 0, events: 0 }) => {}
                 Ok(forgotten) => {
                     tracing::info!(tasks = forgotten.tasks, events = forgotten.events, %before, "retention forgot");
@@ -54,11 +54,13 @@ pub(crate) fn older_than(store: &dyn Store, keep: Duration) -> Option<Timestamp>
     store.now().checked_sub_signed(chrono::TimeDelta::from_std(keep).ok()?)
 }
 
-/// Forgets everything that was over before a moment, pass by pass.
+/// Forgets everything that was over before a moment, pass by pass; of one session only, if one is named. The beginning of the log
+/// goes by age in all sessions at once, and so stays where only one is meant.
 pub(crate) async fn forget_all(
     store: &dyn Store,
     files: &SessionFiles,
     before: Timestamp,
+    only: Option<&SessionId>,
 ) -> Result<Forgotten, StoreError> {
     let mut forgotten = Forgotten::default();
     loop {
@@ -68,6 +70,7 @@ pub(crate) async fn forget_all(
             let begun = Instant::now();
             let mut page = store.finished(before, after, PASS).await?;
             after = page.next;
+            page.tasks.retain(|(session, _)| only.is_none_or(|only| only == session));
             // Those of one session share its lock.
             page.tasks.sort_by(|one, other| one.0.cmp(&other.0));
             let one = |(session, id)| async move { forget(store, files, &session, &id, before).await };
@@ -76,7 +79,9 @@ pub(crate) async fn forget_all(
                 went += usize::from(forgotten?);
             }
             // The log does not wait for the last of the tasks.
-            forgotten.events += store.trim_log(before, EVENTS).await?;
+            if only.is_none() {
+                forgotten.events += store.trim_log(before, EVENTS).await?;
+            }
             if after.is_none() {
                 break;
             }
@@ -86,6 +91,9 @@ pub(crate) async fn forget_all(
         if went == 0 {
             break;
         }
+    }
+    if only.is_some() {
+        return Ok(forgotten);
     }
     loop {
         let begun = Instant::now();
@@ -119,11 +127,11 @@ async fn forget(
 }
 
 /// What `forget_all` would forget, as far as it can be told beforehand: parents follow their children.
-pub(crate) async fn count(store: &dyn Store, before: Timestamp) -> Result<usize, StoreError> {
+pub(crate) async fn count(store: &dyn Store, before: Timestamp, only: Option<&SessionId>) -> Result<usize, StoreError> {
     let (mut tasks, mut after) = (0, None);
     loop {
         let page = store.finished(before, after, 1_000).await?;
-        tasks += page.tasks.len();
+        tasks += page.tasks.iter().filter(|(session, _)| only.is_none_or(|only| only == session)).count();
         after = page.next;
         if after.is_none() {
             return Ok(tasks);

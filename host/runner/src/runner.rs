@@ -374,15 +374,28 @@ impl Runner {
         self.inner.lease.store_gone().await
     }
 
-    /// Forgets, now, what was over so long ago: records with their messages, results, checkpoints and files, and the
-    /// beginning of the log. Live tasks and the parents of tasks that are kept stay.
+    /// Forgets, now, what was over so long ago in all sessions: records with their messages, results, checkpoints and files, and
+    /// the beginning of the log. Live tasks and the parents of tasks that are kept stay.
     ///
     /// # Errors
     /// Those of the store; what was forgotten before stays forgotten.
     pub async fn prune(&self, older_than: Duration) -> Result<Forgotten, RunnerError> {
+        self.forget(None, older_than).await
+    }
+
+    /// Forgets, now, the tasks of one session that were over so long ago, as `prune` does. Its log stays as it is: the log goes by
+    /// age in all sessions at once.
+    ///
+    /// # Errors
+    /// Those of the store; what was forgotten before stays forgotten.
+    pub async fn prune_session(&self, session: &SessionId, older_than: Duration) -> Result<Forgotten, RunnerError> {
+        self.forget(Some(session), older_than).await
+    }
+
+    async fn forget(&self, only: Option<&SessionId>, older_than: Duration) -> Result<Forgotten, RunnerError> {
         let store = self.inner.store.as_ref();
         match retention::older_than(store, older_than) {
-            Some(before) => Ok(retention::forget_all(store, &self.inner.files, before).await?),
+            Some(before) => Ok(retention::forget_all(store, &self.inner.files, before, only).await?),
             None => Ok(Forgotten::default()),
         }
     }
@@ -401,9 +414,21 @@ impl Runner {
     /// # Errors
     /// Those of the store.
     pub async fn prunable(&self, older_than: Duration) -> Result<usize, RunnerError> {
+        self.count_old(None, older_than).await
+    }
+
+    /// How many tasks `prune_session` would begin with; parents that could follow their children are not counted.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn prunable_in(&self, session: &SessionId, older_than: Duration) -> Result<usize, RunnerError> {
+        self.count_old(Some(session), older_than).await
+    }
+
+    async fn count_old(&self, only: Option<&SessionId>, older_than: Duration) -> Result<usize, RunnerError> {
         let store = self.inner.store.as_ref();
         match retention::older_than(store, older_than) {
-            Some(before) => Ok(retention::count(store, before).await?),
+            Some(before) => Ok(retention::count(store, before, only).await?),
             None => Ok(0),
         }
     }

@@ -161,6 +161,11 @@ impl SessionFiles {
         FilesError::Unusable { root, reason }
     }
 
+    /// What holds the files.
+    pub(crate) fn objects(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
+    }
+
     fn reason(&self, error: &object_store::Error) -> String {
         let advice = if matches!(self.place, Place::Bucket { .. }) { bucket::advice(error) } else { "" };
         format!("{error}{advice}")

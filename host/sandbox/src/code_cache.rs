@@ -52,8 +52,10 @@ impl CodeCache {
         if owner != rustix::process::geteuid().as_raw() {
             return Err(failed(io::Error::other(format!("it belongs to the user {owner}; use a folder of your own"))));
         }
-        // It may have been there, and open to others.
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        // It may have been there, and open to others. One that is as it should be is left alone: it may lie where nothing can be changed.
+        if fs::metadata(dir).map_err(failed)?.permissions().mode() & 0o777 != 0o700 {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        }
         let key = key(dir).map_err(failed)?;
         let engine = hex::encode(&engine_hash(engine)[..8]);
         Ok(Self { dir: dir.to_owned(), key, engine, most })

@@ -79,11 +79,24 @@ fn frames(error: &Error) -> String {
     if names.is_empty() { String::new() } else { format!(" (in {})", names.join(" < ")) }
 }
 
-/// What a Rust guest has printed about its panic: `MESSAGE (at PLACE)`.
+/// What a Rust guest has printed about its panic, as `MESSAGE (at PLACE)`. Rust itself prints `thread 'NAME' panicked at PLACE:` and
+/// then the message; the SDK prints `the kind panicked at PLACE:` and then the message, and has printed it in the same line before.
 fn panic_message(stderr: &str) -> Option<String> {
     const BEFORE: &str = "panicked at ";
-    let report = &stderr[stderr.rfind(BEFORE)? + BEFORE.len()..];
-    let (place, rest) = report.split_once('\n').unwrap_or((report, ""));
+    const WHO: [&str; 2] = ["the kind ", "thread '"];
+    // A message may speak of a panic, too: only the beginning of a line counts, and of several the last.
+    let starts = std::iter::once(0).chain(stderr.match_indices('\n').map(|(end, _)| end + 1));
+    let report = starts.map(|start| &stderr[start..]).filter(|text| WHO.iter().any(|who| text.starts_with(who)));
+    let mut report = report.filter_map(|text| {
+        let line = text.lines().next().unwrap_or_default();
+        line.find(BEFORE).map(|at| &text[at + BEFORE.len()..])
+    });
+    let report = report.next_back()?;
+    let place_ends = report.match_indices(':').find(|(at, _)| report[at + 1..].starts_with([' ', '\n']));
+    let (place, rest) = match place_ends {
+        Some((at, _)) => (&report[..at], &report[at + 1..]),
+        None => report.split_once('\n').unwrap_or((report, "")),
+    };
     let message = rest.split("\nnote: ").next().unwrap_or(rest).trim();
     let place = place.trim().trim_end_matches(':');
     let message = if message.is_empty() { "the guest panicked" } else { message };
@@ -99,5 +112,14 @@ mod tests {
         let stderr = "before\n\nthread '<unnamed>' (1) panicked at src/lib.rs:3:5:\nno\nway\nnote: run with `RUST_BACKTRACE=1`\n";
         assert_eq!(panic_message(stderr).unwrap(), "no\nway (at src/lib.rs:3:5)");
         assert_eq!(panic_message("all is well"), None);
+        assert_eq!(panic_message("it panicked at the sight of it"), None);
+        let kind = "before\nthe kind panicked at src/walk.rs:87:34:\nboom: no\nit panicked at dawn\n";
+        assert_eq!(panic_message(kind).unwrap(), "boom: no\nit panicked at dawn (at src/walk.rs:87:34)");
+        let earlier = "the kind panicked at src/walk.rs:87:34: boom\nsecond\n";
+        assert_eq!(
+            panic_message(earlier).unwrap(),
+            "boom\nsecond (at src/walk.rs:87:34)",
+            "kinds that are built already"
+        );
     }
 }

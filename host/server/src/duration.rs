@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use taskwright_registry::{LeaseLength, Timestamp, clean_line, limit};
 
-/// Reads `500ms`, `30s`, `5m`, `2h`, `7d`, or a number of seconds; at most `limit::SPAN_DAYS`.
+/// Reads `500ms`, `30s`, `5m`, `2h` or `7d`; at most `limit::SPAN_DAYS`. A number without a unit is refused: what it means depends on
+/// who reads it.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no span of time: expected a number with ms, s, m, h or d, such as 30s");
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -13,7 +14,12 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let milliseconds = match unit {
         "ms" => 1,
-        "" | "s" => 1_000,
+        "" => {
+            return Err(format!(
+                "`{text}` has no unit: expected one of ms, s, m, h or d behind the number, such as {number}s"
+            ));
+        }
+        "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
@@ -41,7 +47,7 @@ pub(crate) fn when(text: &str) -> Result<When, String> {
         Ok(at) => Ok(When::At(at.to_utc())),
         Err(_) => span(text).map(When::In).map_err(|problem| match problem.contains("at most") {
             true => problem,
-            false => format!("`{text}` is no time: expected a span such as 10m, or 2026-01-31T12:00:00Z"),
+            false => format!("`{text}` is no time: expected a span with its unit, such as 10m, or 2026-01-31T12:00:00Z"),
         }),
     }
 }
@@ -72,7 +78,11 @@ mod tests {
     #[test]
     fn spans_have_units_and_overflow_is_no_span() {
         assert_eq!(span("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(span("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(span("90s"), Ok(Duration::from_secs(90)));
+        for without in ["90", "0"] {
+            assert!(span(without).is_err_and(|error| error.contains("has no unit")), "{without}");
+            assert!(keep(without).is_err() && lease(without).is_err() && when(without).is_err(), "{without}");
+        }
         assert_eq!(span("2h"), Ok(Duration::from_secs(7_200)));
         for wrong in ["", "s", "-1s", "1.5s", "3 s", "1w", "99999999999999999999s"] {
             assert!(span(wrong).is_err(), "{wrong}");

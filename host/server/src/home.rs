@@ -8,15 +8,17 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use taskwright_registry::WakeKey;
 use taskwright_runner::{BucketAddress, Runner, RunnerConfig, RunnerParts, SessionFiles};
-use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig};
-use taskwright_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
+use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig, SandboxError};
+use taskwright_store::{PostgresOptions, PostgresStore, SessionQuery, SqliteOptions, SqliteStore, Store};
 
 use crate::config::Config;
 use crate::exit_code::{not_found, refused};
 use crate::kinds_folder::KindsFolder;
+use crate::open_stores::OpenStores;
 use crate::output::Output;
 use crate::own_paths::OwnPaths;
 use crate::private_folder;
+use crate::shared_files::SharedFiles;
 use crate::state_folder::{self, StateFolder};
 
 /// Instances that looking at kinds may need at one time; a small pool is set up faster.
@@ -31,6 +33,9 @@ pub(crate) struct Home {
     files: FilesPlace,
     state: StateFolder,
     own: OwnPaths,
+    /// What was opened, to be closed at the end.
+    opened: OpenStores,
+    shared: SharedFiles,
 }
 
 /// Where the session's files are.
@@ -47,6 +52,7 @@ impl Home {
         store: Option<String>,
         files: Option<&str>,
         state: Option<PathBuf>,
+        opened: OpenStores,
     ) -> Result<Self> {
         let files = match files {
             None => FilesPlace::Folder(dir.join("files")),
@@ -55,7 +61,8 @@ impl Home {
             }
             Some(folder) => FilesPlace::Folder(folder.into()),
         };
-        Ok(Self { dir, store, files, state: StateFolder::new(state), own: OwnPaths::default() })
+        let (state, own, shared) = (StateFolder::new(state), OwnPaths::default(), SharedFiles::default());
+        Ok(Self { dir, store, files, state, own, opened, shared })
     }
 
     fn database(&self) -> PathBuf {
@@ -70,6 +77,24 @@ impl Home {
                 SessionFiles::bucket(address.clone(), environment(), self.dir.join("files"))?
             }
         })
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The file with the records, if they are in the folder.
+    pub(crate) fn own_database(&self) -> Option<PathBuf> {
+        self.store.is_none().then(|| self.database())
+    }
+
+    /// The folder with the session's files, if they are in one.
+    pub(crate) fn files_folder(&self) -> Option<&Path> {
+        match &self.files {
+            FilesPlace::Folder(folder) => Some(folder),
+            FilesPlace::Bucket(_) => None,
+        }
     }
 
     /// The operator's own kinds.
@@ -107,9 +132,17 @@ impl Home {
         self.store.is_some() || exists(&self.database())
     }
 
-    /// Asks a bucket whether it is there, before anything is run whose files it is to hold.
+    /// Asks a bucket whether it is there, before anything is run whose files it is to hold, and a store of several hosts whether its
+    /// files are in this place.
     pub(crate) async fn check_files(&self) -> Result<()> {
-        Ok(self.session_files()?.check().await?)
+        let files = self.session_files()?;
+        files.check().await?;
+        self.shared.join(&files, &self.shown_path("")).await
+    }
+
+    /// Why the files of the store that is open are not in this host's place, if they are not. It is not looked at twice.
+    pub(crate) async fn files_elsewhere(&self) -> Result<Option<String>> {
+        self.shared.elsewhere(|| self.session_files(), &self.shown_path("")).await
     }
 
     /// Where a path of the session's files lies on this machine, if it does.
@@ -122,6 +155,9 @@ impl Home {
 
     /// Where a path of the session's files is, for a person: on this machine, or in the bucket.
     pub(crate) fn shown_path(&self, path: &str) -> String {
+        if !path.is_empty() && self.shared.known_elsewhere() {
+            return format!("{path} in the place of files of the other hosts");
+        }
         match &self.files {
             FilesPlace::Folder(folder) => SessionFiles::path_below(folder, path).display().to_string(),
             FilesPlace::Bucket(address) => address.place_of(path),
@@ -146,12 +182,54 @@ impl Home {
                 ));
             }
             let options = PostgresOptions { root_certificates: root_certificates(), ..PostgresOptions::default() };
-            return Ok(Arc::new(PostgresStore::open(address, options).await?));
+            let store = PostgresStore::open(address, options).await?;
+            self.refuse_if_empty_beside_files(&store).await?;
+            self.shared.of_store(&store);
+            return Ok(Arc::new(store));
         }
-        Ok(Arc::new(SqliteStore::open(self.database(), SqliteOptions::default())?))
+        if !self.has_store() {
+            self.refuse_files_without_records(&self.database().display().to_string())?;
+        }
+        let store = SqliteStore::open(self.database(), SqliteOptions::default())?;
+        self.opened.add(&store);
+        self.refuse_if_empty_beside_files(&store).await?;
+        Ok(Arc::new(store))
     }
 
-    fn must_exist(&self) -> Result<()> {
+    /// Refuses a store without a single session beside files of tasks: their records are elsewhere, or lost, and what is begun here
+    /// would hide that.
+    async fn refuse_if_empty_beside_files(&self, store: &dyn Store) -> Result<()> {
+        if self.tasks_with_files().next().is_none() {
+            return Ok(());
+        }
+        let any = SessionQuery { limit: 1, ..SessionQuery::default() };
+        if store.sessions(&any).await?.sessions.is_empty() {
+            let place =
+                if self.store.is_some() { "the PostgreSQL".into() } else { self.database().display().to_string() };
+            self.refuse_files_without_records(&place)?;
+        }
+        Ok(())
+    }
+
+    fn refuse_files_without_records(&self, records: &str) -> Result<()> {
+        match self.tasks_with_files().count() {
+            0 => Ok(()),
+            tasks => Err(refused(format!(
+                "there are files of {tasks} tasks in {}, but no record of them in {records}: it is new or empty. Perhaps the records \
+                 are elsewhere (--dir, --store), or a copy of the file was taken without its `-wal`: `taskwright restore` brings a \
+                 backup back. To begin anew, move the files away",
+                self.shown_path("")
+            ))),
+        }
+    }
+
+    /// The folders of tasks among the files, if those are in a folder of this machine.
+    fn tasks_with_files(&self) -> impl Iterator<Item = std::fs::DirEntry> {
+        let folder = self.files_folder().map(|folder| folder.join(".tasks"));
+        folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten()
+    }
+
+    pub(crate) fn must_exist(&self) -> Result<()> {
         if self.has_store() {
             return Ok(());
         }
@@ -195,7 +273,11 @@ impl Home {
 pub(crate) fn looking(cache_dir: Option<PathBuf>, config: &Config) -> Result<Sandbox> {
     let settings =
         SandboxConfig { cache_dir, max_instances: LOOKING_INSTANCES, compiler: compiler()?, ..config.runner().sandbox };
-    Ok(Sandbox::new(settings)?)
+    match Sandbox::new(settings.clone()) {
+        // A home that nothing can be written to: who only looks at kinds compiles them once more.
+        Err(SandboxError::Cache { .. }) => Ok(Sandbox::new(SandboxConfig { cache_dir: None, ..settings })?),
+        sandbox => Ok(sandbox?),
+    }
 }
 
 /// Components are compiled by a process of this program, whoever made them.
@@ -203,9 +285,11 @@ fn compiler() -> Result<Compiler> {
     Ok(Compiler::Process(CompileProcess::this_program(["compile-component"])?))
 }
 
-/// What this process was given, as far as it is text.
+/// What this process was given, as far as it is text. A variable that is set to nothing is one that is not set.
 fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn exists(path: &Path) -> bool {
@@ -214,5 +298,5 @@ fn exists(path: &Path) -> bool {
 
 /// Whose signatures of a server's certificate count, where the address does not say so.
 pub(crate) fn root_certificates() -> Option<PathBuf> {
-    std::env::var_os("PGSSLROOTCERT").map(PathBuf::from)
+    std::env::var_os("PGSSLROOTCERT").filter(|path| !path.is_empty()).map(PathBuf::from)
 }

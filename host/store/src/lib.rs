@@ -51,7 +51,7 @@ pub use repair::{Repair, UnreadablePage, UnreadablePlace};
 pub use retention::{FinishedPage, FinishedPlace};
 pub use sessions::{CloseStep, SessionPage, SessionQuery, Sessions};
 pub use shared_limits::SharedLimits;
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteStore, back_up_sqlite, check_sqlite};
 pub use store::{Change, ClaimRequest, Claimed, Created, RecordedMessage, Store};
 pub use turns::Turns;
 pub use unreadable::{UnreadableKind, UnreadableRow};

@@ -12,6 +12,11 @@ mod built {
     include!(concat!(env!("OUT_DIR"), "/foreach_guest.rs"));
     include!(concat!(env!("OUT_DIR"), "/foreach_hostile_guest.rs"));
 }
+/// The kinds that the guides teach, as they stand there.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod guides {
+    include!(concat!(env!("OUT_DIR"), "/guides.rs"));
+}
 #[cfg(not(target_arch = "wasm32"))]
 mod text_guest;
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,6 +3,7 @@
 
 mod cancel;
 mod external;
+mod heeded;
 mod kinds;
 mod new_task;
 mod sessions;
@@ -19,6 +20,7 @@ pub(crate) use self::external::{
     AskArgs, CancelsArgs, CheckpointArgs, ExternalCommand, FailArgs, OneToken, RegisterArgs, ReportArgs, SucceedArgs,
     SummaryArgs, TakeOnArgs, UnreadArgs,
 };
+pub(crate) use self::heeded::read;
 pub(crate) use self::kinds::{InstallArgs, KindsCommand, UpgradeArgs};
 pub(crate) use self::new_task::{CreateArgs, RunArgs, Terms};
 pub(crate) use self::sessions::{
@@ -117,10 +119,14 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// List the processes that hold tasks, and those that were lost while they did.
     Hosts,
-    /// Forget tasks that have been over for long enough, with their files, and the beginning of the log.
+    /// Forget tasks of a session, or of all, that have been over for long enough, with their files.
     Prune(PruneArgs),
     /// Show what in the store cannot be read, and end or delete the task that it belongs to.
     Repair(RepairArgs),
+    /// Copy records, files, kinds and configuration to a folder, while others go on working.
+    Backup(BackupArgs),
+    /// Make the folder of --dir from a backup. It must be empty, or not there.
+    Restore(RestoreArgs),
     /// Carry the registry of a file over to a PostgreSQL. It can be broken off anywhere, and goes on when it is run again.
     Migrate(MigrateArgs),
     /// Compile one component from standard input, for a process of this program that has started this one.
@@ -338,6 +344,9 @@ pub(crate) struct ServeArgs {
 /// `prune`.
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
+    /// Forget tasks of all sessions, and the beginning of the log; only tasks of --session unless given.
+    #[arg(long)]
+    pub(crate) all_sessions: bool,
     /// How long ago a task must have ended.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = span)]
     pub(crate) older_than: Duration,
@@ -355,6 +364,22 @@ pub(crate) struct RepairArgs {
     /// Delete this task with all that belongs to it.
     #[arg(long, value_name = "TASK")]
     pub(crate) delete: Option<TaskId>,
+}
+
+/// `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The folder to make. It must be empty, or not there.
+    #[arg(value_name = "DEST")]
+    pub(crate) to: PathBuf,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The folder that `backup` has made.
+    #[arg(value_name = "SRC")]
+    pub(crate) from: PathBuf,
 }
 
 /// `migrate`.

@@ -2,6 +2,7 @@
 //! Does not read arguments: `cli` does.
 
 mod answer;
+mod backup;
 mod cancel;
 mod config_check;
 mod config_show;
@@ -20,6 +21,7 @@ mod messages;
 mod migrate;
 mod prune;
 mod repair;
+mod restore;
 mod result;
 mod run;
 mod send;
@@ -45,6 +47,7 @@ use crate::config::Config;
 use crate::exit_code::Exit;
 use crate::home::Home;
 use crate::interrupt::Interrupts;
+use crate::open_stores::OpenStores;
 use crate::output::Output;
 
 /// What every command needs.
@@ -84,30 +87,37 @@ impl Context {
 }
 
 /// Runs one command. Those that begin nothing that must be brought to an end are cut short by a signal; `serve` and `run` hear it
-/// themselves. Where the first has not been enough, a further one ends the process at once.
-pub(crate) async fn run(cli: Cli, out: Output) -> Result<Exit> {
+/// themselves. Where the first has not been enough, a further one ends the process at once. The stores that it opens are noted, and
+/// closed by whoever gave the list.
+pub(crate) async fn run(cli: Cli, out: Output, stores: OpenStores) -> Result<Exit> {
     let mut interrupts = match &cli.command {
         Command::Serve(_) => {
             Interrupts::of_a_service()?.insist(2);
-            return carry_out(cli, out).await;
+            return carry_out(cli, out, stores).await;
         }
         Command::Run(_) => {
             Interrupts::listen()?.insist(3);
-            return carry_out(cli, out).await;
+            return carry_out(cli, out, stores).await;
         }
         _ => Interrupts::listen()?,
     };
     Interrupts::listen()?.insist(2);
     tokio::select! {
         biased;
-        ended = carry_out(cli, out) => ended,
+        ended = carry_out(cli, out, stores) => ended,
         ask = interrupts.next() => Ok(ask.exit()),
     }
 }
 
-async fn carry_out(cli: Cli, out: Output) -> Result<Exit> {
+async fn carry_out(cli: Cli, out: Output, stores: OpenStores) -> Result<Exit> {
     let context = Context {
-        home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref(), cli.common.state_dir)?,
+        home: Home::new(
+            cli.common.dir,
+            cli.common.store,
+            cli.common.files.as_deref(),
+            cli.common.state_dir,
+            stores,
+        )?,
         session: cli.common.session,
         out,
         config_file: cli.common.config,
@@ -144,6 +154,8 @@ async fn carry_out(cli: Cli, out: Output) -> Result<Exit> {
         Command::Hosts => hosts::hosts(context).await,
         Command::Migrate(args) => migrate::run(context, &args).await,
         Command::Repair(args) => repair::repair(context, &args).await,
+        Command::Backup(args) => backup::backup(context, &args).await,
+        Command::Restore(args) => restore::restore(context, &args).await,
         Command::Prune(args) => prune::prune(context, &args).await,
         Command::CompileComponent => unreachable!("`main` does that without a runtime"),
     }

@@ -1,5 +1,5 @@
-//! `prune`: forgets what has been over for long enough, now, and the code that no task needs any more.
-//! Does not wait for `serve`, which does the same by itself from time to time.
+//! `prune`: forgets what a session, or all of them, have had over for long enough, and the code that no task needs any more.
+//! Does not touch a session that was not named, and does not wait for `serve`, which forgets in all of them from time to time.
 
 use anyhow::Result;
 use serde_json::json;
@@ -11,25 +11,32 @@ use crate::exit_code::Exit;
 /// `prune`.
 pub(crate) async fn prune(context: &Context, args: &PruneArgs) -> Result<Exit> {
     let runner = context.home.reader(context.home.open().await?)?;
+    let only = (!args.all_sessions).then_some(&context.session);
+    let whose = only.map_or_else(|| "all sessions".to_owned(), |session| format!("session {session}"));
     if args.dry_run {
-        let tasks = runner.prunable(args.older_than).await?;
+        let tasks = match only {
+            Some(session) => runner.prunable_in(session, args.older_than).await?,
+            None => runner.prunable(args.older_than).await?,
+        };
         if context.out.is_json() {
-            context.out.json(&json!({"would_forget": {"tasks": tasks}}))?;
+            context.out.json(&json!({"session": only, "would_forget": {"tasks": tasks}}))?;
         } else {
             context.out.line(&format!(
-                "{tasks} tasks would be forgotten, and then those whose children are all among them; nothing was"
+                "{tasks} tasks of {whose} would be forgotten, and then those whose children are all among them; nothing was"
             ))?;
         }
         return Ok(Exit::Succeeded);
     }
-    let forgotten = runner.prune(args.older_than).await?;
+    let forgotten = match only {
+        Some(session) => runner.prune_session(session, args.older_than).await?,
+        None => runner.prune(args.older_than).await?,
+    };
     let code = sweep(context).await?;
     if context.out.is_json() {
-        context
-            .out
-            .json(&json!({"forgot": {"tasks": forgotten.tasks, "events": forgotten.events}, "removed": code}))?;
+        let forgot = json!({"tasks": forgotten.tasks, "events": forgotten.events});
+        context.out.json(&json!({"session": only, "forgot": forgot, "removed": code}))?;
     } else {
-        context.out.line(&format!("forgot {} tasks and {} events", forgotten.tasks, forgotten.events))?;
+        context.out.line(&format!("forgot {} tasks and {} events of {whose}", forgotten.tasks, forgotten.events))?;
         for digest in code {
             context.out.line(&format!("removed {digest}: no task needs it any more"))?;
         }

@@ -50,6 +50,9 @@ async fn artifact(context: &Context, task: &Task, name: &str, args: &ResultArgs)
         let url = artifact.url.as_deref().unwrap_or("elsewhere");
         return Err(not_found(format!("the artifact is not held here but at {}", clean_line(url, 2_048))));
     };
+    if let Some(why) = context.home.files_elsewhere().await? {
+        return Err(not_found(format!("the artifact is not here. {why}")));
+    }
     let from = context.home.local_path(path);
     match &args.output {
         Some(to) => {

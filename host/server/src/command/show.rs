@@ -17,6 +17,9 @@ pub(crate) async fn show(context: &Context, args: &OneTask) -> Result<Exit> {
     if context.out.is_json() {
         context.out.json(&json!(task))?;
     } else {
+        if let Some(why) = context.home.files_elsewhere().await? {
+            context.out.notice(&why);
+        }
         context.out.text(&render::task(&task, store.now(), &context.home, context.out))?;
     }
     Ok(Exit::Succeeded)

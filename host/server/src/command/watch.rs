@@ -22,6 +22,9 @@ pub(crate) async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit> {
     let session = context.home.reader(store.clone())?.session(context.session.clone());
     if let Some(text) = &args.task {
         let id = find_task(&store, &context.session, text).await?.id;
+        if let Some(why) = context.home.files_elsewhere().await? {
+            context.out.notice(&format!("the task's output is not shown. {why}"));
+        }
         return watch_task(context.out, &session, &id, args.from).await;
     }
     if !args.kinds.is_empty() {

@@ -141,8 +141,9 @@ mod tests {
         assert_eq!((size("256 MiB"), size("1.5GiB"), size("10 kB")), (Ok(256 << 20), Ok(3 << 29), Ok(10_000)));
         assert_eq!(
             (span("10 s"), span("10s"), span("500 ms")),
-            (span("10"), span("10"), Ok(Duration::from_millis(500)))
+            (Ok(Duration::from_secs(10)), Ok(Duration::from_secs(10)), Ok(Duration::from_millis(500)))
         );
+        assert!(span("10").is_err(), "of what?");
         for wrong in ["", "many", "-1 B", "1 parsec"] {
             assert!(size(wrong).is_err_and(|error| error.contains("256 MiB")), "{wrong}");
             assert!(span(wrong).is_err_and(|error| error.contains("10 s")), "{wrong}");

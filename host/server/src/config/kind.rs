@@ -124,7 +124,13 @@ fn folders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
         Some(name) => Err(D::Error::custom(format!(
             "`{name}` cannot be the name of a folder: expected one without slashes that does not begin with a dot"
         ))),
-        None => Ok(folders),
+        None => match folders.iter().find(|(_, folder)| folder.path.as_os_str().is_empty()) {
+            // It would be the folder of the configuration, which is hardly what is meant.
+            Some((name, _)) => {
+                Err(D::Error::custom(format!("the path of the folder `{name}` is empty: name a folder")))
+            }
+            None => Ok(folders),
+        },
     }
 }
 

@@ -76,7 +76,7 @@ fn what_a_task_leaves_behind_in_one_host_is_read_in_another() {
     assert!(!reads.path().join(format!(".taskwright/files/.tasks/{id}")).exists(), "nothing of it lies here");
 
     // Forgotten anywhere, it is gone everywhere.
-    let pruned = reads.run(&["prune", "--older-than", "0s"]);
+    let pruned = reads.run(&["prune", "--older-than", "0s", "--all-sessions"]);
     assert_eq!(pruned.status, 0, "{pruned:?}");
     assert_eq!(files_below(&shared.bucket.object("prod/.tasks")), 0);
 }

@@ -346,7 +346,11 @@ fn prune_says_what_it_would_forget_and_forgets_it() {
     assert_eq!(std::fs::read_dir(&files).unwrap().count(), 2);
     assert_eq!(place.json(&["prune", "--json"])["forgot"], json!({"tasks": 0, "events": 0}), "not before a month");
     let would = place.run(&["prune", "--older-than", "0s", "--dry-run"]);
-    assert_eq!((would.status, would.out.contains("2 tasks would be forgotten")), (0, true), "{would:?}");
+    assert_eq!(
+        (would.status, would.out.contains("2 tasks of session default would be forgotten")),
+        (0, true),
+        "{would:?}"
+    );
     assert_eq!(place.tasks().len(), 3);
     let forgot = place.json(&["prune", "--older-than", "0s", "--json"])["forgot"].clone();
     assert_eq!(forgot["tasks"], 2);

@@ -166,3 +166,25 @@ fn a_task_of_run_names_the_code_that_it_began_with() {
     let pruned = place.run(&["prune", "--older-than", "0s"]);
     assert!(pruned.out.contains(&format!("removed {digest}")) && !kept.exists(), "{pruned:?}");
 }
+
+#[test]
+fn a_home_that_takes_no_cache_can_be_looked_at() {
+    let place = Place::new();
+    assert_eq!(place.run(&["create", "walkthrough"]).status, 0);
+    let cache = place.path().join(".taskwright/cache");
+    let _ = std::fs::remove_dir_all(&cache);
+    // Nothing can be made there, whoever runs this.
+    std::fs::write(&cache, "").unwrap();
+    for command in [&["config", "check"][..], &["kinds", "list"], &["kinds", "inspect", "walkthrough"]] {
+        let ended = place.run(command);
+        assert_eq!(ended.status, 0, "{command:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn an_empty_path_of_a_folder_is_refused_and_not_the_home() {
+    let place = Place::new();
+    place.write(".taskwright/taskwright.toml", "[kinds.search-files.folders]\nfiles = { path = \"\" }\n");
+    let ended = place.run(&["config", "check"]);
+    assert!(ended.status == 2 && ended.err.contains("the path of the folder `files` is empty"), "{ended:?}");
+}

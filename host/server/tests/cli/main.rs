@@ -1,6 +1,7 @@
 //! The real binary, as a person or a script uses it: each test has a folder of its own.
 //! Holds no tests itself: see the modules.
 
+mod backup;
 mod bucket;
 mod commands;
 mod config;
@@ -8,6 +9,7 @@ mod descriptors;
 mod dirty_texts;
 mod drain;
 mod external;
+mod global_flags;
 mod gone_store;
 mod kills;
 mod kinds;

@@ -7,7 +7,7 @@ use serde_json::json;
 use taskwright_registry::{Part, State};
 use taskwright_store::{PostgresOptions, PostgresStore};
 
-use crate::place::{Place, signal};
+use crate::place::{Place, id_in, signal};
 use crate::user::User;
 
 // L36
@@ -59,4 +59,36 @@ fn a_postgresql_that_is_not_there_is_named_with_what_went_wrong() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let ended = place.run(&["--store", &format!("postgres://nobody@127.0.0.1:{port}/none"), "list"]);
     assert_eq!((ended.status, ended.err.contains("Connection refused")), (1, true), "{ended:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_host_with_another_place_of_files_is_refused_or_told() {
+    let address = match taskwright_test_postgres::database("places") {
+        Ok(address) => address,
+        Err(why) => return taskwright_test_postgres::skipped(&why),
+    };
+    let place = Place::new();
+    let spec = json!({"steps": [{"say": "hello"}, {"artifact": {"name": "a.txt", "text": "kept"}}]}).to_string();
+    let host = |dir| ["--store", address.as_str(), "--dir", dir];
+    let run = |dir, command: &[&str]| place.run(&[&host(dir)[..], command].concat());
+    let ran = run("one", &["run", "walkthrough", "--spec", &spec, "--name", "first"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let said = "the files of this store's tasks are not in two/files/";
+    for command in [&["serve"][..], &["run", "walkthrough", "--spec", &spec]] {
+        let refused = run("two", command);
+        assert!(refused.status == 2 && refused.err.contains(said), "{refused:?}");
+    }
+    let id = id_in(&ran.out);
+    let shown = run("two", &["show", &id]);
+    assert!(shown.status == 0 && shown.err.contains(said) && !shown.out.contains("two/files"), "{shown:?}");
+    let watched = run("two", &["watch", &id]);
+    assert!(watched.status == 0 && watched.err.contains("output is not shown"), "{watched:?}");
+    let artifact = run("two", &["result", &id, "--artifact", "a.txt"]);
+    assert!(artifact.status == 7 && artifact.err.contains(said), "{artifact:?}");
+    assert_eq!(run("two", &["result", &id]).status, 0, "the record has it");
+    // The same place, from another folder.
+    let shared = ["--files", "one/files", "result", &id, "--artifact", "a.txt"];
+    assert_eq!(run("three", &shared).out, "kept");
+    assert!(run("three", &["--files", "one/files", "show", &id]).err.is_empty());
 }

@@ -32,6 +32,7 @@ mod claims;
 mod connection;
 mod external;
 mod failure;
+mod files_place;
 mod flush;
 mod group;
 mod identity;

@@ -12,7 +12,8 @@ use crate::StoreError;
 /// Each step, in order. A released step never changes, and a step only adds: hosts that know the schema before it go on while it is
 /// taken and after it. So no step takes away, renames or narrows anything that an older one reads or writes, and what it adds has a
 /// default, or may be missing, in the rows that they go on to write.
-pub(super) const STEPS: [&str; 1] = [include_str!("schema/0001_begin.sql")];
+pub(super) const STEPS: [&str; 2] =
+    [include_str!("schema/0001_begin.sql"), include_str!("schema/0002_files_place.sql")];
 
 /// What processes that migrate wait for each other with: `TkWr`, and the schema's name.
 const LOCK: i32 = 0x546b_5772;

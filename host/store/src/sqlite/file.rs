@@ -58,12 +58,17 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn create(path: &Path) -> io::Result<()> {
+/// Makes an empty file for its owner, where there must be none.
+pub(super) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    options.open(path)
+}
+
+fn create(path: &Path) -> io::Result<()> {
+    match create_new(path) {
         Ok(file) => file.sync_all()?,
         // Another process was faster; SQLite's own lock decides who writes the schema.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
@@ -78,7 +83,7 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 /// Looks at the header of a file that exists.
-fn check(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check(path: &Path) -> Result<(), StoreError> {
     let mut header = Vec::with_capacity(HEADER);
     File::open(path)
         .and_then(|file| file.take(HEADER as u64).read_to_end(&mut header))
@@ -100,6 +105,6 @@ fn none(path: &Path, problem: &str) -> StoreError {
     StoreError::Corrupt { reason: format!("{} {problem}", path.display()) }
 }
 
-fn unavailable(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn unavailable(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unavailable { reason: format!("{}: {error}", path.display()) }
 }

@@ -1,6 +1,8 @@
 //! A store in one SQLite file: durable at every commit, safe with several processes on the same file.
 //! Does not block an asynchronous thread: one thread writes, a few read.
 
+mod backup;
+mod close;
 mod connect;
 #[cfg(test)]
 mod cost;
@@ -37,6 +39,7 @@ use taskwright_registry::{
 };
 use tokio::sync::broadcast;
 
+pub use backup::{back_up_sqlite, check_sqlite};
 pub(crate) use migration::Source;
 pub use options::SqliteOptions;
 
@@ -64,6 +67,7 @@ pub struct SqliteStore {
     lease_clock: LeaseClock,
     commits: Arc<AtomicU64>,
     path: Arc<Path>,
+    ends: close::Ends,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -85,7 +89,8 @@ impl SqliteStore {
         file::restrict(&path)?;
         // Its log is there by now.
         let identity = Arc::new(Identity::of(path.clone()));
-        let readers = Readers::open(&path, &options, &identity)?;
+        let (ends, alive) = close::Ends::new();
+        let readers = Readers::open(&path, &options, &identity, &alive)?;
         let (orders, queue) = mpsc::channel();
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let commits = Arc::new(AtomicU64::new(0));
@@ -98,10 +103,15 @@ impl SqliteStore {
             max_batch: options.max_batch.max(1),
             poll: options.poll,
             commits: Arc::clone(&commits),
+            ended: std::cell::Cell::new(false),
         };
-        spawn("taskwright-write", move || writer.work())?;
+        let writing = alive.writer;
+        spawn("taskwright-write", move || {
+            writer.work();
+            drop(writing);
+        })?;
         let SqliteOptions { clock, lease_clock, .. } = options;
-        Ok(Self { orders, readers, changes, clock, lease_clock, commits, path: Arc::from(path) })
+        Ok(Self { orders, readers, changes, clock, lease_clock, commits, path: Arc::from(path), ends })
     }
 
     /// How many transactions this store has committed since it was opened; writes that queue up share one.

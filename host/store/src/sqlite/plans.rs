@@ -188,7 +188,7 @@ async fn write(rows: &mut SqliteRows<'_>, task: &Task) {
     let _ = rows.delete_lease(&host).await;
     let _ = rows.move_task(&changed, &changed).await;
     let _ = rows.delete_oldest_events(now() + chrono::TimeDelta::days(1), 10).await;
-    let _ = rows.delete_task(task).await;
+    let _ = rows.delete_task(&session, id).await;
     let _ = rows.delete_events_of(&session, 10).await;
     let _ = rows.delete_session(&session).await;
 }

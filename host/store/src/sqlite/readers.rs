@@ -9,31 +9,55 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::close::Alive;
 use super::identity::Identity;
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, spawn};
 use crate::StoreError;
 
-type Read = Box<dyn FnOnce(&Connection) + Send>;
+enum Read {
+    Run(Box<dyn FnOnce(&Connection) + Send>),
+    /// One of them ends.
+    End,
+}
 
 /// The pool; its threads end with its last clone.
 #[derive(Clone)]
 pub(super) struct Readers {
     reads: Sender<Read>,
     identity: Arc<Identity>,
+    count: usize,
 }
 
 impl Readers {
     /// Opens the connections and starts the threads.
-    pub(super) fn open(path: &Path, options: &SqliteOptions, identity: &Arc<Identity>) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        options: &SqliteOptions,
+        identity: &Arc<Identity>,
+        alive: &Alive,
+    ) -> Result<Self, StoreError> {
         let (reads, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
-        for _ in 0..options.readers.max(1) {
+        let count = options.readers.max(1);
+        for _ in 0..count {
             let connection = connect::reader(path, options)?;
-            let queue = Arc::clone(&queue);
-            spawn("taskwright-read", move || work(&connection, &queue))?;
+            let (queue, alive) = (Arc::clone(&queue), alive.readers.clone());
+            spawn("taskwright-read", move || {
+                work(&connection, &queue);
+                drop(connection);
+                drop(alive);
+            })?;
         }
-        Ok(Self { reads, identity: Arc::clone(identity) })
+        Ok(Self { reads, identity: Arc::clone(identity), count })
+    }
+
+    /// Lets each of them end after the reads that wait already.
+    pub(super) fn end(&self) {
+        for _ in 0..self.count {
+            // One that has ended needs no order.
+            let _ = self.reads.send(Read::End);
+        }
     }
 
     /// Runs `read` in a transaction of its own, so that it sees one state of the store.
@@ -44,11 +68,11 @@ impl Readers {
         let (reply, outcome) = oneshot::channel();
         let identity = Arc::clone(&self.identity);
         let closed = || StoreError::Unavailable { reason: "the store's readers are gone".to_owned() };
-        let job: Read = Box::new(move |connection| {
+        let job = Box::new(move |connection: &Connection| {
             // A caller that no longer waits need not hear.
             let _ = reply.send(identity.check().and_then(|()| snapshot(connection, read)));
         });
-        self.reads.send(job).map_err(|_| closed())?;
+        self.reads.send(Read::Run(job)).map_err(|_| closed())?;
         outcome.await.map_err(|_| closed())?
     }
 }
@@ -70,8 +94,8 @@ fn work(connection: &Connection, queue: &Mutex<Receiver<Read>>) {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(read) => read(connection),
-            Err(_) => return,
+            Ok(Read::Run(read)) => read(connection),
+            Ok(Read::End) | Err(_) => return,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one thread that writes: it takes what has queued up, runs it in one transaction and commits once.
 //! Does not reply before the commit, and lets no write that fails take another with it.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,8 @@ pub(super) enum Order {
     Write(Box<dyn Job>),
     /// Somebody listens to changes from now on.
     Listen,
+    /// Nothing is to be written behind what has queued up before.
+    End,
 }
 
 /// A job made of a function.
@@ -88,6 +91,8 @@ pub(super) struct Writer {
     pub(super) max_batch: usize,
     pub(super) poll: Duration,
     pub(super) commits: Arc<AtomicU64>,
+    /// Whether it was told to end.
+    pub(super) ended: Cell<bool>,
 }
 
 /// How the run of one job left the transaction.
@@ -99,7 +104,7 @@ enum After {
 }
 
 impl Writer {
-    /// Works until all senders are gone.
+    /// Works until all senders are gone, or it is told to end.
     pub(super) fn work(mut self) {
         let mut seen = self.data_version();
         let (mut looked, mut there) = (Instant::now(), true);
@@ -112,7 +117,10 @@ impl Writer {
             match order {
                 Ok(Order::Write(first)) => self.batch(first),
                 Ok(Order::Listen) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.ended.get() {
+                return;
             }
             if looked.elapsed() >= self.poll {
                 let now = self.data_version();
@@ -204,10 +212,17 @@ impl Writer {
     }
 
     fn queued(&self) -> Option<Box<dyn Job>> {
+        if self.ended.get() {
+            return None;
+        }
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Write(job)) => return Some(job),
                 Ok(Order::Listen) => {}
+                Ok(Order::End) => {
+                    self.ended.set(true);
+                    return None;
+                }
                 Err(_) => return None,
             }
         }
@@ -260,6 +275,7 @@ mod tests {
             max_batch: 8,
             poll: Duration::from_secs(1),
             commits: Arc::default(),
+            ended: Cell::new(false),
         };
         let (outcome, outcomes) = channel();
         let again = give.clone();

@@ -10,6 +10,7 @@ mod drain;
 mod explorer;
 mod fence;
 mod grants;
+mod guides;
 mod hibernate;
 mod input;
 mod recovery;

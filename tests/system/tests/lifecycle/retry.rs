@@ -43,10 +43,15 @@ async fn attempts_run_out(bench: Bench) {
 
 async fn a_panic_ends_the_attempt_with_its_message_and_the_host_goes_on(bench: Bench) {
     bench.runner.serve();
-    let task = bench.outcome_of(json!([{"panic": "out of tea"}])).await;
+    let task = bench.outcome_of(json!([{"panic": "out of tea: the pot\nis empty"}])).await;
     let error = task.error.unwrap();
     assert_eq!((task.state, error.kind.as_str()), (State::Failed, "panic"));
-    assert!(error.message.contains("out of tea"), "{}", error.message);
+    // A component says where, too, behind what it says. Native code has told that to its own process.
+    let (before, after) = error.message.split_once("out of tea: the pot\nis empty").expect("the message as it is");
+    let place = after.strip_prefix(" (at ").and_then(|place| place.strip_suffix(')'));
+    let of_component =
+        before.is_empty() && place.is_some_and(|place| place.contains("walk.rs:") && !place.contains('\n'));
+    assert!(of_component || before == "the kind panicked: " && after.is_empty(), "{}", error.message);
     assert_eq!(bench.outcome_of(json!([])).await.state, State::Succeeded);
 }
 

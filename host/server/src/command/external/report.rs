@@ -15,7 +15,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{Context, hold, told};
 use crate::cli::ReportArgs;
-use crate::exit_code::{Exit, not_found};
+use crate::exit_code::{Exit, not_found, refused};
 
 /// Bytes of a file, or of standard input, that are read at a time.
 const CHUNK: usize = 64 * 1024;
@@ -40,6 +40,11 @@ pub(super) async fn report(context: &Context, args: ReportArgs) -> Result<Exit> 
         None => None,
     };
     let task = hold(context, context.home.open().await?, &args.token).await?;
+    if (args.output.is_some() || !artifacts.is_empty())
+        && let Some(why) = context.home.files_elsewhere().await?
+    {
+        return Err(refused(format!("output and artifacts would be found by nobody. {why}")));
+    }
     let sink = task.sink();
     if let Some(text) = &args.state {
         sink.state(Some(clean_line(text, limit::STATE_DETAIL_BYTES))).await.context("--state")?;
