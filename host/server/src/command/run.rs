@@ -29,7 +29,8 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     context.home.check_files().await?;
     let runner = context.home.runner(store.clone(), config.runner())?;
     let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
-    let (added, component) = found;
+    let (loaded, component) = found;
+    let added = loaded.description().clone();
     grant::check(&added, &grants)?;
     let settings = grant::settings(config, &added.kind, &grants)?;
     if let Some(problem) = grant::missing(&added, &settings) {
@@ -37,7 +38,8 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     }
     runner.set_settings(&added.kind, settings)?;
     // The task may be taken up by a later version of this program, or when the file has changed.
-    context.home.kinds().keep(&component.digest, &component.wasm, component.signature.as_deref())?;
+    let signature = component.signature.as_deref();
+    context.home.kinds().keep(&component.digest, &component.wasm, signature, Some(loaded.self_description()))?;
 
     let session = runner.session(context.session.clone());
     // Heard from here on, so that the first of them does not end the process between creation and listening.
