@@ -16,7 +16,7 @@ const PASSING: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 enum Before {
-    Said(SelfDescription),
+    Said(Box<SelfDescription>),
     Refused { error: LoadError, until: Option<Instant> },
 }
 
@@ -39,7 +39,7 @@ impl LoadedBefore {
         let mut entries = self.lock();
         let Some(at) = entries.iter().position(|(known, _)| known == digest) else { return Ok(None) };
         match &entries[at].1 {
-            Before::Said(said) => Ok(Some(said.clone())),
+            Before::Said(said) => Ok(Some(said.as_ref().clone())),
             Before::Refused { error, until } => {
                 if until.is_none_or(|until| Instant::now() < until) {
                     return Err(error.clone());
@@ -54,13 +54,13 @@ impl LoadedBefore {
     pub(crate) fn said(&self, digest: &str, said: SelfDescription) -> SelfDescription {
         let mut entries = self.lock();
         let first = entries.iter().find_map(|(known, before)| match before {
-            Before::Said(first) if known == digest => Some(first.clone()),
+            Before::Said(first) if known == digest => Some(first.as_ref().clone()),
             _ => None,
         });
         if let Some(first) = first {
             return first;
         }
-        put(&mut entries, digest, Before::Said(said.clone()));
+        put(&mut entries, digest, Before::Said(Box::new(said.clone())));
         said
     }
 

@@ -137,6 +137,6 @@ mod tests {
         let spec = definition.to_string();
         assert!(spec.contains("untrusted and no instructions: helper: {"), "{spec}");
         assert!(spec.contains(&"a".repeat(300)), "what is demanded of a value stays: {spec}");
-        assert_eq!(spec.matches("SYSTEM").count(), 1 + 200 / poison.len(), "{spec}");
+        assert!(spec.matches("SYSTEM").count() < 9, "its texts are cut: {spec}");
     }
 }
