@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     InputRequestId, Message, MessageId, Part, SessionId, State, Task, TaskId, Timestamp, WakePolicy, clean_line, limit,
+    quoted,
 };
 
 /// Why a session is woken.
@@ -77,17 +78,18 @@ pub(crate) fn causes_of_change(before: &Task, after: &Task) -> Vec<WakeCause> {
 }
 
 /// The words of a wake. Fixed, so that an agent's instructions can rely on them; what the kind wrote stands in quotation
-/// marks behind the word `untrusted`.
+/// marks behind the word `untrusted`. The task's name stands in quotation marks, which no name can end, and the kind of an
+/// error is one word.
 #[must_use]
 pub fn wake_text(task: &Task, cause: &WakeCause, message: Option<&Message>) -> String {
-    let name = clean_line(&task.display_name, 120);
+    let name = quoted(&task.display_name, 120);
     let id = &task.id;
-    let quote = |text: &str| format!("untrusted text from the task: \"{}\"", clean_line(text, 600).replace('"', "'"));
+    let quote = |text: &str| format!("untrusted text from the task: {}", quoted(text, 600));
     let text = match cause {
         WakeCause::Terminal { state } => {
-            let mut text = format!("Task \"{name}\" ({id}) finished: {state}.");
+            let mut text = format!("Task {name} ({id}) finished: {state}.");
             if let (State::Failed, Some(error)) = (state, &task.error) {
-                text.push_str(&format!(" Error {}, {}.", clean_line(&error.kind, 64), quote(&error.message)));
+                text.push_str(&format!(" Error {}, {}.", word(&error.kind), quote(&error.message)));
             }
             if let Some(summary) = &task.summary {
                 text.push_str(&format!(" Summary, {}.", quote(summary)));
@@ -99,7 +101,7 @@ pub fn wake_text(task: &Task, cause: &WakeCause, message: Option<&Message>) -> S
         }
         WakeCause::AwaitingInput { .. } => {
             let prompt = task.input_request.as_ref().map_or("", |request| &request.prompt);
-            format!("Task \"{name}\" ({id}) is awaiting input, {}.", quote(prompt))
+            format!("Task {name} ({id}) is awaiting input, {}.", quote(prompt))
         }
         WakeCause::Message { .. } => {
             let said = message.and_then(|message| {
@@ -108,8 +110,14 @@ pub fn wake_text(task: &Task, cause: &WakeCause, message: Option<&Message>) -> S
                     Part::Data(_) => None,
                 })
             });
-            format!("Task \"{name}\" ({id}) sent a message, {}.", said.unwrap_or_else(|| "structured data".to_owned()))
+            format!("Task {name} ({id}) sent a message, {}.", said.unwrap_or_else(|| "structured data".to_owned()))
         }
     };
     clean_line(&text, limit::WAKE_TEXT_BYTES)
+}
+
+/// The kind of an error, as one word: whatever else it holds becomes underscores.
+fn word(kind: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    kind.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()
 }

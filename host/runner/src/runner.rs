@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use taskwright_registry::{Budget, Description, HostId, SessionId, Task, TaskId};
-use taskwright_sandbox::Grants;
+use taskwright_sandbox::{Grants, Sandbox};
 use taskwright_store::{HostStatus, Store, StoreError};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -182,13 +182,33 @@ impl Runner {
         }
     }
 
+    /// The sandbox that its components run in, set up if it was not. What is loaded there can be held against what is
+    /// expected before it is added, and added as what it was accepted as: see `Sandbox::load_as`.
+    ///
+    /// # Errors
+    /// `Sandbox`.
+    pub fn sandbox(&self) -> Result<Sandbox, RunnerError> {
+        Ok(self.inner.sandbox.get()?)
+    }
+
     /// Checks, compiles and adds a component. Nothing of it runs but `describe`. The first one sets up the sandbox.
     ///
     /// # Errors
     /// `Load`; `Sandbox`; `DuplicateKind` for another kind of the same name; `MissingGrants` if it cannot work without
     /// something that the settings do not grant.
     pub async fn add_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
-        let kind = self.inner.sandbox.get()?.load(wasm).await?;
+        self.add_loaded_kind(self.sandbox()?.load(wasm).await?, settings)
+    }
+
+    /// As `add_kind`, for what this runner's sandbox has loaded.
+    ///
+    /// # Errors
+    /// `DuplicateKind` and `MissingGrants`, as `add_kind`.
+    pub fn add_loaded_kind(
+        &self,
+        kind: Arc<taskwright_sandbox::Kind>,
+        settings: KindSettings,
+    ) -> Result<Description, RunnerError> {
         let description = kind.description().clone();
         let missing = kind.missing_grants(&settings.grants);
         if !missing.is_empty() && !settings.runs_elsewhere {
@@ -204,7 +224,18 @@ impl Runner {
     /// # Errors
     /// `Load`; `Sandbox`; `DuplicateKind` if the kind there is native.
     pub async fn upgrade_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
-        let kind = self.inner.sandbox.get()?.load(wasm).await?;
+        self.upgrade_loaded_kind(self.sandbox()?.load(wasm).await?, settings)
+    }
+
+    /// As `upgrade_kind`, for what this runner's sandbox has loaded.
+    ///
+    /// # Errors
+    /// `DuplicateKind` if the kind there is native.
+    pub fn upgrade_loaded_kind(
+        &self,
+        kind: Arc<taskwright_sandbox::Kind>,
+        settings: KindSettings,
+    ) -> Result<Description, RunnerError> {
         let description = kind.description().clone();
         self.inner.catalog.upgrade(Kind::component(kind, settings))?;
         Ok(description)
@@ -216,10 +247,14 @@ impl Runner {
     /// # Errors
     /// `Load`; `Sandbox`.
     pub async fn keep_kind(&self, wasm: &[u8], settings: KindSettings) -> Result<Description, RunnerError> {
-        let kind = self.inner.sandbox.get()?.load(wasm).await?;
+        Ok(self.keep_loaded_kind(self.sandbox()?.load(wasm).await?, settings))
+    }
+
+    /// As `keep_kind`, for what this runner's sandbox has loaded.
+    pub fn keep_loaded_kind(&self, kind: Arc<taskwright_sandbox::Kind>, settings: KindSettings) -> Description {
         let description = kind.description().clone();
         self.inner.catalog.keep(Kind::component(kind, settings));
-        Ok(description)
+        description
     }
 
     /// Claims no more tasks of a kind and creates none, in any version. Instances that exist go on; what was claimed and has

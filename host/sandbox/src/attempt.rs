@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -12,7 +11,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
@@ -25,6 +24,7 @@ use crate::meter::Meter;
 use crate::poll::Polls;
 use crate::random::Random;
 use crate::stdio::{Printer, Stdio};
+use crate::virtual_clock::VirtualClock;
 use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream, ProtectedPaths};
 
 /// The data of a store.
@@ -41,6 +41,9 @@ pub(crate) struct Attempt {
     hooks: Hooks,
     /// Where chance comes from, if it is to be the same each time.
     repeated: Option<StdRng>,
+    /// What time is, if it is not the host's. Only a guest that says what it is has such a clock, and nothing that it calls may
+    /// take a moment of the host's time then, or be done by a moment of it.
+    pub(crate) virtual_clock: Option<VirtualClock>,
     limit: MemoryLimit,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -67,47 +70,31 @@ impl Attempt {
 
     pub(crate) fn clocks(&mut self) -> Clocks<'_> {
         let wasi = WasiClocksCtxView { ctx: self.wasi.clocks(), table: &mut self.table };
-        Clocks { meter: &self.meter, wasi }
+        Clocks { meter: &self.meter, wasi, virtual_clock: self.virtual_clock.as_ref() }
     }
 
     pub(crate) fn polls(&mut self) -> Polls<'_> {
-        Polls { meter: &self.meter, table: &mut self.table }
+        let virtual_clock = self.virtual_clock.as_ref();
+        Polls { meter: &self.meter, table: &mut self.table, virtual_clock }
     }
 
     pub(crate) fn random(&mut self) -> Random<'_> {
         Random { meter: &self.meter, repeated: self.repeated.as_mut() }
     }
 
-    /// Shows the guest a world in which the clock stands still and chance is always the same, so that what it says depends on
-    /// nothing but itself.
+    /// Shows the guest a world without the host's time and without chance, so that what it says depends on nothing but
+    /// itself: the clock moves only as the guest waits, chance is always the same, what is printed is gone at once, no call
+    /// waits for anything, and memory that the host does not have ends it instead of being told.
     pub(crate) fn stand_still(&mut self, stdio: &Arc<Stdio>) {
+        let clock = VirtualClock::default();
+        stdio.discard();
+        self.hooks.refuse_all();
+        self.limit.do_not_tell_failures();
         let mut builder = printing(stdio);
-        builder.wall_clock(StillClock).monotonic_clock(StillClock);
+        builder.wall_clock(clock.clone()).monotonic_clock(clock.clone());
         self.wasi = builder.build();
         self.repeated = Some(StdRng::seed_from_u64(0));
-    }
-}
-
-/// The moment at which every kind says what it is.
-struct StillClock;
-
-impl HostWallClock for StillClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
-impl HostMonotonicClock for StillClock {
-    fn resolution(&self) -> u64 {
-        1_000_000
-    }
-
-    fn now(&self) -> u64 {
-        0
+        self.virtual_clock = Some(clock);
     }
 }
 
@@ -159,9 +146,21 @@ pub(crate) fn store(
     let grants = grants.clone();
     let wasi = wasi.build();
     let made_for = None;
-    let repeated = None;
-    let attempt =
-        Attempt { host, meter, grants, made_for, repeated, http, wasi_http, hooks, limit, wasi, table, files };
+    let attempt = Attempt {
+        host,
+        meter,
+        grants,
+        made_for,
+        http,
+        wasi_http,
+        hooks,
+        repeated: None,
+        virtual_clock: None,
+        limit,
+        wasi,
+        table,
+        files,
+    };
     let mut store = Store::new(engine, attempt);
     store.limiter_async(|attempt| &mut attempt.limit);
     store.set_hostcall_fuel(size(budget.call_bytes));

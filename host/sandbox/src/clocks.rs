@@ -10,6 +10,7 @@ use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 use crate::meter::Meter;
+use crate::virtual_clock::VirtualClock;
 
 /// What clocks tell apart. A read of memory that misses the caches takes a tenth of a microsecond, and one that hits them a
 /// hundredth: with this no single one can be told from another, and a guest that repeats one to make it last is charged for
@@ -65,6 +66,8 @@ impl HasData for HasClocks {
 pub(crate) struct Clocks<'a> {
     pub(crate) meter: &'a Meter,
     pub(crate) wasi: WasiClocksCtxView<'a>,
+    /// What time is, if it is not the host's.
+    pub(crate) virtual_clock: Option<&'a VirtualClock>,
 }
 
 impl wall_clock::Host for Clocks<'_> {
@@ -92,12 +95,18 @@ impl monotonic_clock::Host for Clocks<'_> {
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
         self.meter.look()?;
-        self.wasi.subscribe_instant(when)
+        match self.virtual_clock {
+            Some(clock) => clock.subscribe_instant(self.wasi.table, when),
+            None => self.wasi.subscribe_instant(when),
+        }
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<DynPollable>> {
         self.meter.look()?;
-        self.wasi.subscribe_duration(duration)
+        match self.virtual_clock {
+            Some(clock) => clock.subscribe_duration(self.wasi.table, duration),
+            None => self.wasi.subscribe_duration(duration),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use taskwright_registry::{Cancel, Description, Links, Part, Progress, Reattach, Schema, Timestamp, clean_line, limit};
+use taskwright_registry::{Cancel, Links, Part, Progress, Schema, Timestamp, clean_line};
 use wasmtime::Engine;
 
 use crate::attempt::{self, Reach};
@@ -16,24 +16,29 @@ use crate::http::{Asker, Client, Gateway};
 use crate::life::clocked;
 use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
+use crate::self_description::{SelfDescription, check_description, check_parts};
 use crate::stdio::Stdio;
 use crate::{
     AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, ProtectedPaths, Refusal,
     convert, trap,
 };
 
-/// How long `describe` may take, instantiation included.
+/// How long `describe` may compute, instantiation included.
 const TIME: Duration = Duration::from_secs(1);
-/// How long a schema of specifications may be.
-const SCHEMA_BYTES: usize = 64 * 1024;
-/// How long a JSON pointer into specifications may be.
-const POINTER_BYTES: usize = 256;
+/// How long it may be under way. Nothing that it can call waits, so it is the machine's other work that takes the rest.
+const WALL: Duration = Duration::from_secs(30);
 
 /// What a kind has said, checked.
 pub(crate) struct Described {
-    pub(crate) description: Description,
+    pub(crate) said: SelfDescription,
     pub(crate) schema: Schema,
-    pub(crate) wishes: Budget,
+}
+
+impl Described {
+    /// What was said before, by the same rules as an answer.
+    pub(crate) fn as_said(said: &SelfDescription) -> Result<Self, LoadError> {
+        Ok(Self { schema: check_description(&said.description)?, said: said.clone() })
+    }
 }
 
 /// Calls `describe` and checks what it returns.
@@ -68,12 +73,8 @@ async fn call(
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;
     store.data_mut().stand_still(&stdio);
     let asking = clocked(&meter, async { kind.instantiate(&mut store).await?.describe(&mut store).await });
-    let answer = tokio::select! {
-        answer = tokio::time::timeout(TIME, asking) => answer,
-        () = stdio.pump(&Nobody) => unreachable!("it never ends"),
-    };
-    match answer {
-        Err(_) => Err(LoadError::DescribeTimeout { allowed_ms }),
+    match tokio::time::timeout(WALL, asking).await {
+        Err(_) => Err(LoadError::DescribeTimeout { allowed_ms: u64::try_from(WALL.as_millis()).unwrap_or(u64::MAX) }),
         Ok(Ok(description)) => Ok(description),
         Ok(Err(error)) => Err(match trap::explain(&error, &meter, &stdio) {
             AttemptError::Exhausted { dimension: "cpu_ms", .. } => LoadError::DescribeTimeout { allowed_ms },
@@ -88,54 +89,9 @@ fn check(given: types::Description) -> Result<Described, LoadError> {
     let schema = Schema::from_json(&given.spec_schema).map_err(LoadError::BadSchema)?;
     let wishes = convert::wishes(&given.budget);
     let description = convert::description(given, schema.as_value().clone());
-    Ok(Described { description, schema, wishes })
-}
-
-/// The rules for what a kind says of itself, for kinds that are no components. Returns the schema of their specifications.
-///
-/// # Errors
-/// `BadDescription` and `BadSchema`, as for a component.
-pub fn check_description(given: &Description) -> Result<Schema, LoadError> {
-    check_parts(&given.kind, &given.version, given.spec_schema.to_string().len(), &given.reattach)?;
-    Schema::new(given.spec_schema.clone()).map_err(LoadError::BadSchema)
-}
-
-fn check_parts(kind: &str, version: &str, schema_bytes: usize, reattach: &Reattach) -> Result<(), LoadError> {
-    let bad = |what, expected: &str, actual: &str| {
-        let (expected, actual) = (expected.to_owned(), format!("`{}`", clean_line(actual, 120)));
-        Err(LoadError::BadDescription { what, expected, actual })
-    };
-    if !is_kind_name(kind) {
-        return bad("kind", "1 to 64 of `a-z`, `0-9` and `-`, beginning with a letter", kind);
-    }
-    if semver::Version::parse(version).is_err() {
-        return bad("version", "a semantic version such as `1.0.0`", version);
-    }
-    if schema_bytes > SCHEMA_BYTES {
-        return bad("spec-schema", &format!("at most {SCHEMA_BYTES} bytes"), &format!("{schema_bytes} bytes"));
-    }
-    if let Reattach::AsSpec(pointer) = reattach {
-        if pointer.len() > POINTER_BYTES {
-            let actual = format!("{} bytes", pointer.len());
-            return bad("can-reattach", &format!("a JSON pointer of at most {POINTER_BYTES} bytes"), &actual);
-        }
-        if !is_json_pointer(pointer) {
-            let expected = "a JSON pointer: empty or beginning with `/`, and each `~` followed by `0` or `1`";
-            return bad("can-reattach", expected, pointer);
-        }
-    }
-    Ok(())
-}
-
-fn is_kind_name(name: &str) -> bool {
-    name.len() <= limit::KIND_BYTES
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-/// Whether a text is a JSON pointer as RFC 6901 has it.
-fn is_json_pointer(text: &str) -> bool {
-    (text.is_empty() || text.starts_with('/')) && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
+    let said = SelfDescription { description, wishes };
+    said.check_readable()?;
+    Ok(Described { said, schema })
 }
 
 /// The host of a component that is nobody's attempt.
@@ -222,10 +178,10 @@ mod tests {
 
     #[test]
     fn a_json_pointer_is_taken_over_as_it_is() {
-        let longest = format!("/{}", "x".repeat(POINTER_BYTES - 1));
+        let longest = format!("/{}", "x".repeat(255));
         for pointer in ["", "/", "/resume", "/a/0/b", "/a~1b~0", "/ü", &longest] {
             let Ok(described) = with_pointer(pointer) else { panic!("{pointer}") };
-            assert_eq!(described.description.reattach, Reattach::AsSpec(pointer.to_owned()));
+            assert_eq!(described.said.description.reattach, Reattach::AsSpec(pointer.to_owned()));
         }
     }
 
@@ -241,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_pointer_that_is_too_long_is_refused_with_the_limit() {
-        let Err(error) = with_pointer(&format!("/{}", "x".repeat(POINTER_BYTES))) else { panic!("it is too long") };
+        let Err(error) = with_pointer(&format!("/{}", "x".repeat(256))) else { panic!("it is too long") };
         assert!(error.to_string().contains("at most 256 bytes, found `257 bytes`"), "{error}");
     }
 }

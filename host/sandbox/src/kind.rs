@@ -17,7 +17,7 @@ use crate::life::{Plan, Shared};
 use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
 use crate::verify::Outside;
-use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants, ProtectedPaths};
+use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants, ProtectedPaths, SelfDescription};
 
 /// A kind that is ready to be instantiated.
 pub struct Kind {
@@ -38,7 +38,7 @@ pub struct Kind {
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Kind");
-        debug.field("kind", &self.described.description.kind).field("digest", &self.digest).finish_non_exhaustive()
+        debug.field("kind", &self.described.said.description.kind).field("digest", &self.digest).finish_non_exhaustive()
     }
 }
 
@@ -46,7 +46,13 @@ impl Kind {
     /// What the kind says of itself.
     #[must_use]
     pub fn description(&self) -> &Description {
-        &self.described.description
+        &self.described.said.description
+    }
+
+    /// The whole of it, to be kept beside the digest.
+    #[must_use]
+    pub fn self_description(&self) -> &SelfDescription {
+        &self.described.said
     }
 
     /// `sha256:` and 64 hexadecimal digits.
@@ -64,7 +70,7 @@ impl Kind {
     /// What the kind wishes for an attempt; without a limit where it wishes nothing.
     #[must_use]
     pub fn wishes(&self) -> &Budget {
-        &self.described.wishes
+        &self.described.said.wishes
     }
 
     /// What the component imports.
@@ -112,7 +118,7 @@ impl Kind {
         allowance: impl Into<Allowance>,
         grants: impl Into<LiveGrants>,
     ) -> Instance {
-        let wants = &self.described.description.wants;
+        let wants = &self.described.said.description.wants;
         let allowance = allowance.into();
         let plan = Plan {
             engine: self.engine.clone(),

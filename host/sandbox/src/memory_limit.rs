@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::ResourceLimiterAsync;
 
+use crate::AttemptError;
 use crate::memory_pool::{MemoryShare, NoMemory, TakenMemory};
 use crate::meter::Meter;
 
@@ -19,11 +20,35 @@ pub(crate) struct MemoryLimit {
     /// What the growth under way would add, in case it fails after it was allowed.
     memory_pending: u64,
     elements_pending: u64,
+    /// A growth that was allowed and failed ends the guest, who would learn of the host's state by it.
+    fails_untold: bool,
 }
 
 impl MemoryLimit {
     pub(crate) fn new(meter: Arc<Meter>, share: MemoryShare) -> Self {
-        Self { meter, share, taken: Vec::new(), memory: 0, elements: 0, memory_pending: 0, elements_pending: 0 }
+        Self {
+            meter,
+            share,
+            taken: Vec::new(),
+            memory: 0,
+            elements: 0,
+            memory_pending: 0,
+            elements_pending: 0,
+            fails_untold: false,
+        }
+    }
+
+    /// Lets a growth that fails for want of the host's memory end the guest.
+    pub(crate) fn do_not_tell_failures(&mut self) {
+        self.fails_untold = true;
+    }
+
+    fn failed(&self, error: &wasmtime::Error) -> wasmtime::Result<()> {
+        if !self.fails_untold {
+            return Ok(());
+        }
+        let message = format!("the host has no memory for it at the moment: {error}");
+        Err(self.meter.condemn(AttemptError::Internal(message)))
     }
 }
 
@@ -56,13 +81,14 @@ impl ResourceLimiterAsync for MemoryLimit {
         Ok(true)
     }
 
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         let pending = std::mem::take(&mut self.memory_pending);
-        if pending > 0 {
-            self.memory = self.memory.saturating_sub(pending);
-            self.taken.pop();
+        if pending == 0 {
+            return Ok(());
         }
-        Ok(())
+        self.memory = self.memory.saturating_sub(pending);
+        self.taken.pop();
+        self.failed(&error)
     }
 
     async fn table_growing(
@@ -86,9 +112,13 @@ impl ResourceLimiterAsync for MemoryLimit {
         Ok(true)
     }
 
-    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.elements = self.elements.saturating_sub(std::mem::take(&mut self.elements_pending));
-        Ok(())
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        let pending = std::mem::take(&mut self.elements_pending);
+        if pending == 0 {
+            return Ok(());
+        }
+        self.elements = self.elements.saturating_sub(pending);
+        self.failed(&error)
     }
 
     fn instances(&self) -> usize {
@@ -99,8 +129,8 @@ impl ResourceLimiterAsync for MemoryLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Budget;
     use crate::memory_pool::MemoryPool;
-    use crate::{AttemptError, Budget};
 
     #[tokio::test]
     async fn memories_count_together_and_a_failed_growth_is_taken_back() {

@@ -15,13 +15,17 @@ use wasmtime::component::{Component, Linker};
 use crate::attempt::Attempt;
 use crate::code::GenuineCode;
 use crate::code_cache::{CodeCache, Most};
+use crate::describe::Described;
 use crate::descriptor_limit;
 use crate::executor::ExecutorPre;
 use crate::file_thread::FilePools;
 use crate::http::Client;
+use crate::loaded_before::LoadedBefore;
 use crate::memory_pool::MemoryPool;
 use crate::verify::{self, Outside};
-use crate::{Kind, LoadError, ProtectedPaths, SandboxConfig, SandboxError, capability, describe, engine, world};
+use crate::{
+    Kind, LoadError, ProtectedPaths, SandboxConfig, SandboxError, SelfDescription, capability, describe, engine, world,
+};
 
 /// The engine, its ticking thread, and the cache of compiled code. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +41,7 @@ struct Inner {
     room: Arc<Semaphore>,
     memory: Arc<MemoryPool>,
     file_pools: FilePools,
+    before: LoadedBefore,
     /// Whoever holds a permit compiles.
     compiling: Arc<Semaphore>,
     config: SandboxConfig,
@@ -77,7 +82,8 @@ impl Sandbox {
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
         let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
         let memory = MemoryPool::new(config.guest_memory_bytes);
-        let inner = Inner { engine, linker, http, cache, room, memory, file_pools, compiling, config };
+        let before = LoadedBefore::default();
+        let inner = Inner { engine, linker, http, cache, room, memory, file_pools, before, compiling, config };
         Ok(Sandbox { inner: Arc::new(inner) })
     }
 
@@ -108,13 +114,47 @@ impl Sandbox {
         self.inner.file_pools.descriptors.in_use()
     }
 
-    /// Verifies, compiles and describes a kind.
+    /// Verifies, compiles and describes a kind. It is asked once in this sandbox's life: what it said the first time is what
+    /// it is. A component that was refused is not compiled again either; one whose refusal the state of the machine may have
+    /// had a part in, after ten minutes.
     ///
     /// # Errors
     /// One line that says what is wrong with the file.
     pub async fn load(&self, wasm: &[u8]) -> Result<Arc<Kind>, LoadError> {
+        self.load_by(wasm, None).await
+    }
+
+    /// Verifies and compiles a kind that has said before what it is, perhaps in another process. It is not asked again.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with the file, or with what it is said to be.
+    pub async fn load_as(&self, wasm: &[u8], said: &SelfDescription) -> Result<Arc<Kind>, LoadError> {
+        self.load_by(wasm, Some(said)).await
+    }
+
+    async fn load_by(&self, wasm: &[u8], said: Option<&SelfDescription>) -> Result<Arc<Kind>, LoadError> {
         let (inner, wasm) = (self.inner.clone(), Arc::<[u8]>::from(wasm));
         let (looked, stored) = blocking(move || inner.look(wasm)).await?;
+        let digest = looked.digest.clone();
+        let asked = self.inner.before.get(&digest)?;
+        let loaded = self.make(looked, stored, said.or(asked.as_ref())).await;
+        match &loaded {
+            // What is wrong may be what it is said to be.
+            Err(LoadError::UnwantedImport { .. } | LoadError::BadDescription { .. } | LoadError::BadSchema(_))
+                if said.is_some() => {}
+            Err(error) => self.inner.before.refused(&digest, error),
+            Ok(_) => {}
+        }
+        loaded
+    }
+
+    /// Makes a kind of what was looked at, and asks it what it is if nobody has.
+    async fn make(
+        &self,
+        looked: Looked,
+        stored: Option<Component>,
+        said: Option<&SelfDescription>,
+    ) -> Result<Arc<Kind>, LoadError> {
         let (looked, component) = match stored {
             Some(component) => (looked, component),
             None => {
@@ -133,10 +173,16 @@ impl Sandbox {
         let bound = self.inner.bind(&component)?;
         let engine = self.inner.engine.clone();
         let most = &self.inner.config.budget;
-        let memory = self.inner.memory.share(None);
-        let described = describe::describe(&engine, &bound, most, memory, &self.inner.http).await?;
-        capability::check_imports(&outside.imports, &described.description.wants)?;
-        let budget = described.wishes.narrowed_by(most);
+        let described = match said {
+            Some(said) => Described::as_said(said)?,
+            None => {
+                let memory = self.inner.memory.share(None);
+                let asked = describe::describe(&engine, &bound, most, memory, &self.inner.http).await?;
+                Described::as_said(&self.inner.before.said(&digest, asked.said))?
+            }
+        };
+        capability::check_imports(&outside.imports, &described.said.description.wants)?;
+        let budget = described.said.wishes.narrowed_by(most);
         Ok(Arc::new(Kind {
             engine,
             bound,

@@ -38,6 +38,8 @@ struct State {
     passing: bool,
     stderr_tail: VecDeque<u8>,
     full: bool,
+    /// Nothing is kept but the end of stderr, so that there is always room.
+    discards: bool,
 }
 
 /// Both streams of one instance.
@@ -72,6 +74,9 @@ impl Stdio {
             let excess = state.stderr_tail.len().saturating_sub(TAIL_BYTES);
             state.stderr_tail.drain(..excess);
         }
+        if state.discards {
+            return;
+        }
         if self.meter.output(bytes.len()).is_err() {
             // An error here would make the guest's own print panic, which would hide what it is about.
             if !std::mem::replace(&mut state.full, true) {
@@ -96,6 +101,11 @@ impl Stdio {
             state.push(stream, &piece);
             self.filled.notify_one();
         }
+    }
+
+    /// Passes nothing on from now on. How much room there is no longer depends on who takes what is printed.
+    pub(crate) fn discard(&self) {
+        self.lock().discards = true;
     }
 
     /// The end of what was printed to stderr.

@@ -8,7 +8,7 @@ use semver::Version;
 use serde::Serialize;
 use serde_json::Value;
 use taskwright_registry::{Budget, Description, Dimension, Reattach, clean_line};
-use taskwright_sandbox::Kind;
+use taskwright_sandbox::{Kind, SelfDescription};
 
 use crate::render;
 
@@ -33,13 +33,28 @@ impl Change {
     }
 }
 
+/// What of a version an operator accepts, or has accepted.
+pub(crate) struct Accepted<'a> {
+    /// What it said of itself.
+    pub(crate) said: &'a SelfDescription,
+    /// What it imports.
+    pub(crate) imports: &'a [String],
+}
+
+impl<'a> Accepted<'a> {
+    /// What is asked of an operator who installs a kind.
+    pub(crate) fn of(kind: &'a Kind) -> Self {
+        Self { said: kind.self_description(), imports: kind.imports() }
+    }
+}
+
 /// Everything that differs, from `old` to `new`. `most` is the operator's limit for any attempt.
-pub(crate) fn changes(old: &Kind, new: &Kind, most: &Budget) -> Vec<Change> {
-    let (before, after) = (old.description(), new.description());
+pub(crate) fn changes(old: &Accepted<'_>, new: &Accepted<'_>, most: &Budget) -> Vec<Change> {
+    let (before, after) = (&old.said.description, &new.said.description);
     let mut all = vec![version(&before.version, &after.version)];
     all.extend(wants(before, after));
-    all.extend(imports(old.imports(), new.imports()));
-    all.extend(budget(old.wishes(), new.wishes(), most));
+    all.extend(imports(old.imports, new.imports));
+    all.extend(budget(&old.said.wishes, &new.said.wishes, most));
     all.extend(reattach(&before.reattach, &after.reattach));
     all.extend(schema(&before.spec_schema, &after.spec_schema));
     all

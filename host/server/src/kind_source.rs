@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use taskwright_registry::Description;
 use taskwright_runner::{KindSettings, Runner};
-use taskwright_sandbox::{Kind, Sandbox};
+use taskwright_sandbox::{Kind, Sandbox, SelfDescription};
 
 use crate::exit_code::{not_found, refused};
 use crate::home::Home;
@@ -27,6 +26,13 @@ pub(crate) enum Origin {
     Installed,
     /// A file that was named, or dropped into `kinds/`.
     File(PathBuf),
+}
+
+impl Origin {
+    /// Whether it is this file.
+    pub(crate) fn is_file(&self, path: &Path) -> bool {
+        matches!(self, Origin::File(file) if file == path)
+    }
 }
 
 impl fmt::Display for Origin {
@@ -54,6 +60,33 @@ pub(crate) struct Component {
     pub(crate) pinned: bool,
     /// The text of its signature.
     pub(crate) signature: Option<String>,
+    /// The name that it has here, whatever it says.
+    pub(crate) name: Option<String>,
+    /// What it was accepted as. A component that nobody has installed is asked, once in this process.
+    pub(crate) said: Option<SelfDescription>,
+}
+
+impl Component {
+    /// Loads it as what it was accepted as, and writes down what it says where that was not done before.
+    pub(crate) async fn load(&self, sandbox: &Sandbox, folder: &KindsFolder) -> Result<Arc<Kind>> {
+        let kind = match &self.said {
+            Some(said) => sandbox.load_as(&self.wasm, said).await,
+            None => sandbox.load(&self.wasm).await,
+        };
+        let kind = kind.with_context(|| self.origin.to_string())?;
+        let says = &kind.description().kind;
+        if let Some(name) = self.name.as_ref().filter(|name| *name != says) {
+            return Err(refused(format!(
+                "{}: it is here as the kind `{name}` and says that it is `{says}`",
+                self.origin
+            )));
+        }
+        if self.origin == Origin::Installed && self.said.is_none() {
+            // A home that cannot be written to can be looked at all the same.
+            let _ = folder.write_down(&self.digest, kind.self_description());
+        }
+        Ok(kind)
+    }
 }
 
 /// A kind that is there, or why it cannot be read.
@@ -69,26 +102,28 @@ pub(crate) struct Found {
 
 impl Found {
     /// Loads it; what is wrong otherwise, in one line that says where it comes from.
-    pub(crate) async fn load(self, sandbox: &Sandbox) -> Result<(Component, Arc<Kind>), String> {
+    pub(crate) async fn load(self, sandbox: &Sandbox, folder: &KindsFolder) -> Result<(Component, Arc<Kind>), String> {
         let component = self.component.map_err(|error| format!("{error:#}"))?;
-        match sandbox.load(&component.wasm).await {
+        match component.load(sandbox, folder).await {
             Ok(kind) => Ok((component, kind)),
-            Err(error) => Err(format!("{}: {error}", self.origin)),
+            Err(error) => Err(format!("{error:#}")),
         }
     }
 }
 
 /// The kinds that ship.
 pub(crate) fn shipped() -> Vec<(&'static str, Component)> {
-    let component = |wasm: &'static [u8]| Component {
+    let component = |name: &str, wasm: &'static [u8]| Component {
         origin: Origin::Shipped,
         digest: digest_of(wasm),
         wasm: Cow::Borrowed(wasm),
         standing: Standing::Shipped,
         pinned: true,
         signature: None,
+        name: Some(name.to_owned()),
+        said: None,
     };
-    taskwright_components::all().iter().map(|kind| (kind.name, component(kind.wasm))).collect()
+    taskwright_components::all().iter().map(|kind| (kind.name, component(kind.name, kind.wasm))).collect()
 }
 
 /// Whether a kind ships.
@@ -109,7 +144,9 @@ pub(crate) fn by_digest(folder: &KindsFolder, digest: &str, trust: &Trust) -> Re
         return Ok(component);
     }
     let (wasm, signature) = folder.read(digest)?;
-    judged(Origin::Installed, wasm, signature, trust, true)
+    let name = folder.index()?.get(digest).map(|installed| installed.kind.clone());
+    let said = folder.said(digest)?;
+    Ok(Component { name, said, ..judged(Origin::Installed, wasm, signature, trust, true)? })
 }
 
 /// A component that was read, if the operator's trust allows it.
@@ -121,7 +158,8 @@ pub(crate) fn judged(
     pinned: bool,
 ) -> Result<Component> {
     let standing = trust.judge(&origin.to_string(), &wasm, signature.as_deref())?;
-    Ok(Component { digest: digest_of(&wasm), origin, wasm: Cow::Owned(wasm), standing, pinned, signature })
+    let (digest, wasm) = (digest_of(&wasm), Cow::Owned(wasm));
+    Ok(Component { digest, origin, wasm, standing, pinned, signature, name: None, said: None })
 }
 
 /// What new tasks run of what lies in `kinds/`: what is installed, and behind it what was put there by hand.
@@ -156,47 +194,59 @@ pub(crate) async fn add_one(
     name: Option<&str>,
     path: Option<&Path>,
     out: Output,
-) -> Result<(Description, Component)> {
+) -> Result<(Arc<Kind>, Component)> {
+    let (sandbox, folder) = (runner.sandbox()?, home.kinds());
     if let Some(path) = path {
         let component = file(path, trust)?;
-        let description = add(runner, &component).await?;
-        return match name {
-            Some(name) if name != description.kind => Err(refused(format!(
-                "{} is the kind `{}`, not `{name}`; leave the name out or name the right file",
-                component.origin, description.kind
-            ))),
-            _ => Ok((description, component)),
-        };
+        let kind = component.load(&sandbox, &folder).await?;
+        let says = &kind.description().kind;
+        if let Some(name) = name.filter(|name| name != says) {
+            return Err(refused(format!(
+                "{} is the kind `{says}`, not `{name}`; leave the name out or name the right file",
+                component.origin
+            )));
+        }
+        check_not_shipped(&component, says)?;
+        return Ok((add(runner, kind)?, component));
     }
     let name = name.ok_or_else(|| refused("name a kind, or a file with --kind FILE"))?;
-    let known = known(&home.kinds(), trust)?;
+    let known = known(&folder, trust)?;
     let mut names = Vec::new();
     let (named, dropped): (Vec<_>, Vec<_>) = known.into_iter().partition(|found| found.name.is_some());
     for found in named {
         if found.name.as_deref() == Some(name) {
             let component = found.component?;
-            return Ok((add(runner, &component).await?, component));
+            let kind = component.load(&sandbox, &folder).await?;
+            return Ok((add(runner, kind)?, component));
         }
         names.extend(found.name);
     }
-    for Found { origin, component, .. } in dropped {
-        let added = match component {
-            Ok(component) => add(runner, &component).await.map(|description| (description, component)),
-            Err(error) => Err(error),
-        };
-        match added {
-            Ok((description, component)) if description.kind == name => return Ok((description, component)),
-            Ok((description, _)) => names.push(description.kind),
-            Err(error) => out.notice(&format!("{origin}: {error:#}; passed over")),
+    for found in dropped {
+        match found.load(&sandbox, &folder).await {
+            Ok((component, kind)) if kind.description().kind == name => return Ok((add(runner, kind)?, component)),
+            Ok((_, kind)) => names.push(kind.description().kind.clone()),
+            Err(problem) => out.notice(&format!("{problem}; passed over")),
         }
     }
     Err(unknown(name, names))
 }
 
-async fn add(runner: &Runner, component: &Component) -> Result<Description> {
+fn add(runner: &Runner, kind: Arc<Kind>) -> Result<Arc<Kind>> {
     // What it may do is settled when it is known what it wants.
-    let added = runner.add_kind(&component.wasm, KindSettings::default().runs_elsewhere()).await;
-    added.with_context(|| component.origin.to_string())
+    runner.add_loaded_kind(kind.clone(), KindSettings::default().runs_elsewhere())?;
+    Ok(kind)
+}
+
+/// Refuses a component of somebody else's that calls itself by the name of a kind that ships.
+pub(crate) fn check_not_shipped(component: &Component, name: &str) -> Result<()> {
+    let is_other = |(shipped, shipping): &(&str, Component)| *shipped == name && shipping.digest != component.digest;
+    if shipped().iter().any(is_other) {
+        return Err(refused(format!(
+            "{}: the kind `{name}` is part of this program; a kind of your own needs another name",
+            taskwright_registry::clean_line(&component.origin.to_string(), 400)
+        )));
+    }
+    Ok(())
 }
 
 /// The error about a kind that nobody knows.

@@ -19,9 +19,10 @@ world text-guest {
 }";
 
 const WASI: [&str; 3] = [
-    "package wasi:io@0.2.0; interface poll { resource pollable { block: func(); } }",
+    "package wasi:io@0.2.0; interface poll { resource pollable { ready: func() -> bool; block: func(); } }",
     "package wasi:clocks@0.2.0; interface monotonic-clock {
         use wasi:io/poll@0.2.0.{pollable};
+        now: func() -> u64;
         subscribe-duration: func(when: u64) -> pollable;
     }",
     "package wasi:random@0.2.0; interface random {

@@ -64,8 +64,15 @@ impl http::HostBody for Attempt {
 
 impl<S: Send> http::HostWithStore<S> for Contract {
     async fn send(accessor: &Accessor<S, Self>, request: http::Request) -> Answer<http::Response> {
-        let gateway: Arc<Gateway> = accessor.with(|mut view| view.get().http.clone());
+        let (gateway, on_virtual_time): (Arc<Gateway>, bool) = accessor.with(|mut view| {
+            let attempt = view.get();
+            (attempt.http.clone(), attempt.virtual_clock.is_some())
+        });
         let _carried = gateway.meter().carry(carried(&request))?;
+        if on_virtual_time {
+            gateway.meter().look()?;
+            return Ok(Err(http::Error::Denied("`describe` must not send anything".to_owned())));
+        }
         gateway.meter().host_call_in_turn().await?;
         let sent = send(&gateway, request).await;
         give_way().await;

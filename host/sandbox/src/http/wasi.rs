@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::Scheme;
 use http::{HeaderName, Request};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpHooks};
@@ -34,11 +35,18 @@ pub(crate) struct Hooks {
     gateway: Arc<Gateway>,
     /// Where a refusal is told in words, for which `wasi:http` has no place.
     stdio: Arc<Stdio>,
+    /// Every request is refused before anything is begun for it.
+    refuses_all: bool,
 }
 
 impl Hooks {
     pub(crate) fn new(gateway: Arc<Gateway>, stdio: Arc<Stdio>) -> Self {
-        Self { gateway, stdio }
+        Self { gateway, stdio, refuses_all: false }
+    }
+
+    /// Refuses every request at once: nothing goes on in the background whose progress a guest could watch.
+    pub(crate) fn refuse_all(&mut self) {
+        self.refuses_all = true;
     }
 }
 
@@ -49,6 +57,15 @@ impl WasiHttpHooks for Hooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         // A client says how long its body is; wasmtime holds it to that.
         Arc::new(|name| is_the_host_s(name) && name != CONTENT_LENGTH)
+    }
+
+    // What wasmtime asks before it begins a request.
+    fn is_supported_scheme(&mut self, scheme: &Scheme) -> bool {
+        !self.refuses_all && (*scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)
+    }
+
+    fn default_scheme(&mut self) -> Option<Scheme> {
+        (!self.refuses_all).then_some(Scheme::HTTPS)
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

@@ -56,6 +56,22 @@ fn impostor(dir: &Path, script: &str) -> CompileProcess {
     shell(&format!("cat '{}'; {script}", path.display()))
 }
 
+/// The compiler, which leaves a line in this file each time it is started.
+fn counted(starts: &Path) -> CompileProcess {
+    shell(&format!("echo once >> '{}'; exec '{}'", starts.display(), compiler().program.display()))
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_compiled_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let starts = dir.path().join("starts");
+    let sandbox = sandbox_with(counted(&starts), CompileLimits { code_bytes: 1, ..CompileLimits::default() });
+    let first = refused(&sandbox, guests::HONEST).await;
+    assert!(matches!(first, LoadError::CodeTooLarge { .. }), "{first}");
+    assert_eq!(refused(&sandbox, guests::HONEST).await, first);
+    assert_eq!(fs::read_to_string(&starts).unwrap(), "once\n");
+}
+
 async fn refused(sandbox: &Sandbox, wasm: &[u8]) -> LoadError {
     let error = sandbox.load(wasm).await.expect_err("must not load");
     let line = error.to_string();

@@ -108,6 +108,47 @@ async fn a_damaged_component_is_refused() {
     assert!(matches!(error, LoadError::Invalid { .. }), "{error:?}");
 }
 
+/// A sandbox that has loaded nothing yet.
+fn fresh() -> taskwright_sandbox::Sandbox {
+    let config = taskwright_sandbox::SandboxConfig {
+        max_instances: 4,
+        allocation: taskwright_sandbox::Allocation::OnDemand,
+        ..taskwright_sandbox::SandboxConfig::default()
+    };
+    taskwright_sandbox::Sandbox::new(config).unwrap()
+}
+
+#[tokio::test]
+async fn describe_cannot_race_against_a_timer() {
+    let mut names = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        let kind = fresh().load(*guests::TWO_FACES).await.unwrap();
+        names.insert(kind.description().kind.clone());
+    }
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[tokio::test]
+async fn a_wait_in_describe_takes_no_time_of_the_host() {
+    let kind = fresh().load(*guests::WAITS_IN_DESCRIBE).await.unwrap();
+    assert_eq!(kind.description().kind, "waiter");
+}
+
+#[tokio::test]
+async fn what_was_said_before_counts_and_nothing_that_is_said_later() {
+    let kind = load(*guests::TWO_FACES).await.unwrap();
+    let json = kind.self_description().to_json().unwrap();
+    let mut said = taskwright_sandbox::SelfDescription::from_json(&json).unwrap();
+    assert_eq!(&said, kind.self_description());
+    said.description.kind = "accepted".to_owned();
+    let again = fresh().load_as(*guests::TWO_FACES, &said).await.unwrap();
+    assert_eq!(again.description().kind, "accepted");
+    // What is kept has to keep the rules of an answer, whoever has changed it.
+    said.description.kind = "No Name".to_owned();
+    let error = fresh().load_as(*guests::TWO_FACES, &said).await.unwrap_err();
+    assert!(matches!(error, LoadError::BadDescription { what: "kind", .. }), "{error}");
+}
+
 pub(crate) mod endless_describe {
     use super::*;
 

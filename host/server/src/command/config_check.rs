@@ -19,8 +19,9 @@ pub(crate) async fn check(context: &Context) -> Result<Exit> {
     }
     let sandbox = context.home.sandbox(config)?;
     let mut known = Vec::new();
-    for found in kind_source::known(&context.home.kinds(), &config.trust())? {
-        match found.load(&sandbox).await {
+    let folder = context.home.kinds();
+    for found in kind_source::known(&folder, &config.trust())? {
+        match found.load(&sandbox, &folder).await {
             Ok((_, kind)) => known.push(kind),
             Err(problem) => problems.push(problem),
         }

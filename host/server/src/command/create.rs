@@ -46,7 +46,8 @@ pub(crate) async fn add_kind(
     file: Option<&Path>,
 ) -> Result<Description> {
     let config = context.config()?;
-    let (added, _) = kind_source::add_one(runner, &context.home, &config.trust(), name, file, context.out).await?;
+    let (kind, _) = kind_source::add_one(runner, &context.home, &config.trust(), name, file, context.out).await?;
+    let added = kind.description().clone();
     // The budget is looked at, and what it is granted is not: `serve` does, when it runs.
     let budget = config.file.kinds.get(added.kind.as_str()).map_or(Budget::UNLIMITED, |kind| kind.budget.0);
     runner.set_settings(&added.kind, KindSettings::default().budget(budget).runs_elsewhere())?;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use taskwright_registry::{Dimension, Reattach, clean_line, clean_text};
 use taskwright_runner::KindSettings;
@@ -105,7 +105,8 @@ fn reattach(says: &Reattach) -> String {
 pub(super) async fn find(context: &Context, name: &str) -> Result<(Component, Arc<Kind>)> {
     let config = context.config()?;
     let sandbox = context.home.sandbox(config)?;
-    let known = kind_source::known(&context.home.kinds(), &config.trust())?;
+    let folder = context.home.kinds();
+    let known = kind_source::known(&folder, &config.trust())?;
     let (named, dropped): (Vec<_>, Vec<_>) = known.into_iter().partition(|found| found.name.is_some());
     let mut names = Vec::new();
     let mut given = None;
@@ -119,11 +120,11 @@ pub(super) async fn find(context: &Context, name: &str) -> Result<(Component, Ar
         given = Some(kind_source::file(Path::new(name), &config.trust())?);
     }
     if let Some(component) = given {
-        let kind = sandbox.load(&component.wasm).await.with_context(|| component.origin.to_string())?;
+        let kind = component.load(&sandbox, &folder).await?;
         return Ok((component, kind));
     }
     for found in dropped {
-        match found.load(&sandbox).await {
+        match found.load(&sandbox, &folder).await {
             Ok((component, kind)) if kind.description().kind == name => return Ok((component, kind)),
             Ok((_, kind)) => names.push(kind.description().kind.clone()),
             Err(problem) => context.out.notice(&format!("{problem}; passed over")),

@@ -55,11 +55,12 @@ pub(crate) async fn install(context: &Context, args: &InstallArgs) -> Result<Exi
     let fresh = folder.change(|index| {
         let mut fresh = Vec::new();
         for one in &all {
-            let new = one.entry();
+            let new = one.entry()?;
             match index.newest(&new.kind) {
                 Some(present) if present.digest == new.digest => {
                     // Perhaps its file was harmed: it is written again.
                     one.put(&folder)?;
+                    index.write_down(&new.digest, one.kind.self_description())?;
                     fresh.push(false);
                 }
                 Some(present) => {
@@ -128,6 +129,7 @@ pub(crate) async fn checked(
         None => signature_beside(path)?,
     };
     let component = kind_source::judged(Origin::File(path.to_owned()), wasm, signature, &config.trust(), true)?;
+    // A file that nobody has accepted: it is asked.
     let kind = sandbox.load(&component.wasm).await.context(shown)?;
     Ok(Checked { component, kind })
 }
@@ -138,13 +140,13 @@ impl Checked {
     }
 
     /// Its line in the index, as the newest of its kind.
-    pub(crate) fn entry(&self) -> Installed {
+    pub(crate) fn entry(&self) -> Result<Installed> {
         let about = self.kind.description();
         let from = match &self.component.origin {
             Origin::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
             other => other.to_string(),
         };
-        Installed {
+        Ok(Installed {
             kind: about.kind.clone(),
             version: about.version.clone(),
             digest: self.component.digest.clone(),
@@ -157,13 +159,14 @@ impl Checked {
             },
             imports: self.kind.imports().to_vec(),
             wants: about.wants.clone(),
-        }
+            said: Some(self.kind.self_description().to_json()?),
+        })
     }
 
     /// Puts its bytes and its signature into the folder, where nobody finds them before the index names them.
     pub(crate) fn put(&self, folder: &KindsFolder) -> Result<()> {
         let Component { digest, wasm, signature, .. } = &self.component;
-        folder.keep(digest, wasm, signature.as_deref())
+        folder.keep(digest, wasm, signature.as_deref(), None)
     }
 
     /// Says what was done and what is left to do.

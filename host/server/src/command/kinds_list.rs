@@ -18,8 +18,9 @@ pub(crate) async fn list(context: &Context) -> Result<Exit> {
     let config = context.config()?;
     let sandbox = context.home.sandbox(config)?;
     let (mut rows, mut kinds) = (Vec::new(), Vec::new());
-    for found in kind_source::known(&context.home.kinds(), &config.trust())? {
-        match found.load(&sandbox).await {
+    let folder = context.home.kinds();
+    for found in kind_source::known(&folder, &config.trust())? {
+        match found.load(&sandbox, &folder).await {
             Ok((component, kind)) => {
                 let about = kind.description();
                 rows.push(vec![

@@ -8,7 +8,7 @@ use super::Context;
 use super::kinds_install::checked;
 use crate::cli::UpgradeArgs;
 use crate::exit_code::{Exit, refused};
-use crate::kind_changes::changes;
+use crate::kind_changes::{Accepted, changes};
 use crate::kind_source;
 
 /// `kinds upgrade`.
@@ -26,9 +26,17 @@ pub(crate) async fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<Exi
         new.tell(context, "already installed")?;
         return Ok(Exit::Succeeded);
     }
-    let old = kind_source::by_digest(&folder, &present.digest, &config.trust())?;
-    let old = sandbox.load(&old.wasm).await.with_context(|| format!("the installed `{name}`"))?;
-    let changes = changes(&old, &new.kind, &config.most());
+    // What was accepted, and not what the old one would say now: for that it need not even be there.
+    let accepted = match present.said()? {
+        Some(said) => said,
+        None => {
+            let old = kind_source::by_digest(&folder, &present.digest, &config.trust())?;
+            let old = old.load(&sandbox, &folder).await.with_context(|| format!("the installed `{name}`"))?;
+            old.self_description().clone()
+        }
+    };
+    let old = Accepted { said: &accepted, imports: &present.imports };
+    let changes = changes(&old, &Accepted::of(&new.kind), &config.most());
     let unaccepted = changes.iter().filter(|change| change.needs_accept).count();
     let may = args.accept || unaccepted == 0;
     if context.out.is_json() {
@@ -59,7 +67,7 @@ pub(crate) async fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<Exi
             return Err(refused(format!("the kind `{name}` was changed by somebody else meanwhile; look again")));
         }
         new.put(&folder)?;
-        index.install(new.entry());
+        index.install(new.entry()?);
         Ok(())
     })?;
     if !context.out.is_json() {

@@ -64,6 +64,11 @@ async fn judge(context: &Context, sandbox: &Sandbox, path: &Path) -> Result<(Com
     }
     // The error names the file or the kind already.
     let component = named.unwrap_or_else(|| kind_source::file(path, &trust)).map_err(|error| format!("{error:#}"))?;
-    let kind = sandbox.load(&component.wasm).await.map_err(|error| format!("{shown}: {error}"))?;
+    let kind = match component.said {
+        // As it was accepted; nothing is written down by a look.
+        Some(ref said) => sandbox.load_as(&component.wasm, said).await,
+        None => sandbox.load(&component.wasm).await,
+    };
+    let kind = kind.map_err(|error| format!("{shown}: {error}"))?;
     Ok((component, kind))
 }

@@ -31,7 +31,8 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     // A guest that could change it would be another one the next time.
     file.iter().try_for_each(|file| context.home.own_paths()?.add(file))?;
     let found = kind_source::add_one(&runner, &context.home, &config.trust(), name, file, context.out).await?;
-    let (added, component) = found;
+    let (loaded, component) = found;
+    let added = loaded.description().clone();
     grant::check(&added, &grants)?;
     let settings = grant::allowed(&context.home, config, &added.kind, &grants)?;
     if let Some(problem) = grant::missing(&added, &settings) {
@@ -39,7 +40,8 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
     }
     runner.set_settings(&added.kind, settings)?;
     // The task may be taken up by a later version of this program, or when the file has changed.
-    context.home.kinds().keep(&component.digest, &component.wasm, component.signature.as_deref())?;
+    let signature = component.signature.as_deref();
+    context.home.kinds().keep(&component.digest, &component.wasm, signature, Some(loaded.self_description()))?;
 
     let session = runner.session(context.session.clone());
     // Heard from here on, so that the first of them does not end the process between creation and listening.

@@ -7,11 +7,12 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use taskwright_registry::Want;
+use taskwright_sandbox::SelfDescription;
 
 use crate::exit_code::refused;
 
-/// The version of the file's form.
-const FORMAT: u32 = 1;
+/// The version of the file's form. The first has no `said`; it is read, and written in this one.
+const FORMAT: u32 = 2;
 
 /// Everything that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,25 @@ pub(crate) struct Installed {
     /// What it wants, as was accepted by installing it.
     #[serde(default)]
     pub(crate) wants: Vec<Want>,
+    /// All that it said of itself when it was installed, as JSON: what it is from then on. An index of the first form has
+    /// none; then it is asked when it is loaded next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) said: Option<String>,
+}
+
+impl Installed {
+    /// What it was accepted as, if that was written down.
+    pub(crate) fn said(&self) -> Result<Option<SelfDescription>> {
+        let wrong = |error| refused(format!("the index of the kinds, `{}` {}: {error}", self.kind, self.digest));
+        let said = self.said.as_deref().map(SelfDescription::from_json).transpose().map_err(wrong)?;
+        match said {
+            Some(said) if said.description.kind != self.kind => Err(refused(format!(
+                "the index of the kinds has {} as `{}` and as `{}`; remove the kind and install it again",
+                self.digest, self.kind, said.description.kind
+            ))),
+            said => Ok(said),
+        }
+    }
 }
 
 impl Default for Index {
@@ -66,10 +86,10 @@ impl Index {
             Err(error) => return Err(wrong(error.to_string())),
         };
         let index: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        if index.format != FORMAT {
-            return Err(wrong(format!("it has the form {}, this version reads {FORMAT}", index.format)));
+        if !(1..=FORMAT).contains(&index.format) {
+            return Err(wrong(format!("it has the form {}, this version reads 1 to {FORMAT}", index.format)));
         }
-        Ok(index)
+        Ok(Self { format: FORMAT, ..index })
     }
 
     pub(super) fn text(&self) -> Result<String> {
@@ -80,6 +100,22 @@ impl Index {
     /// What new tasks of a kind run.
     pub(crate) fn newest(&self, kind: &str) -> Option<&Installed> {
         self.kinds.iter().find(|installed| installed.newest && installed.kind == kind)
+    }
+
+    /// A version by its digest.
+    pub(crate) fn get(&self, digest: &str) -> Option<&Installed> {
+        self.kinds.iter().find(|installed| installed.digest == digest)
+    }
+
+    /// Writes down what a version that was installed without it has said of itself. What is written stays.
+    pub(crate) fn write_down(&mut self, digest: &str, said: &SelfDescription) -> Result<()> {
+        if let Some(installed) = self.kinds.iter_mut().find(|installed| installed.digest == digest)
+            && installed.said.is_none()
+            && installed.kind == said.description.kind
+        {
+            installed.said = Some(said.to_json()?);
+        }
+        Ok(())
     }
 
     /// Makes a version the newest of its kind. Those before it stay for the tasks that began with them.

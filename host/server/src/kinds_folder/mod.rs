@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use taskwright_registry::clean_line;
+use taskwright_sandbox::SelfDescription;
 
 pub(crate) use self::index::{Index, Installed};
 use crate::exit_code::refused;
@@ -92,6 +93,10 @@ impl KindsFolder {
         self.dir.join(format!("{}.wasm", digest.replacen(':', "-", 1)))
     }
 
+    fn said_path(&self, digest: &str) -> PathBuf {
+        self.component_path(digest).with_extension("json")
+    }
+
     /// What is installed.
     pub(crate) fn index(&self) -> Result<Index> {
         Index::read(&self.index_path())
@@ -117,10 +122,43 @@ impl KindsFolder {
         self.component_path(digest).is_file()
     }
 
-    /// Keeps a component for the tasks that will have begun with it. Says nothing of its being installed.
-    pub(crate) fn keep(&self, digest: &str, wasm: &[u8], signature: Option<&str>) -> Result<()> {
+    /// What a component has said of itself, if that was kept with it.
+    pub(crate) fn said(&self, digest: &str) -> Result<Option<SelfDescription>> {
+        if let Some(installed) = self.index()?.get(digest) {
+            return installed.said();
+        }
+        let path = self.said_path(digest);
+        let wrong = |problem: String| refused(format!("{}: {problem}", path.display()));
+        match fs::read_to_string(&path) {
+            Ok(json) => SelfDescription::from_json(&json).map(Some).map_err(|error| wrong(error.to_string())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(wrong(error.to_string())),
+        }
+    }
+
+    /// Writes down what a component said that was installed or kept without it.
+    pub(crate) fn write_down(&self, digest: &str, said: &SelfDescription) -> Result<()> {
+        if self.index()?.get(digest).is_some() {
+            return self.change(|index| index.write_down(digest, said));
+        }
+        let path = self.said_path(digest);
+        if path.exists() { Ok(()) } else { write_whole(&path, said.to_json()?.as_bytes()) }
+    }
+
+    /// Keeps a component for the tasks that will have begun with it, with what it has said of itself unless the
+    /// index says that. Says nothing of its being installed.
+    pub(crate) fn keep(
+        &self,
+        digest: &str,
+        wasm: &[u8],
+        signature: Option<&str>,
+        said: Option<&SelfDescription>,
+    ) -> Result<()> {
         let path = self.component_path(digest);
         self.make()?;
+        if let Some(said) = said {
+            self.write_down(digest, said)?;
+        }
         if let Some(signature) = signature
             && signature_beside(&path)?.as_deref() != Some(signature)
         {
@@ -151,7 +189,7 @@ impl KindsFolder {
         for digest in self.digests()? {
             if !needed(&digest) {
                 let path = self.component_path(&digest);
-                for path in [path.with_extension(format!("wasm.{SIGNATURE}")), path] {
+                for path in [path.with_extension(format!("wasm.{SIGNATURE}")), self.said_path(&digest), path] {
                     match fs::remove_file(&path) {
                         Err(error) if error.kind() != ErrorKind::NotFound => {
                             return Err(error).with_context(|| path.display().to_string());

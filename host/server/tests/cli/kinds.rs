@@ -243,3 +243,62 @@ fn signatures_are_checked_at_installation_and_whenever_a_kind_is_loaded() {
     config(false, &other);
     assert_eq!(listed(&place, "ledger").unwrap()["signed_by"], json!(null));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_namesake_is_left_out_and_stops_nothing() {
+    let place = ledgers();
+    let granted = "[kinds.ledger.folders]\nbooks = { path = \"../books\" }\n";
+    place.write("books/one.txt", "1\n");
+    place.write(".taskwright/taskwright.toml", granted);
+    assert_eq!(place.run(&["kinds", "install", "one.wasm"]).status, 0);
+    // Nothing grants `search-files` its folder: the name is its own all the same.
+    place.write(".taskwright/kinds/aa.wasm", *guests::NAMESAKE);
+    place.write(".taskwright/kinds/bb.wasm", guests::LEDGER_TWO);
+    let mut serve = place.start(&["serve"]);
+    for kind in ["`search-files`", "`ledger`"] {
+        let said = serve.until(&format!("the kind {kind} is there twice"));
+        assert!(said.contains("not served:"), "{said}");
+    }
+    serve.until_out("serving ledger, walkthrough");
+    // A change of the configuration holds, in spite of them.
+    place.write(".taskwright/taskwright.toml", "# nothing is granted\n");
+    serve.until("has changed and holds now");
+    assert_eq!(serve.terminate().status, 0);
+
+    // A file that is named is meant.
+    let meant = place.run(&["serve", "--kind", ".taskwright/kinds/aa.wasm"]);
+    assert!(meant.status == 2 && meant.err.contains("is there twice"), "{meant:?}");
+    let meant = place.run(&["run", "--kind", ".taskwright/kinds/aa.wasm"]);
+    assert!(meant.status == 2 && meant.err.contains("part of this program"), "{meant:?}");
+}
+
+#[test]
+fn what_a_kind_said_when_it_was_installed_is_what_it_is() {
+    let place = ledgers();
+    assert_eq!(place.run(&["kinds", "install", "one.wasm"]).status, 0);
+    let index = place.path().join(".taskwright/kinds/index.toml");
+    let written = std::fs::read_to_string(&index).unwrap();
+    assert!(written.contains("Keeps books."), "{written}");
+    std::fs::write(&index, written.replace("Keeps books.", "Was accepted.")).unwrap();
+    assert_eq!(listed(&place, "ledger").unwrap()["description"]["summary"], "Was accepted.");
+    assert_eq!(place.json(&["kinds", "inspect", "ledger", "--json"])["description"]["summary"], "Was accepted.");
+    // An upgrade is held against that, even if the older component is gone.
+    std::fs::remove_file(stored(&place, &digest_of(&place, "one.wasm"))).unwrap();
+    let refused = place.run(&["kinds", "upgrade", "two.wasm"]);
+    assert!(refused.status == 2 && refused.out.contains("! wants        + http `bank`"), "{refused:?}");
+}
+
+#[test]
+fn an_index_of_the_first_form_is_read_and_completed() {
+    let place = ledgers();
+    assert_eq!(place.run(&["kinds", "install", "one.wasm"]).status, 0);
+    let index = place.path().join(".taskwright/kinds/index.toml");
+    let written = std::fs::read_to_string(&index).unwrap();
+    let older: Vec<&str> = written.lines().filter(|line| !line.starts_with("said = ")).collect();
+    let older = older.join("\n").replace("format = 2", "format = 1");
+    assert!(older.len() < written.len() - 100 && older.contains("format = 1"), "{older}");
+    std::fs::write(&index, older).unwrap();
+    assert!(listed(&place, "ledger").is_some());
+    assert_eq!(std::fs::read_to_string(&index).unwrap(), written);
+}

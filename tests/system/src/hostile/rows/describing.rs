@@ -54,6 +54,21 @@ pub(crate) fn describes_differently() -> Vec<Row> {
     vec![Row::new("describes_differently", what, *guests::DESCRIBES_DIFFERENTLY, End::Succeeded(""))]
 }
 
+pub(crate) fn two_faces() -> Vec<Row> {
+    let what = "calls itself by one of two names, by a race against a timer";
+    vec![Row::new("two_faces", what, *guests::TWO_FACES, End::Succeeded(""))]
+}
+
+pub(crate) fn namesake() -> Vec<Row> {
+    let what = "calls itself by the name of a kind that ships";
+    vec![Row::new("namesake", what, *guests::NAMESAKE, End::Succeeded(""))]
+}
+
+pub(crate) fn waits_in_describe() -> Vec<Row> {
+    let what = "waits for an hour before it says what it is";
+    vec![Row::new("waits_in_describe", what, *guests::WAITS_IN_DESCRIBE, End::Succeeded(""))]
+}
+
 pub(crate) fn wishes_for_everything() -> Vec<Row> {
     let end = End::Failed("resource_exhausted", Some("memory_bytes"), "");
     vec![Row::new("wishes_for_everything", "wishes for all there is and takes it", guests::WISHES_FOR_EVERYTHING, end)]

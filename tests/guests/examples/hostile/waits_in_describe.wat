@@ -1,0 +1,13 @@
+;; Waits for an hour before it says what it is.
+(import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $subscribe (param i64) (result i32)))
+(import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $now (result i64)))
+(import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
+(data (i32.const 16) "\00\02\00\00\06\00\00\00" "\10\02\00\00\05\00\00\00" "\20\02\00\00\01\00\00\00" "\30\02\00\00\02\00\00\00")
+(data (i32.const 512) "waiter")
+(data (i32.const 528) "1.0.0")
+(data (i32.const 544) ".")
+(data (i32.const 560) "{}")
+(func (export "taskwright:task/executor@0.1.0#describe") (result i32)
+  (call $block (call $subscribe (i64.const 3600000000000)))
+  (if (i64.ne (call $now) (i64.const 3600000000000)) (then unreachable))
+  (i32.const 16))
