@@ -19,10 +19,10 @@ use crate::clocks::{Clocks, CoarseMonotonic, CoarseWall};
 use crate::files::{Files, FilesView};
 use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
-use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::poll::Polls;
 use crate::random::Random;
+use crate::shared_pool::PoolShare;
 use crate::stdio::{Printer, Stdio};
 use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream};
 
@@ -131,7 +131,7 @@ pub(crate) struct Reach<'a> {
     pub(crate) http: Arc<Gateway>,
     /// Where the folder of its task's own lies, if it has one.
     pub(crate) own_folder: Option<&'a Path>,
-    pub(crate) memory: MemoryShare,
+    pub(crate) memory: PoolShare,
 }
 
 /// A store with all its limits.

@@ -29,8 +29,8 @@ pub struct SandboxConfig {
     pub cache_bytes: u64,
     /// How many instances there may be at one time.
     pub max_instances: u32,
-    /// How much linear memory they may have together, in bytes. Who wants more waits; guests of one owner get three quarters
-    /// of it at most.
+    /// How much memory they may have together, in bytes: their linear memories, their stacks, and what the host keeps for each.
+    /// Who wants more waits; guests of one owner get three quarters of it at most.
     pub guest_memory_bytes: u64,
     /// Where their memory comes from.
     pub allocation: Allocation,
@@ -46,7 +46,7 @@ pub struct SandboxConfig {
     pub http: HttpConfig,
 }
 
-/// A quarter of a laptop with 16 GiB; two thousand small guests need less than a tenth of it.
+/// A quarter of a laptop with 16 GiB; two thousand small guests need less than half of it, most of it for stacks.
 const GUEST_MEMORY_BYTES: u64 = 4 << 30;
 
 impl Default for SandboxConfig {

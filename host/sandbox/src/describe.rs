@@ -13,8 +13,8 @@ use crate::bindings::taskwright::task::types;
 use crate::executor::ExecutorPre;
 use crate::http::{Asker, Client, Gateway};
 use crate::life::clocked;
-use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
+use crate::shared_pool::PoolShare;
 use crate::stdio::Stdio;
 use crate::{
     AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, Refusal, convert, trap,
@@ -39,7 +39,7 @@ pub(crate) async fn describe(
     engine: &Engine,
     kind: &ExecutorPre,
     most: &Budget,
-    memory: MemoryShare,
+    memory: PoolShare,
     http: &Arc<Client>,
 ) -> Result<Described, LoadError> {
     check(call(engine, kind, most, memory, http).await?)
@@ -49,7 +49,7 @@ async fn call(
     engine: &Engine,
     kind: &ExecutorPre,
     most: &Budget,
-    memory: MemoryShare,
+    memory: PoolShare,
     http: &Arc<Client>,
 ) -> Result<types::Description, LoadError> {
     let allowed_ms = u64::try_from(TIME.as_millis()).unwrap_or(u64::MAX);
@@ -58,7 +58,7 @@ async fn call(
     let stdio = Stdio::new(meter.clone());
     let grants = LiveGrants::default();
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
-    let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
+    let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker, None);
     let reach = Reach { grants: &grants, http, own_folder: None, memory };
     let made = attempt::store(engine, Arc::new(Nobody), meter.clone(), &stdio, reach);
     let mut store = made.map_err(|error| LoadError::Internal(error.to_string()))?;

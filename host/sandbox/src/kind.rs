@@ -10,11 +10,12 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 use crate::describe::Described;
+use crate::engine_places::{EnginePlaces, Needs};
 use crate::executor::ExecutorPre;
 use crate::http::{Asker, Client};
 use crate::life::{Plan, Shared};
-use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
+use crate::shared_pool::SharedPool;
 use crate::verify::Outside;
 use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants};
 
@@ -24,7 +25,9 @@ pub struct Kind {
     pub(crate) bound: ExecutorPre,
     pub(crate) http: Arc<Client>,
     pub(crate) room: Arc<Semaphore>,
-    pub(crate) memory: Arc<MemoryPool>,
+    pub(crate) memory: Arc<SharedPool>,
+    pub(crate) places: Arc<EnginePlaces>,
+    pub(crate) needs: Needs,
     pub(crate) max_instances: u32,
     pub(crate) described: Described,
     pub(crate) digest: String,
@@ -111,6 +114,7 @@ impl Kind {
     ) -> Instance {
         let wants = &self.described.description.wants;
         let allowance = allowance.into();
+        let memory = self.memory.share(allowance.owner.as_deref());
         let plan = Plan {
             engine: self.engine.clone(),
             kind: self.bound.clone(),
@@ -120,7 +124,9 @@ impl Kind {
             asker: Arc::new(self.asker()),
             wants_own_folder: wants.iter().any(|want| want.capability == "files" && want.name == "task"),
             room: self.room.clone(),
-            memory: self.memory.share(allowance.owner.as_deref()),
+            places: self.places.share(allowance.owner.as_deref(), self.needs, memory.clone()),
+            memory,
+            owner: allowance.owner.as_deref().map(Arc::from),
             max_instances: self.max_instances,
         };
         Instance::begin(plan, Arc::new(Shared::new(Arc::new(Meter::new(allowance)))))

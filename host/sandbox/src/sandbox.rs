@@ -13,9 +13,11 @@ use wasmtime::component::{Component, Linker};
 use crate::attempt::Attempt;
 use crate::code::GenuineCode;
 use crate::code_cache::{CodeCache, Most};
+use crate::component_size::Consists;
+use crate::engine_places::{EnginePlaces, Needs, Places};
 use crate::executor::ExecutorPre;
 use crate::http::Client;
-use crate::memory_pool::MemoryPool;
+use crate::shared_pool::SharedPool;
 use crate::verify::{self, Outside};
 use crate::{Kind, LoadError, SandboxConfig, SandboxError, capability, describe, engine, world};
 
@@ -31,7 +33,10 @@ struct Inner {
     http: Arc<Client>,
     cache: Option<CodeCache>,
     room: Arc<Semaphore>,
-    memory: Arc<MemoryPool>,
+    memory: Arc<SharedPool>,
+    places: Arc<EnginePlaces>,
+    /// Those of kinds that are being described, which no attempt takes.
+    spare_places: Arc<EnginePlaces>,
     /// Whoever holds a permit compiles.
     compiling: Arc<Semaphore>,
     config: SandboxConfig,
@@ -42,6 +47,7 @@ struct Looked {
     wasm: Arc<[u8]>,
     digest: String,
     outside: Outside,
+    consists: Consists,
 }
 
 impl fmt::Debug for Sandbox {
@@ -63,8 +69,11 @@ impl Sandbox {
         let http = Client::new(config.http.clone()).map_err(SandboxError::Http)?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
         let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
-        let memory = MemoryPool::new(config.guest_memory_bytes);
-        Ok(Sandbox { inner: Arc::new(Inner { engine, linker, http, cache, room, memory, compiling, config }) })
+        let memory = SharedPool::new(config.guest_memory_bytes);
+        let places = EnginePlaces::new(Places::of(config.max_instances));
+        let spare_places = EnginePlaces::new(Places::of(engine::SPARE_INSTANCES));
+        let inner = Inner { engine, linker, http, cache, room, memory, places, spare_places, compiling, config };
+        Ok(Sandbox { inner: Arc::new(inner) })
     }
 
     /// Waits until the memory that all guests share has room for this many bytes more; at once where it never has so much.
@@ -100,12 +109,16 @@ impl Sandbox {
                 .await?
             }
         };
-        let Looked { digest, outside, .. } = looked;
+        let Looked { digest, outside, consists, .. } = looked;
+        let needs = Needs::of(&component, &consists)?;
         let bound = self.inner.bind(&component)?;
         let engine = self.inner.engine.clone();
         let most = &self.inner.config.budget;
         let memory = self.inner.memory.share(None);
+        let places = self.inner.spare_places.share(None, needs, memory.clone()).take().await;
+        let places = places.map_err(|error| LoadError::Internal(error.to_string()))?;
         let described = describe::describe(&engine, &bound, most, memory, &self.inner.http).await?;
+        drop(places);
         capability::check_imports(&outside.imports, &described.description.wants)?;
         let budget = described.wishes.narrowed_by(most);
         Ok(Arc::new(Kind {
@@ -114,6 +127,8 @@ impl Sandbox {
             http: self.inner.http.clone(),
             room: self.inner.room.clone(),
             memory: self.inner.memory.clone(),
+            places: self.inner.places.clone(),
+            needs,
             max_instances: self.inner.config.max_instances,
             described,
             digest,
@@ -133,10 +148,10 @@ async fn blocking<T: Send + 'static>(
 impl Inner {
     /// Verifies, and looks for compiled code.
     fn look(&self, wasm: Arc<[u8]>) -> Result<(Looked, Option<Component>), LoadError> {
-        let outside = verify::verify(&wasm, &self.config.component_limits)?;
+        let (outside, consists) = verify::look(&wasm, &self.config.component_limits)?;
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(&wasm)));
         let stored = self.stored(&digest);
-        Ok((Looked { wasm, digest, outside }, stored))
+        Ok((Looked { wasm, digest, outside, consists }, stored))
     }
 
     /// What the cache has.

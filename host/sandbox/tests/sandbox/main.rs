@@ -11,6 +11,7 @@ mod large_files;
 mod limits;
 mod loading;
 mod recorded;
+mod shares;
 mod spawner;
 mod stored_code;
 mod support;
