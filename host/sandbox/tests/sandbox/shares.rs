@@ -91,6 +91,8 @@ async fn begin_beside_another(wasm: &[u8], count: usize, then: impl Fn(&Sandbox)
     let ended = other.instance.start(context()).await;
     assert!(matches!(ended, Ok(Step::Succeeded { .. })), "{ended:?}");
     then(&sandbox);
+    other.instance.stop(StopReason::Done);
+    other.instance.stopped().await;
     let turns = greedy.into_iter().zip(starts).enumerate().map(async |(nth, (mut running, start))| {
         if nth > 0 {
             running.next().await;
