@@ -79,9 +79,10 @@ fn sort_v6(address: Ipv6Addr) -> Sort {
         [0x64, 0xff9b, 1, first, second, third, high, low] => {
             let ([_, c], [d, _]) = (second.to_be_bytes(), third.to_be_bytes());
             let ([a, b], short) = (first.to_be_bytes(), v4(high, low));
-            match [sort_v4(Ipv4Addr::new(a, b, c, d)), sort_v4(short)].contains(&Sort::Metadata) {
-                true => Sort::Metadata,
-                false => Sort::Private("an address of a network's own translation"),
+            if [sort_v4(Ipv4Addr::new(a, b, c, d)), sort_v4(short)].contains(&Sort::Metadata) {
+                Sort::Metadata
+            } else {
+                Sort::Private("an address of a network's own translation")
             }
         }
         [0xff00..=0xffff, ..] => Sort::Unusable("a multicast address"),
