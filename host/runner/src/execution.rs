@@ -392,9 +392,15 @@ impl Execution {
         match error {
             AttemptError::NoRoom { .. }
             | AttemptError::NoFilePlace { .. }
+            | AttemptError::NoPlaces { .. }
+            | AttemptError::PoolUsedUp { begun: false, .. }
             | AttemptError::NoMemory { begun: false, .. } => End::NoRoom { resumed: self.resumed },
             // It goes on from its checkpoint when there is memory again, here or elsewhere.
-            AttemptError::NoMemory { begun: true, .. } if self.may_be_given_back() => End::NoRoom { resumed: false },
+            AttemptError::NoMemory { begun: true, .. } | AttemptError::PoolUsedUp { begun: true, .. }
+                if self.may_be_given_back() =>
+            {
+                End::NoRoom { resumed: false }
+            }
             error => End::Error(error),
         }
     }

@@ -25,13 +25,13 @@ pub struct Scarce {
 pub const SCARCE: &[Scarce] = &[
     Scarce {
         name: "memory of guests",
-        counted_in: "host/sandbox/src/memory_pool.rs",
+        counted_in: "host/sandbox/src/shared_pool.rs",
         dimensions: "memory_bytes",
-        share: "three quarters of `max_guest_memory`",
+        share: "three quarters of `max_guest_memory`, stacks and the engine's data for them included",
         reserve: "none: it is not the host's own memory",
         at_the_limit: "waits for 30 s, then the task is given back",
         tried_by: &[
-            ("host/sandbox/src/memory_pool.rs", "who_wants_more_than_there_is_waits_until_it_comes_back"),
+            ("host/sandbox/src/shared_pool.rs", "who_wants_more_than_there_is_waits_until_it_comes_back"),
             ("tests/system/src/hostile/rows/of_the_sandbox.rs", "memory"),
             (
                 "tests/system/tests/lifecycle/admission.rs",
@@ -65,6 +65,18 @@ pub const SCARCE: &[Scarce] = &[
                 "tests/system/tests/lifecycle/admission.rs",
                 "a_session_that_fills_the_host_does_not_keep_another_waiting",
             ),
+        ],
+    },
+    Scarce {
+        name: "memories, tables and stacks of the engine",
+        counted_in: "host/sandbox/src/engine_places.rs",
+        dimensions: "–",
+        share: "three quarters of each: two memories, sixteen tables and four stacks for each instance that there may be",
+        reserve: "those of 16 instances, for kinds that are asked what they are",
+        at_the_limit: "waits for 30 s, then the task is given back",
+        tried_by: &[
+            ("host/sandbox/tests/sandbox/shares.rs", "who_finds_no_tables_waits_and_another_session_goes_on"),
+            ("host/sandbox/tests/sandbox/shares.rs", "stacks_are_counted_and_another_session_goes_on"),
         ],
     },
     Scarce {
@@ -178,25 +190,22 @@ pub const SCARCE: &[Scarce] = &[
         name: "HTTP connections",
         counted_in: "host/sandbox/src/http/client.rs",
         dimensions: "http_requests, http_bytes",
-        share: "16 open responses in each instance",
+        share: "three quarters of 512, 16 open responses in each instance",
         reserve: "none",
-        at_the_limit: "waits within its `connect_timeout`",
-        tried_by: &[(
-            "host/sandbox/tests/sandbox/http_hostile.rs",
-            "a_guest_that_opens_a_thousand_responses_holds_sixteen_and_none_after_its_end",
-        )],
+        at_the_limit: "waits as long as the request may take, then `limit-exceeded`; a response that is not read loses its connection",
+        tried_by: &[
+            ("host/sandbox/tests/sandbox/shares.rs", "a_session_with_all_its_connections_leaves_some"),
+            ("host/sandbox/tests/sandbox/http_hostile.rs", "a_response_that_is_not_read_gives_its_connection_back"),
+        ],
     },
     Scarce {
         name: "threads that look up names",
-        counted_in: "host/sandbox/src/http/resolver.rs",
+        counted_in: "host/sandbox/src/http/client.rs",
         dimensions: "http_requests",
-        share: "none yet: who comes first",
-        reserve: "none: 32 of the runtime's threads for blocking work",
-        at_the_limit: "waits within its `connect_timeout`",
-        tried_by: &[(
-            "host/sandbox/tests/sandbox/http_hostile.rs",
-            "more_requests_than_the_budget_has_are_refused_and_not_sent",
-        )],
+        share: "three quarters of 32",
+        reserve: "none",
+        at_the_limit: "waits as long as the request may take, then `limit-exceeded`",
+        tried_by: &[("host/sandbox/tests/sandbox/shares.rs", "a_session_with_all_its_lookups_leaves_some")],
     },
     Scarce {
         name: "timers and handles",

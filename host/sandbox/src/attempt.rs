@@ -19,10 +19,10 @@ use crate::file_thread::FileShare;
 use crate::files::{Files, FilesView};
 use crate::http::{Gateway, Hooks, wasi_context};
 use crate::memory_limit::MemoryLimit;
-use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::poll::Polls;
 use crate::random::Random;
+use crate::shared_pool::PoolShare;
 use crate::stdio::{Printer, Stdio};
 use crate::virtual_clock::VirtualClock;
 use crate::{AttemptError, AttemptHost, LiveGrants, OutputStream, ProtectedPaths};
@@ -121,7 +121,7 @@ pub(crate) struct Reach<'a> {
     pub(crate) own_folder: Option<&'a Path>,
     /// What no grant leads to.
     pub(crate) protected: &'a ProtectedPaths,
-    pub(crate) memory: MemoryShare,
+    pub(crate) memory: PoolShare,
     /// What it may have of what instances with folders share.
     pub(crate) file_share: FileShare,
 }

@@ -59,6 +59,26 @@ pub enum AttemptError {
         /// How many there may be.
         max_instances: u32,
     },
+    /// What an instance of this kind needs of the engine was in use for too long; nothing ran.
+    #[error(
+        "{wanted} {what} were wanted of those that all instances share, and were not free in time (`sandbox.max_instances`; {allowed} may be in use together)"
+    )]
+    NoPlaces {
+        /// What was wanted: `stacks`, `tables` or `memories`.
+        what: &'static str,
+        /// How many of them.
+        wanted: u64,
+        /// How many the instances of the owner may have together, or all instances, where those have used them up.
+        allowed: u64,
+    },
+    /// The engine had no room although it was counted: a fault of the host's, and not of this instance.
+    #[error("the pool of instances is used up (`sandbox.max_instances`): {problem}")]
+    PoolUsedUp {
+        /// What the engine says.
+        problem: String,
+        /// Whether any of the guest's code has run.
+        begun: bool,
+    },
     /// The memory that all guests share was in use for too long. It is no fault of this one.
     #[error(
         "{wanted} bytes more were wanted of the memory that all guests share, and were not free in time (`sandbox.guest_memory_bytes`; one session may have {allowed})"
@@ -141,7 +161,10 @@ impl AttemptError {
             AttemptError::WallTime { .. } => ("timeout", Retry::Never),
             AttemptError::Stopped(_) => ("stopped", Retry::Never),
             AttemptError::Invalid { .. } => ("invalid_result", Retry::Never),
-            AttemptError::NoRoom { .. } | AttemptError::NoFilePlace { .. } => ("no_room", Retry::Backoff),
+            AttemptError::NoRoom { .. }
+            | AttemptError::NoFilePlace { .. }
+            | AttemptError::NoPlaces { .. }
+            | AttemptError::PoolUsedUp { .. } => ("no_room", Retry::Backoff),
             AttemptError::NoMemory { .. } => ("no_memory", Retry::Backoff),
             AttemptError::Internal(_) | AttemptError::Returned => ("internal", Retry::Backoff),
         };

@@ -3,20 +3,48 @@
 
 use taskwright_registry::clean_line;
 use wasmparser::{
-    BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Parser,
-    Payload,
+    BinaryReaderError, CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentOuterAliasKind, Instance, Parser, Payload,
 };
 
 use crate::{ComponentLimits, LoadError};
 
-/// Refuses a component that is larger than it may be.
-pub(crate) fn check(wasm: &[u8], limits: &ComponentLimits) -> Result<(), LoadError> {
-    let mut size = Size { limits, open: Vec::new(), counts: ComponentLimits::none() };
+/// What the engine keeps for each instance of a module or component, whatever it consists of, in bytes.
+const INSTANCE_BYTES: u64 = 4 << 10;
+/// And for each function, import, export, global, table, memory and segment of it: at most a reference to a function with what
+/// belongs to it.
+const ENTRY_BYTES: u64 = 48;
+
+/// What one instance of a component consists of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Consists {
+    /// Instances of modules and components.
+    pub(crate) instances: u64,
+    /// Those of components that have functions of their own, itself included. While a call into one of them waits, no other call
+    /// into it begins, so that each holds one stack at most.
+    pub(crate) callable: u64,
+    /// Bytes that the engine keeps for all of them: an estimate that is not too low.
+    pub(crate) bytes: u64,
+}
+
+impl Consists {
+    fn and(self, other: Self) -> Self {
+        Self {
+            instances: self.instances.saturating_add(other.instances),
+            callable: self.callable.saturating_add(other.callable),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+}
+
+/// Refuses a component that is larger than it may be; says what an instance of one that is not consists of.
+pub(crate) fn check(wasm: &[u8], limits: &ComponentLimits) -> Result<Consists, LoadError> {
+    let mut size = Size { limits, open: Vec::new(), counts: ComponentLimits::none(), whole: Consists::default() };
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(|error| invalid(&error))?;
         size.add(payload)?;
     }
-    Ok(())
+    Ok(size.whole)
 }
 
 fn invalid(error: &BinaryReaderError) -> LoadError {
@@ -47,16 +75,31 @@ impl ComponentLimits {
 #[derive(Default)]
 struct Open {
     is_component: bool,
-    /// How many instances each component that can be named here consists of, by its index.
-    components: Vec<u64>,
-    /// How many instances it consists of itself, as far as it was read.
-    instances: u64,
+    /// What each component that can be named here consists of, by its index.
+    components: Vec<Consists>,
+    /// What the engine keeps for an instance of each core module that can be named here, by its index, in bytes.
+    modules: Vec<u64>,
+    /// What it consists of itself, as far as it was read.
+    consists: Consists,
+    /// How many functions, imports, exports, globals, tables, memories and segments it has itself.
+    entries: u64,
+    /// Whether it makes functions of core functions.
+    is_callable: bool,
+}
+
+impl Open {
+    /// What the engine keeps for an instance of it, without those in it.
+    fn own_bytes(&self) -> u64 {
+        self.entries.saturating_mul(ENTRY_BYTES).saturating_add(INSTANCE_BYTES)
+    }
 }
 
 struct Size<'a> {
     limits: &'a ComponentLimits,
     open: Vec<Open>,
     counts: ComponentLimits,
+    /// What the outermost component consists of, once it was read.
+    whole: Consists,
 }
 
 impl Size<'_> {
@@ -73,15 +116,19 @@ impl Size<'_> {
                 return count("levels of nesting", &mut depth, self.open.len() as u64, most.depth);
             }
             Payload::End(_) => {
-                if let Some(ended) = self.open.pop()
-                    && ended.is_component
-                    && let Some(outer) = self.open.last_mut()
-                {
-                    outer.components.push(ended.instances);
+                let Some(ended) = self.open.pop() else { return Ok(()) };
+                let bytes = ended.own_bytes();
+                let own = Consists { instances: 0, callable: ended.is_callable.into(), bytes };
+                let consists = ended.consists.and(own);
+                match self.open.last_mut() {
+                    Some(outer) if ended.is_component => outer.components.push(consists),
+                    Some(outer) => outer.modules.push(bytes),
+                    None => self.whole = consists,
                 }
             }
             Payload::ModuleSection { .. } => return count("core modules", &mut self.counts.modules, 1, most.modules),
             Payload::FunctionSection(section) => {
+                self.entries(section.count());
                 return count("core functions", &mut self.counts.functions, section.count().into(), most.functions);
             }
             Payload::CodeSectionEntry(body) => {
@@ -103,15 +150,32 @@ impl Size<'_> {
             Payload::TagSection(section) => return self.items(section.count()),
             Payload::DataSection(section) => return self.segments(section.count()),
             Payload::ElementSection(section) => return self.segments(section.count()),
-            Payload::ComponentCanonicalSection(section) => return self.crossings(section.count()),
-            Payload::InstanceSection(section) => return self.instances(section.count().into()),
+            Payload::ComponentCanonicalSection(section) => {
+                self.crossings(section.count())?;
+                for function in section {
+                    if let CanonicalFunction::Lift { .. } = function.map_err(|error| invalid(&error))?
+                        && let Some(open) = self.open.last_mut()
+                    {
+                        open.is_callable = true;
+                    }
+                }
+            }
+            Payload::InstanceSection(section) => {
+                self.instances(Consists { instances: section.count().into(), ..Consists::default() })?;
+                for instance in section {
+                    if let Instance::Instantiate { module_index, .. } = instance.map_err(|error| invalid(&error))? {
+                        let bytes = self.named_module(0, module_index);
+                        self.instances(Consists { bytes, ..Consists::default() })?;
+                    }
+                }
+            }
             Payload::ComponentInstanceSection(section) => {
                 for instance in section {
                     let consists_of = match instance.map_err(|error| invalid(&error))? {
                         ComponentInstance::Instantiate { component_index, .. } => self.named(0, component_index),
-                        ComponentInstance::FromExports(_) => 0,
+                        ComponentInstance::FromExports(_) => Consists::default(),
                     };
-                    self.instances(consists_of.saturating_add(1))?;
+                    self.instances(consists_of.and(Consists { instances: 1, ..Consists::default() }))?;
                 }
             }
             Payload::ComponentAliasSection(section) => {
@@ -122,9 +186,14 @@ impl Size<'_> {
                             let consists_of = self.named(count, index);
                             self.name(consists_of);
                         }
-                        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
-                            return Err(as_values());
+                        ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
+                            let bytes = self.named_module(count, index);
+                            self.name_module(bytes);
                         }
+                        ComponentAlias::InstanceExport {
+                            kind: ComponentExternalKind::Component | ComponentExternalKind::Module,
+                            ..
+                        } => return Err(as_values()),
                         _ => {}
                     }
                 }
@@ -132,7 +201,8 @@ impl Size<'_> {
             Payload::ComponentImportSection(section) => {
                 self.names(section.count())?;
                 for import in section {
-                    if import.map_err(|error| invalid(&error))?.ty.kind() == ComponentExternalKind::Component {
+                    let kind = import.map_err(|error| invalid(&error))?.ty.kind();
+                    if matches!(kind, ComponentExternalKind::Component | ComponentExternalKind::Module) {
                         return Err(as_values());
                     }
                 }
@@ -145,6 +215,10 @@ impl Size<'_> {
                         let consists_of = self.named(0, export.index);
                         self.name(consists_of);
                     }
+                    if export.kind == ComponentExternalKind::Module {
+                        let bytes = self.named_module(0, export.index);
+                        self.name_module(bytes);
+                    }
                 }
             }
             _ => {}
@@ -152,24 +226,48 @@ impl Size<'_> {
         Ok(())
     }
 
-    /// How many instances a component consists of that the one `outwards` from here can name. One that is not there is a
-    /// fault of the file, which the engine finds.
-    fn named(&self, outwards: u32, index: u32) -> u64 {
-        let at = self.open.len().checked_sub(1 + outwards as usize);
-        let open = at.and_then(|at| self.open.get(at));
-        open.and_then(|open| open.components.get(index as usize)).copied().unwrap_or(0)
+    fn outwards(&self, outwards: u32) -> Option<&Open> {
+        self.open.len().checked_sub(1 + outwards as usize).and_then(|at| self.open.get(at))
+    }
+
+    /// What a component consists of that the one `outwards` from here can name. One that is not there is a fault of the file,
+    /// which the engine finds.
+    fn named(&self, outwards: u32, index: u32) -> Consists {
+        let open = self.outwards(outwards);
+        open.and_then(|open| open.components.get(index as usize)).copied().unwrap_or_default()
+    }
+
+    /// The same of a core module: what the engine keeps for an instance of it.
+    fn named_module(&self, outwards: u32, index: u32) -> u64 {
+        let open = self.outwards(outwards);
+        open.and_then(|open| open.modules.get(index as usize)).copied().unwrap_or_default()
     }
 
     /// One more component can be named here.
-    fn name(&mut self, consists_of: u64) {
+    fn name(&mut self, consists_of: Consists) {
         if let Some(open) = self.open.last_mut() {
             open.components.push(consists_of);
         }
     }
 
-    fn instances(&mut self, more: u64) -> Result<(), LoadError> {
+    /// One more core module can be named here.
+    fn name_module(&mut self, bytes: u64) {
+        if let Some(open) = self.open.last_mut() {
+            open.modules.push(bytes);
+        }
+    }
+
+    fn instances(&mut self, more: Consists) -> Result<(), LoadError> {
         let Some(open) = self.open.last_mut() else { return Ok(()) };
-        count("instances", &mut open.instances, more, self.limits.instances)
+        let mut instances = open.consists.instances;
+        open.consists = open.consists.and(more);
+        count("instances", &mut instances, more.instances, self.limits.instances)
+    }
+
+    fn entries(&mut self, more: u32) {
+        if let Some(open) = self.open.last_mut() {
+            open.entries = open.entries.saturating_add(more.into());
+        }
     }
 
     fn types(&mut self, more: u32) -> Result<(), LoadError> {
@@ -177,14 +275,17 @@ impl Size<'_> {
     }
 
     fn names(&mut self, more: u32) -> Result<(), LoadError> {
+        self.entries(more);
         count("imports and exports", &mut self.counts.names, more.into(), self.limits.names)
     }
 
     fn items(&mut self, more: u32) -> Result<(), LoadError> {
+        self.entries(more);
         count("globals, tables, memories and tags", &mut self.counts.items, more.into(), self.limits.items)
     }
 
     fn segments(&mut self, more: u32) -> Result<(), LoadError> {
+        self.entries(more);
         count("segments", &mut self.counts.segments, more.into(), self.limits.segments)
     }
 
@@ -194,7 +295,9 @@ impl Size<'_> {
 }
 
 fn as_values() -> LoadError {
-    let problem = "it takes a component as an import or from an instance, so that its size cannot be told".to_owned();
+    let problem =
+        "it takes a component or a core module as an import or from an instance, so that its size cannot be told"
+            .to_owned();
     LoadError::Invalid { problem }
 }
 

@@ -31,8 +31,8 @@ pub struct SandboxConfig {
     pub protected: ProtectedPaths,
     /// How many instances there may be at one time.
     pub max_instances: u32,
-    /// How much linear memory they may have together, in bytes. Who wants more waits; guests of one owner get three quarters
-    /// of it at most.
+    /// How much memory they may have together, in bytes: their linear memories, their stacks, and what the host keeps for each.
+    /// Who wants more waits; guests of one owner get three quarters of it at most.
     pub guest_memory_bytes: u64,
     /// How many descriptors they may have open together; as many as the process may open less what the host needs itself, if
     /// `None`. Guests of one owner get three quarters of them at most, and an open beyond that is refused.
@@ -54,7 +54,7 @@ pub struct SandboxConfig {
     pub http: HttpConfig,
 }
 
-/// A quarter of a laptop with 16 GiB; two thousand small guests need less than a tenth of it.
+/// A quarter of a laptop with 16 GiB; two thousand small guests need less than half of it, most of it for stacks.
 const GUEST_MEMORY_BYTES: u64 = 4 << 30;
 
 /// Eight for each task at work of a host with the usual slots, and a small part of what a system lets one user have.

@@ -14,9 +14,9 @@ use crate::executor::ExecutorPre;
 use crate::file_thread::FilePools;
 use crate::http::{Asker, Client, Gateway};
 use crate::life::clocked;
-use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
 use crate::self_description::{SelfDescription, check_description, check_parts};
+use crate::shared_pool::PoolShare;
 use crate::stdio::Stdio;
 use crate::{
     AttemptError, AttemptHost, Budget, LiveGrants, LoadError, NewArtifact, OutputStream, ProtectedPaths, Refusal,
@@ -46,7 +46,7 @@ pub(crate) async fn describe(
     engine: &Engine,
     kind: &ExecutorPre,
     most: &Budget,
-    memory: MemoryShare,
+    memory: PoolShare,
     http: &Arc<Client>,
 ) -> Result<Described, LoadError> {
     check(call(engine, kind, most, memory, http).await?)
@@ -56,7 +56,7 @@ async fn call(
     engine: &Engine,
     kind: &ExecutorPre,
     most: &Budget,
-    memory: MemoryShare,
+    memory: PoolShare,
     http: &Arc<Client>,
 ) -> Result<types::Description, LoadError> {
     let allowed_ms = u64::try_from(TIME.as_millis()).unwrap_or(u64::MAX);
@@ -65,7 +65,7 @@ async fn call(
     let stdio = Stdio::new(meter.clone());
     let grants = LiveGrants::default();
     let asker = Arc::new(Asker { kind: "NAME".to_owned(), want: None });
-    let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker);
+    let http = Gateway::new(http.clone(), grants.clone(), meter.clone(), asker, None);
     // It has no folders to open anything in.
     let (file_share, protected) = (FilePools::new(0, 0).share(None), ProtectedPaths::default());
     let reach = Reach { grants: &grants, http, own_folder: None, protected: &protected, memory, file_share };

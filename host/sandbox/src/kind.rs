@@ -10,12 +10,13 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 use crate::describe::Described;
+use crate::engine_places::{EnginePlaces, Needs};
 use crate::executor::ExecutorPre;
 use crate::file_thread::FilePools;
 use crate::http::{Asker, Client};
 use crate::life::{Plan, Shared};
-use crate::memory_pool::MemoryPool;
 use crate::meter::Meter;
+use crate::shared_pool::SharedPool;
 use crate::verify::Outside;
 use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants, ProtectedPaths, SelfDescription};
 
@@ -26,8 +27,10 @@ pub struct Kind {
     pub(crate) http: Arc<Client>,
     pub(crate) protected: ProtectedPaths,
     pub(crate) room: Arc<Semaphore>,
-    pub(crate) memory: Arc<MemoryPool>,
+    pub(crate) memory: Arc<SharedPool>,
     pub(crate) file_pools: FilePools,
+    pub(crate) places: Arc<EnginePlaces>,
+    pub(crate) needs: Needs,
     pub(crate) max_instances: u32,
     pub(crate) described: Described,
     pub(crate) digest: String,
@@ -120,6 +123,7 @@ impl Kind {
     ) -> Instance {
         let wants = &self.described.said.description.wants;
         let allowance = allowance.into();
+        let memory = self.memory.share(allowance.owner.as_deref());
         let plan = Plan {
             engine: self.engine.clone(),
             kind: self.bound.clone(),
@@ -130,7 +134,9 @@ impl Kind {
             protected: self.protected.clone(),
             wants_own_folder: wants.iter().any(|want| want.capability == "files" && want.name == "task"),
             room: self.room.clone(),
-            memory: self.memory.share(allowance.owner.as_deref()),
+            places: self.places.share(allowance.owner.as_deref(), self.needs, memory.clone()),
+            memory,
+            owner: allowance.owner.as_deref().map(Arc::from),
             file_places: None,
             file_share: self.file_pools.share(allowance.owner.as_deref()),
             max_instances: self.max_instances,

@@ -16,11 +16,12 @@ use wasmtime::{Engine, Store};
 
 use crate::attempt::{self, Attempt, Reach};
 use crate::bindings::taskwright::task::types;
+use crate::engine_places::{PlacesShare, TakenPlaces};
 use crate::executor::{Executor, ExecutorPre};
 use crate::file_thread::{FilePlaces, FileShare};
 use crate::http::{Asker, Client, Gateway};
-use crate::memory_pool::MemoryShare;
 use crate::meter::Meter;
+use crate::shared_pool::PoolShare;
 use crate::stdio::Stdio;
 use crate::work::Work;
 use crate::{
@@ -133,7 +134,10 @@ pub(crate) struct Plan {
     /// Whether the kind wants the folder of its task's own.
     pub(crate) wants_own_folder: bool,
     pub(crate) room: Arc<Semaphore>,
-    pub(crate) memory: MemoryShare,
+    pub(crate) memory: PoolShare,
+    pub(crate) places: PlacesShare,
+    /// Whose instance it is: the session.
+    pub(crate) owner: Option<Arc<str>>,
     pub(crate) file_share: FileShare,
     /// What it has of that, if it has folders.
     pub(crate) file_places: Option<FilePlaces>,
@@ -170,15 +174,15 @@ impl Plan {
 pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, shared: Arc<Shared>) {
     let grave = Grave(Some(shared.clone()));
     let own_folder = plan.own_folder();
-    let Plan { engine, kind, host, grants, http, asker, protected, room, memory, .. } = plan;
-    let Plan { file_share, file_places, max_instances, .. } = plan;
+    let Plan { engine, kind, host, grants, http, asker, protected, room, memory, places, .. } = plan;
+    let Plan { owner, file_share, file_places, max_instances, .. } = plan;
     let Ok(room) = room.try_acquire_owned() else {
         return shared.bury(AttemptError::NoRoom { max_instances });
     };
     let meter = shared.meter.clone();
     let stdio = Stdio::new(meter.clone());
     host.count_records_by(RecordBytes::new(meter.clone()));
-    let http = Gateway::new(http, grants.clone(), meter.clone(), asker);
+    let http = Gateway::new(http, grants.clone(), meter.clone(), asker, owner.as_deref());
     let made = own_folder.and_then(|own| {
         let (own_folder, protected) = (own.as_deref(), &protected);
         let reach = Reach { grants: &grants, http, own_folder, protected, memory, file_share };
@@ -188,17 +192,18 @@ pub(crate) async fn live(plan: Plan, mut calls: mpsc::UnboundedReceiver<Call>, s
         Ok(store) => store,
         Err(error) => return shared.bury(error),
     };
+    let mut taken = None;
     let allowed_ms = meter.budget().wall_ms;
     let wall_left = meter.wall_left();
     let error = tokio::select! {
         biased;
         why = shared.wait_for_stop() => AttemptError::Stopped(why),
-        error = clocked(&meter, serve(&mut store, &kind, &mut calls, &stdio)) => error,
+        error = clocked(&meter, serve(&mut store, &kind, &places, &mut taken, &mut calls, &stdio)) => error,
         () = tokio::time::sleep(wall_left) => AttemptError::WallTime { allowed_ms },
         () = stdio.pump(&*host) => unreachable!("it never ends"),
     };
-    // Before anybody hears of the end: whoever does may want the place at once.
-    drop((store, room, file_places));
+    // Before anybody hears of the end: whoever does may want the place at once. What the store has was taken before it was made.
+    drop((store, taken, room, file_places));
     let patience = match error {
         AttemptError::Stopped(_) => LAST_WORDS_WHEN_STOPPED,
         _ => LAST_WORDS,
@@ -232,11 +237,14 @@ pub(crate) async fn clocked<R>(meter: &Meter, work: impl Future<Output = R>) -> 
 async fn serve(
     store: &mut Store<Attempt>,
     kind: &ExecutorPre,
+    places: &PlacesShare,
+    taken: &mut Option<TakenPlaces>,
     calls: &mut mpsc::UnboundedReceiver<Call>,
     stdio: &Stdio,
 ) -> AttemptError {
     let meter = store.data().meter.clone();
     let served = async {
+        *taken = Some(places.take().await.map_err(|error| meter.condemn(error))?);
         let kind = kind.instantiate(store).await?;
         meter.begin();
         let (kind, work) = (&kind, &Work::default());

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiterAsync;
 
 use crate::AttemptError;
-use crate::memory_pool::{MemoryShare, NoMemory, TakenMemory};
 use crate::meter::Meter;
+use crate::shared_pool::{NotFree, PoolShare, Taken};
 
 /// The limiter of one store.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     meter: Arc<Meter>,
-    share: MemoryShare,
-    taken: Vec<TakenMemory>,
+    share: PoolShare,
+    taken: Vec<Taken>,
     memory: u64,
     elements: u64,
     /// What the growth under way would add, in case it fails after it was allowed.
@@ -25,7 +25,7 @@ pub(crate) struct MemoryLimit {
 }
 
 impl MemoryLimit {
-    pub(crate) fn new(meter: Arc<Meter>, share: MemoryShare) -> Self {
+    pub(crate) fn new(meter: Arc<Meter>, share: PoolShare) -> Self {
         Self {
             meter,
             share,
@@ -72,7 +72,7 @@ impl ResourceLimiterAsync for MemoryLimit {
         if added > 0 {
             match self.share.take(added).await {
                 Ok(taken) => self.taken.push(taken),
-                Err(NoMemory { allowed }) => return Err(self.meter.no_memory(added, allowed)),
+                Err(NotFree { allowed, .. }) => return Err(self.meter.no_memory(added, allowed)),
             }
         }
         self.memory = wanted;
@@ -130,12 +130,12 @@ impl ResourceLimiterAsync for MemoryLimit {
 mod tests {
     use super::*;
     use crate::Budget;
-    use crate::memory_pool::MemoryPool;
+    use crate::shared_pool::SharedPool;
 
     #[tokio::test]
     async fn memories_count_together_and_a_failed_growth_is_taken_back() {
         let meter = Arc::new(Meter::new(Budget { memory_bytes: 100, ..Budget::default() }));
-        let pool = MemoryPool::new(1 << 20);
+        let pool = SharedPool::new(1 << 20);
         let mut limit = MemoryLimit::new(meter.clone(), pool.share(None));
         assert!(limit.memory_growing(0, 60, None).await.unwrap());
         assert!(!limit.memory_growing(0, 60, None).await.unwrap());

@@ -146,9 +146,14 @@ impl Meter {
         let _ = self.begun.set(());
     }
 
+    /// Whether any of its code may have run.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.get().is_some()
+    }
+
     /// Notes that the memory of all guests has not had enough for this one.
     pub(crate) fn no_memory(&self, wanted: u64, allowed: u64) -> wasmtime::Error {
-        self.condemn(AttemptError::NoMemory { wanted, allowed, begun: self.begun.get().is_some() })
+        self.condemn(AttemptError::NoMemory { wanted, allowed, begun: self.has_begun() })
     }
 
     /// The instance is gone: the wall clock stands still from now on.

@@ -15,13 +15,15 @@ use wasmtime::component::{Component, Linker};
 use crate::attempt::Attempt;
 use crate::code::GenuineCode;
 use crate::code_cache::{CodeCache, Most};
+use crate::component_size::Consists;
 use crate::describe::Described;
 use crate::descriptor_limit;
+use crate::engine_places::{EnginePlaces, Needs, Places};
 use crate::executor::ExecutorPre;
 use crate::file_thread::FilePools;
 use crate::http::Client;
 use crate::loaded_before::LoadedBefore;
-use crate::memory_pool::MemoryPool;
+use crate::shared_pool::SharedPool;
 use crate::verify::{self, Outside};
 use crate::{
     Kind, LoadError, ProtectedPaths, SandboxConfig, SandboxError, SelfDescription, capability, describe, engine, world,
@@ -39,7 +41,10 @@ struct Inner {
     http: Arc<Client>,
     cache: Option<CodeCache>,
     room: Arc<Semaphore>,
-    memory: Arc<MemoryPool>,
+    memory: Arc<SharedPool>,
+    places: Arc<EnginePlaces>,
+    /// Those of kinds that are being described, which no attempt takes.
+    spare_places: Arc<EnginePlaces>,
     file_pools: FilePools,
     before: LoadedBefore,
     /// Whoever holds a permit compiles.
@@ -52,6 +57,7 @@ struct Looked {
     wasm: Arc<[u8]>,
     digest: String,
     outside: Outside,
+    consists: Consists,
 }
 
 impl fmt::Debug for Sandbox {
@@ -81,10 +87,26 @@ impl Sandbox {
         let http = Client::new(config.http.clone()).map_err(SandboxError::Http)?;
         let room = Arc::new(Semaphore::new(config.max_instances as usize));
         let compiling = Arc::new(Semaphore::new(config.compile_limits.at_once.max(1) as usize));
-        let memory = MemoryPool::new(config.guest_memory_bytes);
+        let memory = SharedPool::new(config.guest_memory_bytes);
+        let places = EnginePlaces::new(Places::of(config.max_instances));
+        let spare_places = EnginePlaces::new(Places::of(engine::SPARE_INSTANCES));
         let before = LoadedBefore::default();
-        let inner = Inner { engine, linker, http, cache, room, memory, file_pools, before, compiling, config };
-        Ok(Sandbox { inner: Arc::new(inner) })
+        Ok(Sandbox {
+            inner: Arc::new(Inner {
+                engine,
+                linker,
+                http,
+                cache,
+                room,
+                memory,
+                places,
+                spare_places,
+                file_pools,
+                before,
+                compiling,
+                config,
+            }),
+        })
     }
 
     /// Keeps a path from all guests, whatever they are granted: it need not exist yet, and what lies in it is kept from them too.
@@ -169,7 +191,8 @@ impl Sandbox {
                 .await?
             }
         };
-        let Looked { digest, outside, .. } = looked;
+        let Looked { digest, outside, consists, .. } = looked;
+        let needs = Needs::of(&component, &consists)?;
         let bound = self.inner.bind(&component)?;
         let engine = self.inner.engine.clone();
         let most = &self.inner.config.budget;
@@ -177,7 +200,10 @@ impl Sandbox {
             Some(said) => Described::as_said(said)?,
             None => {
                 let memory = self.inner.memory.share(None);
+                let places = self.inner.spare_places.share(None, needs, memory.clone()).take().await;
+                let places = places.map_err(|error| LoadError::Internal(error.to_string()))?;
                 let asked = describe::describe(&engine, &bound, most, memory, &self.inner.http).await?;
+                drop(places);
                 Described::as_said(&self.inner.before.said(&digest, asked.said))?
             }
         };
@@ -191,6 +217,8 @@ impl Sandbox {
             room: self.inner.room.clone(),
             memory: self.inner.memory.clone(),
             file_pools: self.inner.file_pools.clone(),
+            places: self.inner.places.clone(),
+            needs,
             max_instances: self.inner.config.max_instances,
             described,
             digest,
@@ -216,10 +244,10 @@ async fn blocking<T: Send + 'static>(
 impl Inner {
     /// Verifies, and looks for compiled code.
     fn look(&self, wasm: Arc<[u8]>) -> Result<(Looked, Option<Component>), LoadError> {
-        let outside = verify::verify(&wasm, &self.config.component_limits)?;
+        let (outside, consists) = verify::look(&wasm, &self.config.component_limits)?;
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(&wasm)));
         let stored = self.stored(&digest);
-        Ok((Looked { wasm, digest, outside }, stored))
+        Ok((Looked { wasm, digest, outside, consists }, stored))
     }
 
     /// What the cache has.

@@ -53,7 +53,8 @@ pub(crate) fn explain(error: &Error, meter: &Meter, stdio: &Stdio) -> AttemptErr
 /// if a new version of the engine words one anew.
 fn engine_limit(error: &Error, meter: &Meter) -> Option<AttemptError> {
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return Some(AttemptError::Internal(format!("the pool of instances is used up: {}", error.root_cause())));
+        let problem = clean_text(&error.root_cause().to_string(), limit::ERROR_MESSAGE_BYTES / 2);
+        return Some(AttemptError::PoolUsedUp { problem, begun: meter.has_begun() });
     }
     let text = error.root_cause().to_string();
     let exhausted =

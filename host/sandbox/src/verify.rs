@@ -5,8 +5,9 @@ use taskwright_registry::clean_line;
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::{Engine, Precompiled};
 
+use crate::component_size::{self, Consists};
 use crate::world::{self, CONTRACT_VERSION, EXECUTOR};
-use crate::{ComponentLimits, LoadError, component_size};
+use crate::{ComponentLimits, LoadError};
 
 /// The names at the outside of a component that may be a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +27,16 @@ pub struct Outside {
 /// # Errors
 /// One line that says what is wrong with the file.
 pub fn verify(wasm: &[u8], limits: &ComponentLimits) -> Result<Outside, LoadError> {
+    look(wasm, limits).map(|(outside, _)| outside)
+}
+
+/// The same, and what an instance of it consists of.
+pub(crate) fn look(wasm: &[u8], limits: &ComponentLimits) -> Result<(Outside, Consists), LoadError> {
     if wasm.len() as u64 > limits.bytes {
         return Err(LoadError::TooLarge { allowed: limits.bytes, actual: wasm.len() as u64 });
     }
     check_preamble(wasm)?;
-    component_size::check(wasm, limits)?;
+    let consists = component_size::check(wasm, limits)?;
     let (imports, exports) = names(wasm).map_err(|problem| LoadError::Invalid { problem })?;
     let contract_version = contract_version(&exports)?;
     for import in &imports {
@@ -38,7 +44,7 @@ pub fn verify(wasm: &[u8], limits: &ComponentLimits) -> Result<Outside, LoadErro
             return Err(LoadError::ForbiddenImport { import: clean_line(import, 200), reason });
         }
     }
-    Ok(Outside { imports, exports, contract_version })
+    Ok((Outside { imports, exports, contract_version }, consists))
 }
 
 fn check_preamble(wasm: &[u8]) -> Result<(), LoadError> {

@@ -47,7 +47,9 @@ pub(crate) fn when(text: &str) -> Result<When, String> {
         Ok(at) => Ok(When::At(at.to_utc())),
         Err(_) => span(text).map(When::In).map_err(|problem| match problem.contains("at most") {
             true => problem,
-            false => format!("`{text}` is no time: expected a span with its unit, such as 10m, or 2026-01-31T12:00:00Z"),
+            false => {
+                format!("`{text}` is no time: expected a span with its unit, such as 10m, or 2026-01-31T12:00:00Z")
+            }
         }),
     }
 }

@@ -8,9 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(crate) enum Sort {
     /// Anybody can reach it.
     Public,
-    /// Of this machine, its link, or a network that is not public: only where the operator says so.
+    /// Of this machine, or a network that is not public: only where the operator says so.
     Private(&'static str),
-    /// Where a cloud tells a machine its credentials: only where the operator has written down the address itself.
+    /// Where a cloud tells a machine its credentials, and the links on which they do: only where the operator has written down the
+    /// address itself.
     Metadata,
     /// Nothing that a request can go to.
     Unusable(&'static str),
@@ -26,11 +27,11 @@ pub(crate) fn sort(address: IpAddr) -> Sort {
 
 fn sort_v4(address: Ipv4Addr) -> Sort {
     match address.octets() {
-        [169, 254, 169, 254] | [169, 254, 170, 2] | [100, 100, 100, 200] => Sort::Metadata,
+        // All of the local link, and then Alibaba, Azure, Oracle.
+        [169, 254, ..] | [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192] => Sort::Metadata,
         [127, ..] => Sort::Private("an address of this machine"),
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Sort::Private("a private address"),
         [100, 64..=127, ..] => Sort::Private("an address of a provider's inner network"),
-        [169, 254, ..] => Sort::Private("an address of the local link"),
         [198, 18..=19, ..] => Sort::Private("an address for measurements"),
         [0, ..] => Sort::Unusable("an unspecified address"),
         [192, 0, 0, _] | [192, 88, 99, _] => Sort::Unusable("a reserved address"),
@@ -41,6 +42,22 @@ fn sort_v4(address: Ipv4Addr) -> Sort {
     }
 }
 
+/// The address that one leads to: the IPv4 address in it, if it carries one, and itself otherwise.
+pub(crate) fn leads_to(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
+        // Mapped, compatible, translated (SIIT), NAT64, 6to4: an IPv4 address in other clothes.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..]
+        // ISATAP has it at the end, behind any prefix.
+        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => v4(high, low).into(),
+        _ => address,
+    }
+}
+
 /// The IPv4 address that two groups spell.
 fn v4(high: u16, low: u16) -> Ipv4Addr {
     let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
@@ -48,21 +65,26 @@ fn v4(high: u16, low: u16) -> Ipv4Addr {
 }
 
 fn sort_v6(address: Ipv6Addr) -> Sort {
+    if let IpAddr::V4(address) = leads_to(address.into()) {
+        return sort_v4(address);
+    }
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => Sort::Unusable("an unspecified address"),
         [0, 0, 0, 0, 0, 0, 0, 1] => Sort::Private("an address of this machine"),
-        // Mapped, compatible, translated (SIIT), NAT64, 6to4: an IPv4 address in other clothes.
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..]
-        // ISATAP has it at the end, behind any prefix.
-        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => sort_v4(v4(high, low)),
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Sort::Metadata,
+        // The local link, all of Amazon's, and Google.
+        [0xfe80..=0xfebf, ..] | [0xfd00, 0xec2, ..] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Sort::Metadata,
         [0xfc00..=0xfdff, ..] => Sort::Private("a private address"),
-        [0xfe80..=0xfebf, ..] => Sort::Private("an address of the local link"),
         [0xfec0..=0xfeff, ..] => Sort::Private("a private address"),
-        [0x64, 0xff9b, 1, ..] => Sort::Private("an address of a network's own translation"),
+        // RFC 6052: the prefixes of 48 and of 96 bits have the IPv4 address at different places.
+        [0x64, 0xff9b, 1, first, second, third, high, low] => {
+            let ([_, c], [d, _]) = (second.to_be_bytes(), third.to_be_bytes());
+            let ([a, b], short) = (first.to_be_bytes(), v4(high, low));
+            if [sort_v4(Ipv4Addr::new(a, b, c, d)), sort_v4(short)].contains(&Sort::Metadata) {
+                Sort::Metadata
+            } else {
+                Sort::Private("an address of a network's own translation")
+            }
+        }
         [0xff00..=0xffff, ..] => Sort::Unusable("a multicast address"),
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Sort::Unusable("an address for documentation"),
         // Teredo, ORCHID, benchmarking and others: none of them a server's.
@@ -97,12 +119,10 @@ mod tests {
             "172.31.255.255",
             "192.168.0.1",
             "100.64.0.1",
-            "169.254.1.1",
             "198.18.0.1",
             "::1",
             "fc00::1",
             "fd12:3456::1",
-            "fe80::1",
             "fec0::1",
             "::ffff:127.0.0.1",
             "::127.0.0.1",
@@ -123,11 +143,28 @@ mod tests {
         for text in [
             "169.254.169.254",
             "169.254.170.2",
+            "169.254.170.23",
+            "169.254.0.23",
+            "169.254.1.1",
             "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd00:ec2:1::1",
+            "fd20:ce::254",
+            "fe80::1",
+            "fe80::a9fe:a9fe",
             "::ffff:169.254.169.254",
+            "::ffff:168.63.129.16",
+            "::169.254.170.23",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b::a83f:8110",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1::a9fe:a9fe",
             "2002:a9fe:a9fe::",
+            "2002:a83f:8110::",
+            "2002:6464:64c8::",
         ] {
             assert_eq!(of(text), Sort::Metadata, "{text}");
         }

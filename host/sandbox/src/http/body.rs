@@ -16,6 +16,7 @@ use wasmtime_wasi::runtime::AbortOnDropJoinHandle;
 use super::error::HttpError;
 use super::request::Times;
 use super::standing::Standing;
+use super::unread::Unread;
 use super::wire::Account;
 
 /// Bytes that one read gives at most.
@@ -29,6 +30,7 @@ pub(crate) struct Line {
     pub(crate) open: OwnedSemaphorePermit,
     pub(crate) account: Arc<Account>,
     pub(crate) standing: Standing,
+    pub(crate) unread: Unread,
     pub(crate) times: Times,
     /// When everything has to be over.
     pub(crate) deadline: Instant,
@@ -53,6 +55,7 @@ impl ResponseBody {
         if let Some(bytes) = announced.filter(|bytes| *bytes > line.max_bytes) {
             return Err(too_long(line.max_bytes, bytes));
         }
+        line.unread.handed_over();
         Ok(Self { open: Some((incoming, line)), announced, received: 0, patience: None })
     }
 
@@ -63,6 +66,7 @@ impl ResponseBody {
             self.open = None;
             return Err(error);
         }
+        line.unread.handed_over();
         Ok(())
     }
 
@@ -76,7 +80,12 @@ impl ResponseBody {
         if Instant::now() >= line.deadline {
             return Poll::Ready(Some(Err(overdue)));
         }
+        if line.unread.is_given_up() {
+            let paused = HttpError::timeout("the pause between two reads of the body", line.times.idle);
+            return Poll::Ready(Some(Err(paused)));
+        }
         let Poll::Ready(frame) = Pin::new(incoming).poll_frame(context) else {
+            line.unread.awaited();
             let until = (Instant::now() + line.times.idle).min(line.deadline);
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
             if patience.as_mut().poll(context).is_pending() {
@@ -86,6 +95,7 @@ impl ResponseBody {
             return Poll::Ready(Some(Err(if Instant::now() >= line.deadline { overdue } else { paused })));
         };
         self.patience = None;
+        line.unread.handed_over();
         // What came in while the grant was revoked is not handed over either.
         if let Err(error) = line.standing.check() {
             return Poll::Ready(Some(Err(error)));

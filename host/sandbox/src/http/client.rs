@@ -10,19 +10,22 @@ use rustls::{ClientConfig, RootCertStore};
 use taskwright_registry::clean_line;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 use super::Scheme;
 use super::config::HttpConfig;
 use super::destination::Destination;
 use super::error::HttpError;
+use super::own_addresses::OwnAddresses;
+use crate::shared_pool::{SharedPool, Taken};
 
 /// What all requests of a sandbox have in common.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) config: HttpConfig,
-    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) connections: Arc<SharedPool>,
+    pub(crate) lookups: Arc<SharedPool>,
+    pub(crate) own: OwnAddresses,
     tls: Arc<ClientConfig>,
 }
 
@@ -45,18 +48,26 @@ impl Client {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A ticket of one task would tell a server that another one is the same host's.
         tls.resumption = Resumption::disabled();
-        let connections = Arc::new(Semaphore::new(config.max_connections as usize));
-        Ok(Arc::new(Self { config, connections, tls: Arc::new(tls) }))
+        let connections = SharedPool::new(config.max_connections.into());
+        let lookups = SharedPool::new(config.max_lookups.into());
+        Ok(Arc::new(Self { config, connections, lookups, own: OwnAddresses::default(), tls: Arc::new(tls) }))
     }
 
-    /// The addresses of a destination: its own, or those of its name.
-    pub(crate) async fn addresses(&self, to: &Destination) -> Result<Vec<SocketAddr>, HttpError> {
+    /// The addresses of a destination: its own, or those of its name. `place` is one among the lookups of all.
+    pub(crate) async fn addresses(&self, to: &Destination, place: Option<Taken>) -> Result<Vec<SocketAddr>, HttpError> {
         let port = to.target().port;
         if let Some(address) = to.address() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
         let host = &to.target().host;
-        let found = self.config.resolver.resolve(host, port).await;
+        let (resolver, name) = (self.config.resolver.clone(), host.clone());
+        // It goes on until the system answers, also when nobody waits any more, and so long it holds its place.
+        let looking = tokio::spawn(async move {
+            let found = resolver.resolve(&name, port).await;
+            drop(place);
+            found
+        });
+        let found = looking.await.map_err(std::io::Error::other).flatten();
         let found = found.map_err(|error| {
             tracing::debug!(host, %error, "a name was not resolved");
             HttpError::Dns(format!("the name `{host}` cannot be resolved"))

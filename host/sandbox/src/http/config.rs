@@ -51,7 +51,7 @@ pub struct HttpConfig {
     pub connect_timeout: Duration,
     /// How long the head of a response may take.
     pub head_timeout: Duration,
-    /// How long a body may pause.
+    /// How long a body may pause, and how long one may lie unread by its guest before its connection is given up.
     pub idle_timeout: Duration,
     /// How long everything may take, redirects and body included, where a guest does not say.
     pub default_timeout: Duration,
@@ -61,15 +61,19 @@ pub struct HttpConfig {
     pub max_response_bytes: u64,
     /// How many responses one instance may have open at one time.
     pub max_open: u32,
-    /// How many connections all instances may have at one time. Who comes later waits, within its `connect_timeout`.
+    /// How many connections all instances may have at one time; those of one owner get three quarters of them at most. Who
+    /// comes later waits, for as long as its request may take.
     pub max_connections: u32,
+    /// How many names all instances may have looked up at one time, shared out in the same way: each holds a thread until the
+    /// name server has answered.
+    pub max_lookups: u32,
 }
 
 impl Default for HttpConfig {
     /// The system's resolver, no certificates of one's own, and limits for a laptop.
     fn default() -> Self {
         Self {
-            resolver: Arc::new(SystemResolver::default()),
+            resolver: Arc::new(SystemResolver),
             extra_roots: Vec::new(),
             // A name server that has to be asked twice, and a handshake around the world.
             connect_timeout: Duration::from_secs(10),
@@ -85,6 +89,8 @@ impl Default for HttpConfig {
             max_open: 16,
             // Half of the descriptors that a process is given where nobody has said anything.
             max_connections: 512,
+            // Threads that wait for a name server; a quarter of a second each, where one is far away.
+            max_lookups: 32,
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::Refusal;
+use crate::shared_pool::NotFree;
 
 /// Why a request has no response, or no more of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,12 @@ impl HttpError {
     /// A limit that was reached.
     pub(crate) fn limit(dimension: &str, allowed: u64, wanted: u64) -> Self {
         Self::LimitExceeded { dimension: dimension.to_owned(), allowed, wanted }
+    }
+
+    /// What all guests share was in use for too long. The dimension says whose limit it is: the session's, or the host's.
+    pub(crate) fn not_free(dimension: &str, full: NotFree) -> Self {
+        let whose = if full.own_share { "session" } else { "host" };
+        Self::limit(&format!("{whose}_{dimension}"), full.allowed, full.allowed.saturating_add(1))
     }
 
     /// What took longer than it may.

@@ -13,18 +13,21 @@ use http_body_util::{BodyExt, Empty, Full};
 use taskwright_registry::clean_line;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
+use wasmtime_wasi::runtime::AbortOnDropJoinHandle;
 use wasmtime_wasi_http::io::TokioIo;
 
 use super::body::{Line, ResponseBody};
 use super::client::{Client, Stream};
 use super::error::HttpError;
-use super::policy::Asker;
+use super::policy::{Allowed, Asker};
 use super::request::{HEADERS, Hop, Times};
 use super::standing::Standing;
+use super::unread::Unread;
 use super::wire::{Account, Counted};
 use super::{SecretGrant, redirect, secret};
 use crate::LiveGrants;
 use crate::meter::Meter;
+use crate::shared_pool::{PoolShare, Taken};
 
 /// How large the head of a response may be, its status line included.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -52,6 +55,9 @@ pub(crate) struct Gateway {
     grants: LiveGrants,
     meter: Arc<Meter>,
     asker: Arc<Asker>,
+    /// What its session has of the connections and of the lookups of all.
+    connections: PoolShare,
+    lookups: PoolShare,
     /// Responses that the instance may have open at one time.
     open: Arc<Semaphore>,
 }
@@ -66,9 +72,17 @@ pub(crate) struct Wish {
 }
 
 impl Gateway {
-    pub(crate) fn new(client: Arc<Client>, grants: LiveGrants, meter: Arc<Meter>, asker: Arc<Asker>) -> Arc<Self> {
+    /// `owner` is whose instance it is: the session.
+    pub(crate) fn new(
+        client: Arc<Client>,
+        grants: LiveGrants,
+        meter: Arc<Meter>,
+        asker: Arc<Asker>,
+        owner: Option<&str>,
+    ) -> Arc<Self> {
         let open = Arc::new(Semaphore::new(client.config.max_open as usize));
-        Arc::new(Self { client, grants, meter, asker, open })
+        let (connections, lookups) = (client.connections.share(owner), client.lookups.share(owner));
+        Arc::new(Self { client, grants, meter, asker, connections, lookups, open })
     }
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
@@ -121,9 +135,7 @@ impl Gateway {
         let deadline = Instant::now() + times.total;
         let (mut followed, mut flowing) = (0, flowing);
         loop {
-            let exchange = self.exchange(&hop, flowing.take(), open, times, deadline);
-            let exchanged = timeout_at(deadline, exchange).await;
-            let (response, line) = exchanged.map_err(|_| HttpError::timeout("the request", times.total))??;
+            let (response, line) = self.exchange(&hop, flowing.take(), open, times, deadline).await?;
             let location = redirect::location(response.status(), response.headers());
             let Some(location) = location.filter(|_| allowed > 0).map(str::to_owned) else {
                 return self.hand_over(&hop, response, line);
@@ -178,7 +190,8 @@ impl Gateway {
         Ok(Response { status: head.status, url, headers: head.headers, body })
     }
 
-    /// One request and the head of its response.
+    /// One request and the head of its response. Places among what all share are waited for here, so that a wait that takes all
+    /// of the request's time is told from a server that does.
     async fn exchange(
         &self,
         hop: &Hop,
@@ -192,58 +205,104 @@ impl Gateway {
         let allowed = self.asker.judge(&seen.http, &hop.method, &hop.to, &secrets)?;
         let (head, payload) = (hop.filled_head(allowed.secrets())?, hop.filled_body(allowed.secrets()));
         self.meter.http_request()?;
+        let place = |share: &PoolShare, dimension: &'static str| {
+            let share = share.clone();
+            async move {
+                let taken = share.take_by(1, deadline).await;
+                taken.map_err(|full| HttpError::not_free(dimension, full))
+            }
+        };
+        let room = place(&self.connections, "http_connections").await?;
+        let lookup = match hop.to.address() {
+            Some(_) => None,
+            None => Some(place(&self.lookups, "http_lookups").await?),
+        };
+        let request = match (flowing, payload) {
+            (Some(flowing), _) => flowing,
+            (None, Some(bytes)) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
+            (None, None) => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+        };
+        let mut request = http::Request::new(request);
+        *request.method_mut() = hop.method.clone();
+        let wrong = |_| HttpError::Invalid("the url fits no request".to_owned());
+        *request.uri_mut() = hop.to.path_and_query().parse().map_err(wrong)?;
+        *request.headers_mut() = head;
+        let sending = async {
+            let (stream, address) = self.reach(hop, &allowed, lookup, times.connect).await?;
+            let mut standing = Standing {
+                asker: self.asker.clone(),
+                grants: self.grants.clone(),
+                seen: seen.clone(),
+                method: hop.method.clone(),
+                to: hop.to.clone(),
+                secrets: secrets.clone(),
+                address: address.ip(),
+                own: self.client.own.hold(address.ip()),
+            };
+            standing.check()?;
+            let (response, conversation) = self.converse(request, stream, room, times, deadline).await?;
+            standing.check()?;
+            Ok::<_, HttpError>((response, standing, conversation))
+        };
+        let sent = timeout_at(deadline, sending).await;
+        let (response, standing, conversation) = sent.map_err(|_| HttpError::timeout("the request", times.total))??;
+        let Conversation { driver, account, unread } = conversation;
+        let max_bytes = self.client.config.max_response_bytes;
+        let line = Line { _driver: driver, open, account, standing, unread, times, deadline, max_bytes };
+        Ok((response, line))
+    }
+
+    /// A connection to an address that may be reached.
+    async fn reach(
+        &self,
+        hop: &Hop,
+        allowed: &Allowed<'_>,
+        lookup: Option<Taken>,
+        time: Duration,
+    ) -> Result<(Box<dyn Stream>, SocketAddr), HttpError> {
         let connecting = async {
-            let room = self.client.connections.clone().acquire_owned().await;
-            let room = room.map_err(|_| HttpError::Connection("the host is ending".to_owned()))?;
-            let addresses = self.client.addresses(&hop.to).await?;
+            let addresses = self.client.addresses(&hop.to, lookup).await?;
             for address in &addresses {
+                let own = self.client.own.hold(address.ip());
                 // All of them: a name that stands for a forbidden address as well is not to be trusted.
-                self.asker.judge_address(&allowed, &hop.to, address.ip()).inspect_err(|_| {
+                self.asker.judge_address(allowed, &hop.to, address.ip(), own).inspect_err(|_| {
                     tracing::info!(kind = self.asker.kind, to = %hop.to.target(), %address, "an address was refused");
                 })?;
             }
-            let (stream, address) = self.connect(hop, &addresses, times.connect).await?;
-            Ok::<_, HttpError>((stream, address, room))
+            self.connect(hop, &addresses, time).await
         };
-        let (stream, address, room) = timeout(times.connect, connecting)
-            .await
-            .map_err(|_| HttpError::timeout("the connection", times.connect))??;
-        let mut standing = Standing {
-            asker: self.asker.clone(),
-            grants: self.grants.clone(),
-            seen: seen.clone(),
-            method: hop.method.clone(),
-            to: hop.to.clone(),
-            secrets,
-            address: address.ip(),
-        };
-        standing.check()?;
+        timeout(time, connecting).await.map_err(|_| HttpError::timeout("the connection", time))?
+    }
+
+    /// Sends a request over a connection. `room` is the connection's place, which it has until it is closed.
+    async fn converse(
+        &self,
+        request: http::Request<Payload>,
+        stream: Box<dyn Stream>,
+        room: Taken,
+        times: Times,
+        deadline: Instant,
+    ) -> Result<(http::Response<hyper::body::Incoming>, Conversation), HttpError> {
         let account = Account::new(self.meter.clone());
         let lost = |error: hyper::Error| account.refused().unwrap_or_else(|| broken(&error));
         let io = TokioIo::new(Counted::new(stream, account.clone()));
         let mut builder = hyper::client::conn::http1::Builder::new();
         builder.max_headers(HEADERS).max_header_size(HEAD_BYTES).max_buf_size(HEAD_BYTES);
         let (mut sender, connection) = builder.handshake(io).await.map_err(lost)?;
+        let unread = Unread::new(times.idle);
+        let clock = unread.clone();
         let driver = wasmtime_wasi::runtime::spawn(async move {
-            // What goes wrong here, the response's body tells.
-            let _ = timeout_at(deadline, connection).await;
+            tokio::select! {
+                // What goes wrong here, the response's body tells.
+                _ = timeout_at(deadline, connection) => {}
+                () = clock.run_out() => {}
+            }
             drop(room);
         });
-        let mut request = http::Request::new(match (flowing, payload) {
-            (Some(flowing), _) => flowing,
-            (None, Some(bytes)) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
-            (None, None) => Empty::new().map_err(|never| match never {}).boxed_unsync(),
-        });
-        *request.method_mut() = hop.method.clone();
-        let wrong = |_| HttpError::Invalid("the url fits no request".to_owned());
-        *request.uri_mut() = hop.to.path_and_query().parse().map_err(wrong)?;
-        *request.headers_mut() = head;
         let responding = timeout(times.head, sender.send_request(request)).await;
         let response =
             responding.map_err(|_| HttpError::timeout("the head of the response", times.head))?.map_err(lost)?;
-        standing.check()?;
-        let max_bytes = self.client.config.max_response_bytes;
-        Ok((response, Line { _driver: driver, open, account, standing, times, deadline, max_bytes }))
+        Ok((response, Conversation { driver, account, unread }))
     }
 
     /// Connects to the first address that answers; each has its share of the time.
@@ -269,6 +328,13 @@ impl Gateway {
         }
         Err(last)
     }
+}
+
+/// What goes on beside a response.
+struct Conversation {
+    driver: AbortOnDropJoinHandle<()>,
+    account: Arc<Account>,
+    unread: Unread,
 }
 
 /// What hyper says went wrong, without anything of what was sent.

@@ -10,6 +10,7 @@ mod error;
 mod gateway;
 mod grant;
 mod guest;
+mod own_addresses;
 mod policy;
 mod redirect;
 mod request;
@@ -17,6 +18,7 @@ mod resolver;
 mod secret;
 mod standing;
 mod target;
+mod unread;
 mod wasi;
 mod wire;
 

@@ -108,7 +108,7 @@ impl Asker {
         Ok(Allowed { grants, secrets })
     }
 
-    /// Whether a request that is allowed may be sent to this address of its host.
+    /// Whether a request that is allowed may be sent to this address of its host; `own` says that it is one of this machine.
     ///
     /// # Errors
     /// `DeniedAddress`. It says what sort of address it is and not which: what a name stands for inside of a network is
@@ -118,6 +118,7 @@ impl Asker {
         allowed: &Allowed<'_>,
         to: &Destination,
         address: IpAddr,
+        own: bool,
     ) -> Result<(), HttpError> {
         let target = to.target();
         let private = || allowed.grants.iter().any(|grant| grant.private);
@@ -128,7 +129,11 @@ impl Asker {
             let line = self.line(allowed.grants.first().copied(), target, "GET", more);
             format!("; in taskwright.toml this would allow it: {line}")
         };
-        match sort(address) {
+        let sort = match sort(address) {
+            Sort::Public if own => Sort::Private("an address of this machine"),
+            sort => sort,
+        };
+        match sort {
             Sort::Public => Ok(()),
             Sort::Private(_) if private() => Ok(()),
             Sort::Private(what) => refused(what, with(" private = true")),
@@ -174,7 +179,7 @@ pub(crate) fn fuzz(allow: &[&str], private: bool, method_name: &str, url: &str, 
     let same = |target: &&HttpTarget| target.scheme == to.target().scheme && target.port == to.target().port;
     assert!(targets.iter().filter(same).any(meant), "{host} was not allowed");
     let address = to.address().unwrap_or(address);
-    if asker.judge_address(&allowed, &to, address).is_err() {
+    if asker.judge_address(&allowed, &to, address, false).is_err() {
         return false;
     }
     assert!(private || sort(address) == Sort::Public, "{address} is not public");
@@ -276,7 +281,7 @@ mod tests {
             let to = Destination::parse(url).unwrap();
             let grants = [HttpGrant { private, ..grant(&to.target().to_string(), &[]) }];
             let allowed = asker().judge(&grants, &http::Method::GET, &to, &BTreeSet::new()).unwrap();
-            asker().judge_address(&allowed, &to, address.parse().unwrap())
+            asker().judge_address(&allowed, &to, address.parse().unwrap(), false)
         };
         judged(false, to.as_str(), "93.184.216.34").unwrap();
         let refused = judged(false, to.as_str(), "10.0.0.1").unwrap_err().to_string();
@@ -298,6 +303,18 @@ mod tests {
     }
 
     #[test]
+    fn an_own_public_address_needs_private() {
+        let to = Destination::parse("https://api.example.com/").unwrap();
+        let own = "93.184.216.34".parse().unwrap();
+        for private in [true, false] {
+            let grants = [HttpGrant { private, ..grant("https://api.example.com", &[]) }];
+            let allowed = asker().judge(&grants, &http::Method::GET, &to, &BTreeSet::new()).unwrap();
+            assert_eq!(asker().judge_address(&allowed, &to, own, true).is_ok(), private);
+            asker().judge_address(&allowed, &to, own, false).unwrap();
+        }
+    }
+
+    #[test]
     fn a_secret_of_one_grant_does_not_open_private_addresses_by_another() {
         let secrets = vec![SecretGrant { name: "t".to_owned(), value: SecretText::new("x".to_owned()) }];
         let grants = [
@@ -309,9 +326,9 @@ mod tests {
         let (with, without) = (BTreeSet::from(["t".to_owned()]), BTreeSet::new());
         let inside = "10.0.0.1".parse().unwrap();
         let allowed = asker().judge(&grants, &get, &to, &without).unwrap();
-        asker().judge_address(&allowed, &to, inside).unwrap();
+        asker().judge_address(&allowed, &to, inside, false).unwrap();
         let allowed = asker().judge(&grants, &get, &to, &with).unwrap();
-        asker().judge_address(&allowed, &to, inside).unwrap_err();
+        asker().judge_address(&allowed, &to, inside, false).unwrap_err();
     }
 
     fn urls() -> impl Strategy<Value = String> {

@@ -134,6 +134,13 @@ pub(crate) fn is_the_host_s(name: &HeaderName) -> bool {
     exact.contains(&name) || name.starts_with("proxy-")
 }
 
+/// Whether a header makes servers take the request for one with another method. What a grant says of methods would say nothing.
+fn changes_method(name: &HeaderName) -> bool {
+    // Servers that hand headers on as variables take `_` for `-`.
+    let name = name.as_str().replace('_', "-");
+    ["x-http-method-override", "x-http-method", "x-method-override"].contains(&name.as_str())
+}
+
 /// Takes the headers of a guest.
 pub(crate) fn headers(given: Vec<(String, Vec<u8>)>) -> Result<Vec<(HeaderName, Bytes)>, HttpError> {
     if given.len() > HEADERS {
@@ -150,6 +157,11 @@ pub(crate) fn headers(given: Vec<(String, Vec<u8>)>) -> Result<Vec<(HeaderName, 
             .map_err(|_| HttpError::Invalid(format!("`{shown}` is no name of a header")))?;
         if is_the_host_s(&name) {
             return Err(HttpError::Invalid(format!("header `{name}` is set by the host; leave it out")));
+        }
+        if changes_method(&name) {
+            return Err(HttpError::Denied(format!(
+                "header `{name}` would change the method that was allowed; send the request with the method that is meant"
+            )));
         }
         if HeaderValue::from_bytes(&value).is_err() {
             return Err(HttpError::Invalid(format!("header `{name}`: its value has control characters in it")));
@@ -188,6 +200,15 @@ mod tests {
             assert!(matches!(one(name, value), Err(HttpError::Invalid(_))), "{name:?} {value:?}");
         }
         one("x-a", b"tab\tand \xff").unwrap();
+    }
+
+    #[test]
+    fn a_header_that_changes_the_method_is_refused() {
+        for name in ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override", "x_http_method_override"] {
+            let error = one(name, b"DELETE").unwrap_err();
+            assert!(matches!(&error, HttpError::Denied(text) if text.contains("the method that is meant")), "{error}");
+        }
+        one("x-method", b"DELETE").unwrap();
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Standing {
     pub(crate) to: Destination,
     pub(crate) secrets: BTreeSet<String>,
     pub(crate) address: IpAddr,
+    /// Whether that is one of this machine.
+    pub(crate) own: bool,
 }
 
 impl Standing {
@@ -30,7 +32,7 @@ impl Standing {
             return Ok(());
         }
         let allowed = self.asker.judge(&current.http, &self.method, &self.to, &self.secrets)?;
-        self.asker.judge_address(&allowed, &self.to, self.address)?;
+        self.asker.judge_address(&allowed, &self.to, self.address, self.own)?;
         drop(allowed);
         self.seen = current;
         Ok(())

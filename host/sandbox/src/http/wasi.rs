@@ -124,7 +124,9 @@ fn said(error: HttpError) -> Error {
         HttpError::Denied(_) => Error::HttpRequestDenied,
         HttpError::DeniedAddress(_) => Error::DestinationIpProhibited,
         HttpError::LimitExceeded { ref dimension, allowed, .. } => match dimension.as_str() {
-            "http_open_responses" => Error::ConnectionLimitReached,
+            "http_open_responses" | "session_http_connections" | "host_http_connections" => {
+                Error::ConnectionLimitReached
+            }
             "http_response_bytes" => Error::HttpResponseBodySize(Some(allowed)),
             _ => Error::InternalError(Some(error.to_string())),
         },

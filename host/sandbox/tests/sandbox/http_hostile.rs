@@ -68,11 +68,14 @@ pub(crate) mod http_nearby {
 
     #[tokio::test]
     async fn where_private_addresses_are_granted_a_cloud_s_metadata_is_not() {
+        let others: &[&[&str]] = &[&["169.254.170.23"], &["fd00:ec2::23"], &["fd20:ce::254"], &["168.63.129.16"]];
+        name("other-metadata.test", others);
         name("rebound-to-metadata.test", &[&["169.254.169.254"], &["::ffff:169.254.169.254"], &["0.0.0.0"]]);
         let grants = granted(vec![to("http://*.test", &[])]);
         let mut running = running(&PATIENT, guests::HTTP_NEARBY, Budget::default(), grants).await;
-        let spec = ["http://rebound-to-metadata.test/"; 3].join("\n");
-        let (_, wrote) = outcome(&mut running, &spec).await;
+        let spec = ["http://rebound-to-metadata.test/"; 3].into_iter().chain(["http://other-metadata.test/"; 4]);
+        let (_, wrote) = outcome(&mut running, &spec.collect::<Vec<_>>().join("\n")).await;
+        assert_eq!(wrote.lines().count(), 7);
         assert!(wrote.lines().all(|told| told.starts_with("denied: ")), "{wrote}");
     }
 
@@ -167,6 +170,27 @@ pub(crate) mod http_hoarder {
         running.instance.stop(StopReason::Canceled);
         start.await.unwrap().unwrap_err();
         let _all = closed.acquire_many(16).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_response_that_is_not_read_gives_its_connection_back() {
+        let closed = Arc::new(Semaphore::new(0));
+        let server = serve_with(&closed, async |mut exchange: Exchange, closed: Arc<Semaphore>| {
+            let mut sent = exchange.write("HTTP/1.1 200 OK\r\n\r\n").await;
+            while sent {
+                sent = exchange.write([b'x'; 64 * 1024]).await;
+            }
+            closed.add_permits(1);
+        })
+        .await;
+        let grants = granted(vec![to(&server.origin(), &[])]);
+        let running = running(&IMPATIENT, guests::HTTP_HOARDER, Budget::default(), grants).await;
+        let (instance, spec) = (running.instance.clone(), serde_json::json!(format!("GET {}", server.origin())));
+        let start = tokio::spawn(async move { instance.start(context_with(spec)).await });
+        let _all = closed.acquire_many(16).await.unwrap();
+        assert!(!start.is_finished(), "the guest is there, and so are its handles");
+        running.instance.stop(StopReason::Canceled);
+        start.await.unwrap().unwrap_err();
     }
 }
 

@@ -12,6 +12,7 @@ mod limits;
 mod loading;
 mod protected;
 mod recorded;
+mod shares;
 mod spawner;
 mod stored_code;
 mod support;

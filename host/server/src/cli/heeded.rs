@@ -139,7 +139,8 @@ fn problem(matches: &ArgMatches, cli: &Cli) -> Option<String> {
         }
         let reason = flag.reason();
         let stands_for = if flag == StateDir { Dir } else { flag };
-        (!heeded.contains(&stands_for)).then(|| format!("this command does not heed {text}: {reason}. Leave {text} away"))
+        (!heeded.contains(&stands_for))
+            .then(|| format!("this command does not heed {text}: {reason}. Leave {text} away"))
     })
 }
 

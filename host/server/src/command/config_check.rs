@@ -5,6 +5,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Context;
+use crate::config::kind::HttpConfig;
 use crate::exit_code::Exit;
 use crate::{grant, kind_source};
 
@@ -12,10 +13,11 @@ use crate::{grant, kind_source};
 pub(crate) async fn check(context: &Context) -> Result<Exit> {
     let config = context.config()?;
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    for name in config.file.kinds.keys() {
+    for (name, kind) in &config.file.kinds {
         if let Err(error) = grant::allowed(&context.home, config, &name.0, &[]) {
             problems.push(format!("{error:#}"));
         }
+        notes.extend(kind.http.iter().flat_map(|http| unprotected(&name.0, http)));
     }
     let sandbox = context.home.sandbox(config)?;
     let mut known = Vec::new();
@@ -59,4 +61,16 @@ pub(crate) async fn check(context: &Context) -> Result<Exit> {
         })?;
     }
     Ok(exit)
+}
+
+/// Where a secret would be sent without TLS, so that anybody on the way can read it.
+fn unprotected<'a>(kind: &'a str, http: &'a HttpConfig) -> impl Iterator<Item = String> + 'a {
+    let open = http.allow.iter().map(|target| target.0.to_string()).filter(|target| target.starts_with("http://"));
+    open.filter(|_| !http.secrets.is_empty()).map(move |target| {
+        format!(
+            "the requests `{}` of the kind `{kind}` have secrets and may go to {target}, where anybody on the way can read them; \
+             use https://",
+            http.name
+        )
+    })
 }

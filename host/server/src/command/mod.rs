@@ -111,13 +111,7 @@ pub(crate) async fn run(cli: Cli, out: Output, stores: OpenStores) -> Result<Exi
 
 async fn carry_out(cli: Cli, out: Output, stores: OpenStores) -> Result<Exit> {
     let context = Context {
-        home: Home::new(
-            cli.common.dir,
-            cli.common.store,
-            cli.common.files.as_deref(),
-            cli.common.state_dir,
-            stores,
-        )?,
+        home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref(), cli.common.state_dir, stores)?,
         session: cli.common.session,
         out,
         config_file: cli.common.config,

@@ -66,7 +66,7 @@ fn a_check_finds_what_is_missing_and_what_is_of_no_use() {
         files = { path = "nowhere" }
         [[kinds.walkthrough.http]]
         name = "api"
-        allow = ["https://api.example.com"]
+        allow = ["https://api.example.com", "http://open.example.com"]
         secrets = { token = { env = "TASKWRIGHT_TEST_NOT_SET" } }
         [kinds.typo]
         "#,
@@ -78,6 +78,8 @@ fn a_check_finds_what_is_missing_and_what_is_of_no_use() {
         assert!(ended.out.contains(expected), "{expected}: {ended:?}");
     }
     assert!(ended.out.contains("does not want requests `api`"), "{ended:?}");
+    assert!(ended.out.contains("may go to http://open.example.com, where anybody on the way can read"), "{ended:?}");
+    assert!(!ended.out.contains("may go to https://"), "{ended:?}");
     let ran = place.run(&["run", "search-files", "--spec", SEARCH]);
     assert!(ran.status == 2 && ran.err.contains("nowhere"), "{ran:?}");
 }

@@ -1,5 +1,5 @@
-//! The memory that all guests of a host share: who wants more waits until there is some.
-//! Does not limit one guest: its budget does. Does not keep what is free for a large wish: a small one goes first.
+//! Something that all guests of a host share (memory, stacks, connections): who wants more waits until there is some.
+//! Does not limit one guest: its budget does. Does not keep what is free for a large request: a small one goes first.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// How long a guest waits for memory at most. Where all wait for each other, one has to give way.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,16 +20,16 @@ struct InUse {
 
 /// The pool.
 #[derive(Debug)]
-pub(crate) struct MemoryPool {
-    bytes: u64,
+pub(crate) struct SharedPool {
+    units: u64,
     in_use: Mutex<InUse>,
     freed: Notify,
 }
 
-impl MemoryPool {
-    /// A pool of so many bytes. One owner gets three quarters of it at most.
-    pub(crate) fn new(bytes: u64) -> Arc<Self> {
-        Arc::new(Self { bytes, in_use: Mutex::default(), freed: Notify::new() })
+impl SharedPool {
+    /// A pool of so many units (bytes, places). One owner gets three quarters of it at most.
+    pub(crate) fn new(units: u64) -> Arc<Self> {
+        Arc::new(Self { units, in_use: Mutex::default(), freed: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, InUse> {
@@ -36,8 +37,8 @@ impl MemoryPool {
     }
 
     /// The part of the pool that an owner's guests share; the whole pool if there is none.
-    pub(crate) fn share(self: &Arc<Self>, owner: Option<&str>) -> MemoryShare {
-        MemoryShare { pool: self.clone(), owner: owner.map(Arc::from) }
+    pub(crate) fn share(self: &Arc<Self>, owner: Option<&str>) -> PoolShare {
+        PoolShare { pool: self.clone(), owner: owner.map(Arc::from) }
     }
 
     /// Waits until `attempt` has worked, each time something was given back.
@@ -55,12 +56,12 @@ impl MemoryPool {
     }
 
     /// Waits until this much is free; at once where it never is.
-    pub(crate) async fn wait_for(&self, bytes: u64) {
-        let most = self.bytes.saturating_sub(bytes);
+    pub(crate) async fn wait_for(&self, units: u64) {
+        let most = self.units.saturating_sub(units);
         self.until(|in_use| (in_use.all <= most).then_some(())).await;
     }
 
-    /// How much is in use, in bytes.
+    /// How much is in use.
     pub(crate) fn in_use(&self) -> u64 {
         self.lock().all
     }
@@ -68,62 +69,77 @@ impl MemoryPool {
 
 /// What one owner's guests share.
 #[derive(Debug, Clone)]
-pub(crate) struct MemoryShare {
-    pool: Arc<MemoryPool>,
+pub(crate) struct PoolShare {
+    pool: Arc<SharedPool>,
     owner: Option<Arc<str>>,
 }
 
 /// There was not enough in time, or there never will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoMemory {
-    /// What all guests of this owner may have together.
+pub(crate) struct NotFree {
+    /// What all guests of this owner may have together; all guests of the host, where it was their pool that was used up.
     pub(crate) allowed: u64,
+    /// Whether it is the owner's share that was used up.
+    pub(crate) own_share: bool,
 }
 
-impl MemoryShare {
+impl PoolShare {
     /// What all guests of this owner may have together.
     fn most(&self) -> u64 {
-        let bytes = self.pool.bytes;
-        if self.owner.is_some() { bytes - bytes / 4 } else { bytes }
+        let units = self.pool.units;
+        if self.owner.is_some() { units - units / 4 } else { units }
     }
 
-    /// Waits for memory. It comes back when what is returned is dropped.
-    pub(crate) async fn take(&self, bytes: u64) -> Result<TakenMemory, NoMemory> {
+    /// Waits for as long as a guest may wait for memory. What was taken comes back when it is dropped.
+    pub(crate) async fn take(&self, units: u64) -> Result<Taken, NotFree> {
+        self.take_by(units, Instant::now() + PATIENCE).await
+    }
+
+    /// Waits until then at most.
+    pub(crate) async fn take_by(&self, units: u64, until: Instant) -> Result<Taken, NotFree> {
         let most = self.most();
-        if bytes > most {
-            return Err(NoMemory { allowed: most });
+        if units > most {
+            return Err(NotFree { allowed: most, own_share: true });
         }
         let taking = self.pool.until(|in_use| {
-            let all = in_use.all.checked_add(bytes).filter(|all| *all <= self.pool.bytes)?;
+            let all = in_use.all.checked_add(units).filter(|all| *all <= self.pool.units)?;
             if let Some(owner) = &self.owner {
                 let used = in_use.by_owner.get(&**owner).copied().unwrap_or(0);
-                let used = used.checked_add(bytes).filter(|used| *used <= most)?;
+                let used = used.checked_add(units).filter(|used| *used <= most)?;
                 in_use.by_owner.insert(owner.to_string(), used);
             }
             in_use.all = all;
-            Some(TakenMemory { share: self.clone(), bytes })
+            Some(Taken { share: self.clone(), units })
         });
-        tokio::time::timeout(PATIENCE, taking).await.map_err(|_| NoMemory { allowed: most })
+        tokio::time::timeout_at(until, taking).await.map_err(|_| self.not_free(units))
+    }
+
+    /// Whether it is the owner's own share that is used up, or the whole pool.
+    fn not_free(&self, units: u64) -> NotFree {
+        let in_use = self.pool.lock();
+        let used = self.owner.as_ref().and_then(|owner| in_use.by_owner.get(&**owner)).copied().unwrap_or(0);
+        let own_share = self.owner.is_some() && used.saturating_add(units) > self.most();
+        NotFree { allowed: if own_share { self.most() } else { self.pool.units }, own_share }
     }
 }
 
-/// Memory that a guest has.
+/// What a guest has of the pool.
 #[derive(Debug)]
-pub(crate) struct TakenMemory {
-    share: MemoryShare,
-    bytes: u64,
+pub(crate) struct Taken {
+    share: PoolShare,
+    units: u64,
 }
 
-impl Drop for TakenMemory {
+impl Drop for Taken {
     fn drop(&mut self) {
-        let MemoryShare { pool, owner } = &self.share;
+        let PoolShare { pool, owner } = &self.share;
         {
             let mut in_use = pool.lock();
-            in_use.all = in_use.all.saturating_sub(self.bytes);
+            in_use.all = in_use.all.saturating_sub(self.units);
             if let Some(owner) = owner
                 && let Some(used) = in_use.by_owner.get_mut(&**owner)
             {
-                *used = used.saturating_sub(self.bytes);
+                *used = used.saturating_sub(self.units);
                 if *used == 0 {
                     in_use.by_owner.remove(&**owner);
                 }
@@ -139,10 +155,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_wants_more_than_there_is_waits_until_it_comes_back() {
-        let pool = MemoryPool::new(160);
+        let pool = SharedPool::new(160);
         let (one, two) = (pool.share(Some("one")), pool.share(Some("two")));
         let held = one.take(120).await.unwrap();
-        assert_eq!(one.take(1).await.unwrap_err(), NoMemory { allowed: 120 }, "his share is used up");
+        assert_eq!(one.take(1).await.unwrap_err(), NotFree { allowed: 120, own_share: true }, "his share is used up");
         let other = two.take(30).await.unwrap();
         let waiting = tokio::spawn(async move { two.take(50).await });
         tokio::task::yield_now().await;
@@ -158,9 +174,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_wants_more_than_there_can_be_is_told_at_once() {
-        let pool = MemoryPool::new(160);
-        assert_eq!(pool.share(None).take(161).await.unwrap_err(), NoMemory { allowed: 160 });
-        assert_eq!(pool.share(Some("one")).take(121).await.unwrap_err(), NoMemory { allowed: 120 });
+        let pool = SharedPool::new(160);
+        assert_eq!(pool.share(None).take(161).await.unwrap_err(), NotFree { allowed: 160, own_share: true });
+        assert_eq!(pool.share(Some("one")).take(121).await.unwrap_err(), NotFree { allowed: 120, own_share: true });
         pool.share(None).take(160).await.unwrap();
         pool.wait_for(1_000).await;
     }
