@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_schema_and_a_value_as_deep_as_json_may_be_do_no_harm() {
-        let deep = format!("{}{{\"type\":\"integer\"}}{}", "{\"not\":".repeat(63), "}".repeat(63));
+        let deep = format!("{}{{\"type\":\"integer\"}}{}", "{\"not\":".repeat(62), "}".repeat(62));
         assert_eq!(Schema::from_json(&deep).unwrap().check(&json!(1)), Ok(()));
         let deeper = format!("{}{{}}{}", "{\"not\":".repeat(100_000), "}".repeat(100_000));
         assert!(Schema::from_json(&deeper).unwrap_err().to_string().contains("nests 100001 deep; at most 64"));

@@ -172,15 +172,17 @@ impl Home {
 
     /// Opens the store, and makes it if it is not there.
     pub(crate) async fn open_or_create(&self) -> Result<Arc<dyn Store>> {
-        // What lies beside the records is for their owner alone, too: the session's files and the kinds.
+        if let Some(address) = &self.store
+            && !(address.starts_with("postgres://") || address.starts_with("postgresql://"))
+        {
+            // It may hold a password.
+            return Err(refused(
+                "--store: expected postgres://USER@HOST:PORT/DATABASE; leave it away for a file in the folder of --dir",
+            ));
+        }
+        // What lies beside the records is for their owner only, too: the session's files and the kinds.
         private_folder::make(&self.dir).with_context(|| self.dir.display().to_string())?;
         if let Some(address) = &self.store {
-            if !(address.starts_with("postgres://") || address.starts_with("postgresql://")) {
-                // It may hold a password.
-                return Err(refused(
-                    "--store: expected postgres://USER@HOST:PORT/DATABASE; leave it away for a file in the folder of --dir",
-                ));
-            }
             let options = PostgresOptions { root_certificates: root_certificates(), ..PostgresOptions::default() };
             let store = PostgresStore::open(address, options).await?;
             self.refuse_if_empty_beside_files(&store).await?;

@@ -1,8 +1,8 @@
-//! Rows that cannot be read: finding them, and ending or deleting the tasks that they belong to.
-//! Does not touch a task that can be read.
+//! Rows that cannot be read: finding them, and ending, deleting or mending what they belong to.
+//! Does not touch a task or session that can be read.
 
 use async_trait::async_trait;
-use taskwright_registry::{SessionId, Task, TaskId};
+use taskwright_registry::{SessionId, SessionRecord, Task, TaskId};
 
 use crate::{StoreError, UnreadableKind, UnreadableRow};
 
@@ -62,4 +62,11 @@ pub trait Repair: Send + Sync + 'static {
     /// # Errors
     /// `NotFound`; `Rejected(Invalid)` for a task that can be read.
     async fn delete_unreadable(&self, session: &SessionId, id: &TaskId) -> Result<(), StoreError>;
+
+    /// Gives a session of which the record cannot be read a record again. What could be read of it is kept; where its state could
+    /// not, the session is suspended: its tasks go on, and its wakes wait until it is resumed, closed or deleted.
+    ///
+    /// # Errors
+    /// `NoSession`; `Rejected(Invalid)` for a session that can be read.
+    async fn mend_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError>;
 }

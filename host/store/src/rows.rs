@@ -134,9 +134,11 @@ pub(crate) trait Rows: DueRows {
     async fn is_canceled_lineage(&mut self, session: &SessionId, lineage: &str) -> Result<bool, StoreError>;
     /// A record, whosever it is.
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+    /// The text of a session's record, whether or not it can be read.
+    async fn session_text(&mut self, id: &SessionId) -> Result<Option<String>, StoreError>;
     /// The columns of a task, whether or not its record can be read.
     async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError>;
-    /// Tasks of a session by their columns alone, by creation.
+    /// Any tasks of a session, by their columns only.
     async fn ids_of(&mut self, session: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError>;
     /// Messages of a task with their places, by acceptance, behind a place in that order.
     async fn messages_from(

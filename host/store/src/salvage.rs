@@ -1,9 +1,14 @@
-//! What is left of a task whose record cannot be read: what its columns say, and each part of the record that can be read by itself.
+//! What is left of a task or a session whose record cannot be read: what its columns say, and each part of the record that can be
+//! read by itself.
 //! Does not end the task: the core does, once there is a record again.
 
-use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use taskwright_registry::{NewTask, Phase, SessionId, State, Task, TaskId, Timestamp, WakePolicy, create};
+use taskwright_registry::{
+    NewTask, Phase, SessionId, SessionRecord, SessionRejection, State, Task, TaskId, Timestamp, WakePolicy, create,
+    open_session,
+};
 
 use crate::StoreError;
 use crate::column::{encode, of_row, read};
@@ -27,21 +32,7 @@ pub(crate) fn salvage(stored: &StoredTask, now: Timestamp) -> Result<Task, Store
     let new = NewTask::new(stored.id.clone(), stored.session_id.clone(), stored.kind.as_str(), Value::Null);
     // Where nothing says how its session is to be told, it is told.
     let stub = create(NewTask { wake_policy: WakePolicy::OnTerminal, ..new }, now)?;
-    let text = encode("a record", &stub)?;
-    let mut record: Value = read(&text).map_err(|error| of_row("a record", error))?;
-    for (name, text) in parts(&stored.record) {
-        let (Ok(part), Some(fields)) = (read::<Value>(text), record.as_object_mut()) else { continue };
-        let before = fields.insert(name.clone(), part);
-        if Task::deserialize(&record).is_err()
-            && let Some(fields) = record.as_object_mut()
-        {
-            match before {
-                Some(before) => fields.insert(name, before),
-                None => fields.remove(&name),
-            };
-        }
-    }
-    let mut task = Task::deserialize(&record).map_err(|error| of_row("a record", error))?;
+    let mut task = filled(stub, &stored.record)?;
     (task.id, task.session_id, task.kind) = (stored.id.clone(), stored.session_id.clone(), stored.kind.clone());
     (task.version, task.finished_at) = (stored.version, stored.finished_at);
     task.state = stored.state.parse().map_err(|error| of_row("a state", error))?;
@@ -53,6 +44,33 @@ pub(crate) fn salvage(stored: &StoredTask, now: Timestamp) -> Result<Task, Store
         task.finished_at.get_or_insert(now);
     }
     Ok(task)
+}
+
+/// A session that can be read, as much like the stored one as there is left of it. Where its state is not left it is suspended: its
+/// tasks go on, and nobody is woken for them until somebody has looked at it.
+pub(crate) fn salvage_session(id: &SessionId, text: &str, now: Timestamp) -> Result<SessionRecord, StoreError> {
+    let rejected = |reason: SessionRejection| StoreError::SessionRejected { session: id.clone(), reason };
+    let stub = open_session(id.clone(), None, now).suspended(now).map_err(rejected)?;
+    let session: SessionRecord = filled(stub, text)?;
+    Ok(SessionRecord { id: id.clone(), updated_at: now, version: session.version.saturating_add(1), ..session })
+}
+
+/// A record with each part of a text in it that can be read and makes sense there.
+fn filled<R: Serialize + DeserializeOwned>(stub: R, text: &str) -> Result<R, StoreError> {
+    let mut record: Value = read(&encode("a record", &stub)?).map_err(|error| of_row("a record", error))?;
+    for (name, text) in parts(text) {
+        let (Ok(part), Some(fields)) = (read::<Value>(text), record.as_object_mut()) else { continue };
+        let before = fields.insert(name.clone(), part);
+        if R::deserialize(&record).is_err()
+            && let Some(fields) = record.as_object_mut()
+        {
+            match before {
+                Some(before) => fields.insert(name, before),
+                None => fields.remove(&name),
+            };
+        }
+    }
+    R::deserialize(&record).map_err(|error| of_row("a record", error))
 }
 
 /// The parts of an object by name, each as text. What is no object has those that come before the place where it is none.
@@ -92,8 +110,26 @@ fn parts(text: &str) -> Vec<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use taskwright_registry::SessionState;
 
     use super::*;
+
+    #[test]
+    fn a_session_keeps_its_state_or_is_suspended() {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let id = "s".parse::<SessionId>().unwrap();
+        let closed = SessionRecord { state: SessionState::Closed, version: 7, ..open_session(id.clone(), None, now) };
+        let text = serde_json::to_string(&closed).unwrap();
+        let cut = &text[..text.find("\"opened_at\"").unwrap()];
+        for (text, state, version) in [
+            (cut, SessionState::Closed, 3),
+            ("{\"state\":7}", SessionState::Suspended, 3),
+            ("", SessionState::Suspended, 3),
+        ] {
+            let session = salvage_session(&id, text, now).unwrap();
+            assert_eq!((session.state, session.version, &session.id), (state, version, &id), "{text}");
+        }
+    }
 
     #[test]
     fn all_that_can_be_read_by_itself_is_kept() {

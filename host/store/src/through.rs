@@ -57,6 +57,7 @@ macro_rules! store_through {
                 unreadable(after: Option<UnreadablePlace>) -> UnreadablePage;
                 end_unreadable(session: &SessionId, id: &TaskId) -> Task;
                 delete_unreadable(session: &SessionId, id: &TaskId) -> ();
+                mend_session(id: &SessionId) -> SessionRecord;
             );
             $crate::store_through!(@verbs $type, Store, {
                 fn now(&self) -> Timestamp {

@@ -22,6 +22,8 @@ impl Scene {
         let scene = Self::without(own);
         std::fs::create_dir_all(&scene.own).unwrap();
         std::fs::write(scene.own.join("db"), "the host's own").unwrap();
+        // As a host does that has just made it: from here on it is known, wherever it is moved.
+        sandbox().protect(&scene.own).unwrap();
         scene
     }
 
@@ -213,5 +215,7 @@ async fn a_folder_within_the_hosts_own_is_not_granted() {
         let failure = running.instance.start(context()).await.unwrap_err().into_failure();
         let message = failure.error.message;
         assert!(message.contains("the host's own") && message.contains("grant another one"), "{message}");
+        // It stands in the record: what this machine calls its folders is nobody's business there.
+        assert!(message.contains("`files`") && !message.contains(&*scene.folder.path().to_string_lossy()), "{message}");
     }
 }

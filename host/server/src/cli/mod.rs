@@ -364,6 +364,9 @@ pub(crate) struct RepairArgs {
     /// Delete this task with all that belongs to it.
     #[arg(long, value_name = "TASK")]
     pub(crate) delete: Option<TaskId>,
+    /// Give this session a record again: it is suspended then, unless its state could be read.
+    #[arg(long, value_name = "SESSION", conflicts_with_all = ["end", "delete"])]
+    pub(crate) mend: Option<SessionId>,
 }
 
 /// `backup`.

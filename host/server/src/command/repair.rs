@@ -1,5 +1,5 @@
-//! `repair`: shows what in the store cannot be read, and ends or deletes the task that it belongs to.
-//! Does not touch a task that can be read.
+//! `repair`: shows what in the store cannot be read, and ends, deletes or mends what it belongs to.
+//! Does not touch a task or session that can be read.
 
 use std::sync::Arc;
 
@@ -36,6 +36,15 @@ pub(crate) async fn repair(context: &Context, args: &RepairArgs) -> Result<Exit>
         }
         return Ok(Exit::Succeeded);
     }
+    if let Some(id) = &args.mend {
+        let session = store.mend_session(id).await?;
+        if context.out.is_json() {
+            context.out.json(&json!({"mended": session}))?;
+        } else {
+            context.out.line(&format!("{id} is {} now, and can be read", session.state))?;
+        }
+        return Ok(Exit::Succeeded);
+    }
     if context.out.is_json() {
         context.out.json(&json!({"unreadable": found}))?;
         return Ok(Exit::Succeeded);
@@ -48,8 +57,8 @@ pub(crate) async fn repair(context: &Context, args: &RepairArgs) -> Result<Exit>
         context.out.line(&clean_line(&row.to_string(), 600))?;
     }
     context.out.notice(
-        "`repair --end TASK` ends a task that cannot be run, as failed; `repair --delete TASK` deletes one. Events go with the \
-         log in time",
+        "`repair --end TASK` ends a task that cannot be run, as failed; `repair --delete TASK` deletes one; `repair --mend SESSION` \
+         gives a session a record again. Events go with the log in time",
     );
     Ok(Exit::Succeeded)
 }

@@ -52,7 +52,7 @@ fn a_grant_of_what_is_the_hosts_own_is_refused() {
         )
     };
     let spec = json!({"pattern": "a"}).to_string();
-    for (folder, own) in [("", ".taskwright"), ("files", ".taskwright"), ("../secrets", "nothing but secrets")] {
+    for (folder, own) in [(".", ".taskwright"), ("files", ".taskwright"), ("../secrets", "nothing but secrets")] {
         place.write(".taskwright/taskwright.toml", table(folder, "write"));
         let check = place.run(&["config", "check"]);
         assert_eq!(check.status, 2, "{check:?}");

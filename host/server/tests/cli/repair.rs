@@ -63,6 +63,15 @@ fn what_cannot_be_read_is_shown_ended_and_deleted() {
     assert_eq!(place.json(&["show", &ended, "--json"])["error"]["kind"], "unreadable");
     assert_eq!(place.run(&["repair", "--delete", &deleted]).status, 0);
     assert_eq!(place.run(&["show", &deleted]).status, 7);
+    let damage = "UPDATE sessions SET record = '{' WHERE id = 'default'";
+    database.execute(damage, []).unwrap();
+    let found = place.run(&["repair"]);
+    assert!(found.out.contains("the session default cannot be read") && found.err.contains("--mend"), "{found:?}");
+    let mended = place.run(&["repair", "--mend", "default"]);
+    assert_eq!((mended.status, mended.out.trim()), (0, "default is suspended now, and can be read"), "{mended:?}");
+    assert_eq!(place.run(&["sessions", "resume", "default"]).status, 0);
+    assert_eq!(place.run(&["repair", "--mend", "default"]).status, 2);
+    assert_eq!(place.run(&["repair", "--mend", "nobody"]).status, 7);
     let refused = place.run(&["repair", "--end", &good]);
     assert_eq!((refused.status, refused.err.contains("can be read")), (7, true), "{refused:?}");
     assert_eq!(place.run(&["repair"]).out, "everything can be read\n");

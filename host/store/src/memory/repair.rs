@@ -2,7 +2,7 @@
 //! Does not end or delete anything for that reason.
 
 use async_trait::async_trait;
-use taskwright_registry::{SessionId, Task, TaskId};
+use taskwright_registry::{SessionId, SessionRecord, Task, TaskId};
 
 use super::MemoryStore;
 use crate::{Repair, StoreError, UnreadablePage, UnreadablePlace, verbs};
@@ -19,5 +19,9 @@ impl Repair for MemoryStore {
 
     async fn delete_unreadable(&self, session: &SessionId, id: &TaskId) -> Result<(), StoreError> {
         self.transact(async |rows, _| verbs::delete_unreadable(rows, session, id).await)
+    }
+
+    async fn mend_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        self.transact(async |rows, now| verbs::mend_session(rows, id, now).await)
     }
 }

@@ -127,6 +127,11 @@ impl Rows for MemoryRows<'_> {
         Ok(self.tables.tasks.get(id).map(|row| row.task.clone()))
     }
 
+    async fn session_text(&mut self, id: &SessionId) -> Result<Option<String>, StoreError> {
+        // Nothing asks for it: the record can be read.
+        Ok(self.tables.sessions.contains_key(id).then(String::new))
+    }
+
     async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError> {
         Ok(self.tables.tasks.get(id).map(|TaskRow { task, .. }| StoredTask {
             id: task.id.clone(),

@@ -2,9 +2,9 @@
 //! Does not decide anything: the verbs do.
 
 use async_trait::async_trait;
-use taskwright_registry::{SessionId, Task, TaskId};
+use taskwright_registry::{SessionId, SessionRecord, Task, TaskId};
 
-use super::{PostgresStore, of_task, written};
+use super::{PostgresStore, of, of_task, written};
 use crate::{Repair, StoreError, UnreadablePage, UnreadablePlace, verbs};
 
 #[async_trait]
@@ -26,5 +26,10 @@ impl Repair for PostgresStore {
         let (about, session, id) = (of_task(session, id), session.clone(), id.clone());
         let verb = verb!(rows, _, [session, id], verbs::delete_unreadable(rows, &session, &id).await);
         self.write_alone(about, verb).await
+    }
+
+    async fn mend_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        let (about, id) = (of(id), id.clone());
+        self.write_alone(about, verb!(rows, now, [id], verbs::mend_session(rows, &id, now.at).await)).await
     }
 }

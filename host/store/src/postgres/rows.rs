@@ -349,6 +349,11 @@ impl Rows for PgRows {
         Ok(self.one(sql, &[&session.as_str(), &lineage], yes).await?.unwrap_or(false))
     }
 
+    async fn session_text(&mut self, id: &SessionId) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT record FROM sessions WHERE id = $1 AND record IS NOT NULL";
+        self.one(sql, &[&id.as_str()], |row| text(row, 0)).await
+    }
+
     async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError> {
         let sql = "SELECT s.id, t.id, t.kind, t.version, t.state, t.finished_at, t.record
                    FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = $1";

@@ -14,6 +14,7 @@ use taskwright_registry::{
 use super::rows::SqliteRows;
 use super::{SqliteOptions, connect, file, ready};
 use crate::due_rows::DueRows;
+use crate::repair::ALL as ALL_UNREADABLE;
 use crate::rows::{LeaseRow, NewWake, Rows, Taken, Transaction};
 use crate::turns::DueTask;
 use crate::{Hidden, Order, TaskFilter, verbs};
@@ -23,11 +24,11 @@ const EXPECTED: [(&str, &str, &str); 10] = [
     ("SELECT count FROM forgotten", "SCAN forgotten", "it has one row"),
     ("UPDATE forgotten", "SCAN forgotten", "it has one row"),
     (
-        "SELECT record FROM sessions WHERE ending = 1",
+        "SELECT record, id FROM sessions WHERE ending = 1",
         "SCAN sessions USING INDEX sessions_ending",
         "the index has those alone",
     ),
-    ("SELECT record FROM sessions WHERE owner_id", "USE TEMP B-TREE FOR ORDER BY", "all of them are wanted"),
+    ("SELECT record, id FROM sessions WHERE owner_id", "USE TEMP B-TREE FOR ORDER BY", "all of them are wanted"),
     ("SELECT id, epoch, length_ms", "SCAN hosts", "there are as many as hosts"),
     ("SELECT kind, code, count(*) FROM tasks", "SCAN tasks USING INDEX tasks_code", "it counts what is alive"),
     ("SELECT min(no) FROM (SELECT no, at FROM events", "SCAN events", "it ends at its limit"),
@@ -106,6 +107,13 @@ async fn read(rows: &mut SqliteRows<'_>, task: &Task) {
     let _ = rows.live_after(&session, 0, 10).await;
     let _ = rows.is_canceled_lineage(&session, "run:1").await;
     let _ = rows.find_task(id).await;
+    let _ = rows.find_stored(id).await;
+    let _ = rows.session_text(&session).await;
+    let _ = rows.ids_of(&session, 10).await;
+    let _ = rows.messages_from(id, 0, 10).await;
+    for what in ALL_UNREADABLE {
+        let _ = rows.scan(what, 0, 10).await;
+    }
     let _ = rows.owner(id).await;
     let _ = rows.find_spec(id).await;
     let _ = rows.find_result(id).await;
@@ -173,6 +181,8 @@ async fn write(rows: &mut SqliteRows<'_>, task: &Task) {
     let _ = rows.put_canceled_lineage(&session, "run:1", now()).await;
     let _ = rows.put_task(task, &Task { state: task.state, ..changed.clone() }).await;
     let _ = rows.put_task(&Task { version: task.version + 1, ..task.clone() }, &changed).await;
+    let _ = rows.postpone(id, now()).await;
+    let _ = rows.clear_spec(id).await;
     let _ = rows.put_result(id, json!({})).await;
     let _ = rows.put_checkpoint(id, vec![1]).await;
     let _ = rows.insert_message(&message, false).await;

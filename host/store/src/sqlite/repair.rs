@@ -2,7 +2,7 @@
 //! Does not decide anything: the verbs do.
 
 use async_trait::async_trait;
-use taskwright_registry::{SessionId, Task, TaskId};
+use taskwright_registry::{SessionId, SessionRecord, Task, TaskId};
 
 use super::rows::SqliteRows;
 use super::{SqliteStore, Undecoded, ready};
@@ -26,5 +26,10 @@ impl Repair for SqliteStore {
     async fn delete_unreadable(&self, session: &SessionId, id: &TaskId) -> Result<(), StoreError> {
         let (session, id) = (session.clone(), id.clone());
         self.write(move |rows, _| ready(verbs::delete_unreadable(rows, &session, &id))).await
+    }
+
+    async fn mend_session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        let id = id.clone();
+        self.write(move |rows, now| ready(verbs::mend_session(rows, &id, now))).await
     }
 }

@@ -261,6 +261,11 @@ impl Rows for SqliteRows<'_> {
         asked_for(self.one(sql, [id.as_str()], |row| record(row, 1))?)
     }
 
+    async fn session_text(&mut self, id: &SessionId) -> Result<Option<String>, StoreError> {
+        let text = |row: &rusqlite::Row<'_>| Ok(row.get_ref(0)?.as_str().unwrap_or_default().to_owned());
+        self.one("SELECT record FROM sessions WHERE id = ?1 AND record IS NOT NULL", [id.as_str()], text)
+    }
+
     async fn find_stored(&mut self, id: &TaskId) -> Result<Option<StoredTask>, StoreError> {
         let sql = "SELECT s.id, t.id, t.kind, t.version, t.state, t.finished_at, t.record
                    FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
@@ -274,7 +279,7 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn ids_of(&mut self, session: &SessionId, limit: usize) -> Result<Vec<TaskId>, StoreError> {
-        let sql = "SELECT id FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = ?1) ORDER BY no LIMIT ?2";
+        let sql = "SELECT id FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = ?1) LIMIT ?2";
         self.all(sql, params![session.as_str(), limit], task_id)
     }
 

@@ -27,7 +27,7 @@ pub(crate) use message::{mark_delivered, messages, record_message, unread};
 pub(crate) use read::{
     backlog, checkpoint, code_in_use, events, get, list, next_due, result, sessions_with_wakes, wakes,
 };
-pub(crate) use repair::{delete_unreadable, end_unreadable, unreadable};
+pub(crate) use repair::{delete_unreadable, end_unreadable, mend_session, unreadable};
 pub(crate) use retain::{finished, forget, trim_log};
 pub(crate) use session::{
     carry_out_close, close_session, delete_session, ending_sessions, erase, open_session, resume_session, session,

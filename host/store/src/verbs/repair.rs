@@ -1,14 +1,14 @@
-//! Finding what cannot be read, and ending or deleting the task that it belongs to.
-//! Does not touch a task that can be read.
+//! Finding what cannot be read, ending or deleting the task that it belongs to, and giving a session a record again.
+//! Does not touch a task or session that can be read.
 
 use taskwright_registry::{
-    EventBody, Rejection, SessionId, State, Task, TaskError, TaskId, TaskUpdate, Timestamp, apply, limit,
+    EventBody, Rejection, SessionId, SessionRecord, State, Task, TaskError, TaskId, TaskUpdate, Timestamp, apply, limit,
 };
 
 use super::{announcement, not_found, write};
 use crate::repair::{ALL, LOOKED_AT};
 use crate::rows::{Rows, Transaction};
-use crate::salvage::{StoredTask, salvage};
+use crate::salvage::{StoredTask, salvage, salvage_session};
 use crate::{StoreError, UnreadablePage, UnreadablePlace, UnreadableRow};
 
 /// Messages that are read at a time.
@@ -87,6 +87,27 @@ pub(crate) async fn end_unreadable<T: Transaction>(
     rows.append_event(session, id, now, body).await?;
     rows.announce(announcement(&after));
     Ok(after)
+}
+
+pub(crate) async fn mend_session<T: Transaction>(
+    rows: &mut T,
+    id: &SessionId,
+    now: Timestamp,
+) -> Result<SessionRecord, StoreError> {
+    match rows.find_session(id).await {
+        Err(StoreError::Unreadable(_)) => {}
+        Err(error) => return Err(error),
+        Ok(None) => return Err(StoreError::NoSession { session: id.clone() }),
+        Ok(Some(_)) => {
+            let problem = format!("{id} can be read, and is resumed, closed or deleted as any other");
+            return Err(Rejection::Invalid { field: "session".to_owned(), problem }.into());
+        }
+    }
+    let text = rows.session_text(id).await?.unwrap_or_default();
+    let session = salvage_session(id, &text, now)?;
+    rows.put_session(&session).await?;
+    rows.announce(crate::Change::Session { session_id: id.clone() });
+    Ok(session)
 }
 
 pub(crate) async fn delete_unreadable<T: Transaction>(

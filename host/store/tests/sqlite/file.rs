@@ -164,14 +164,14 @@ async fn an_empty_file_becomes_a_store() {
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_an_error_of_the_store_and_harms_no_other() {
+async fn a_damaged_record_is_an_error_of_its_own_and_harms_no_other() {
     let room = Room::new();
     let store = room.open();
     let (task, other) = (room.running(&store).await, room.running(&store).await);
     let sql = "UPDATE tasks SET record = '{\"id\":' WHERE id = ?1";
     room.bare().execute(sql, [task.id.as_str()]).unwrap();
     let error = store.get(&session(), &task.id).await.unwrap_err();
-    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(matches!(error, StoreError::Unreadable(_)), "{error}");
     assert_eq!(store.get(&session(), &other.id).await.unwrap(), other);
 }
 

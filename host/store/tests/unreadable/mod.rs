@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use taskwright_registry::{
     CloseOrder, Direction, EventBody, HostId, HostRef, LeaseLength, MessageId, NewMessage, NewTask, Part, Rejection,
-    SessionId, State, Task, TaskId, TaskUpdate, WakePolicy,
+    SessionId, SessionState, State, Task, TaskId, TaskUpdate, WakePolicy,
 };
 use taskwright_store::{
     CancelScope, CancelWalk, ClaimRequest, MessagePage, Reaped, SessionQuery, Store, StoreError, TaskQuery,
@@ -214,5 +214,14 @@ pub(crate) async fn what_ends_ends_beside_what_cannot_be_read<P: Plant>(world: S
     assert_eq!(sessions.unreadable.len(), 1);
     is_unreadable(world.store.session(&of("t")).await, UnreadableKind::Session);
     assert_eq!(world.claim(&keeper, 10).await.len(), 2, "its tasks go on");
+    let mended = world.store.mend_session(&of("t")).await.expect("a record again");
+    assert_eq!(mended, world.store.session(&of("t")).await.expect("it can be read"));
+    assert_eq!(mended.state, SessionState::Suspended);
+    let refused = world.store.mend_session(&of("u")).await;
+    assert!(matches!(refused, Err(StoreError::Rejected(Rejection::Invalid { .. }))), "{refused:?}");
+    let missing = world.store.mend_session(&of("nobody")).await;
+    assert!(matches!(missing, Err(StoreError::NoSession { .. })), "{missing:?}");
+    world.task("t").await;
+    world.store.close_session(&of("t"), CloseOrder::default()).await.expect("it closes as any other");
     world.store.sessions_with_wakes(None, 10).await.expect("the sessions with wakes");
 }
