@@ -64,8 +64,8 @@ pub fn settle_failure(task: &Task, failure: Failure, usage: Usage, now: Timestam
     let wait = match failure.retry {
         Retry::Never => None,
         Retry::Backoff => Some(task.backoff.delay_ms(task.retries + 1, jitter)),
-        // Longer than anybody lives is not never.
-        Retry::After(wait) => Some(wait.min(limit::SPAN_MS)),
+        // A session that waits for longer than anybody lives is better told of the failure.
+        Retry::After(wait) => Some(wait).filter(|wait| *wait <= limit::SPAN_MS),
     };
     let at = wait
         .filter(|_| task.cancel.is_none() && task.retries + 1 < task.max_attempts)

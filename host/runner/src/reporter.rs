@@ -453,7 +453,10 @@ impl AttemptHost for Reporter {
     }
 
     fn task_folder(&self) -> Result<PathBuf, Refusal> {
-        // Whoever reads this is the operator: it ends the attempt, and the guest never sees it.
-        self.files.own_folder(&self.writer.id).map_err(|error| Refusal::Other(error.to_string()))
+        self.files.own_folder(&self.writer.id).map_err(|error| {
+            // It ends the attempt and so stands in the record, where the paths of this machine are nobody's business.
+            tracing::warn!(task = %self.writer.id, %error, "a task gets no folder of its own");
+            Refusal::Other("it cannot be made; the host's log says why".to_owned())
+        })
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Consists {
     /// Those of components that have functions of their own, itself included. While a call into one of them waits, no other call
     /// into it begins, so that each holds one stack at most.
     pub(crate) callable: u64,
+    /// Memories and tables of the modules, each as often as the module is instantiated.
+    pub(crate) memories: u64,
+    pub(crate) tables: u64,
     /// Bytes that the engine keeps for all of them: an estimate that is not too low.
     pub(crate) bytes: u64,
 }
@@ -32,6 +35,8 @@ impl Consists {
         Self {
             instances: self.instances.saturating_add(other.instances),
             callable: self.callable.saturating_add(other.callable),
+            memories: self.memories.saturating_add(other.memories),
+            tables: self.tables.saturating_add(other.tables),
             bytes: self.bytes.saturating_add(other.bytes),
         }
     }
@@ -77,12 +82,15 @@ struct Open {
     is_component: bool,
     /// What each component that can be named here consists of, by its index.
     components: Vec<Consists>,
-    /// What the engine keeps for an instance of each core module that can be named here, by its index, in bytes.
-    modules: Vec<u64>,
+    /// What an instance of each core module that can be named here takes, by its index.
+    modules: Vec<Consists>,
     /// What it consists of itself, as far as it was read.
     consists: Consists,
     /// How many functions, imports, exports, globals, tables, memories and segments it has itself.
     entries: u64,
+    /// Memories and tables that it defines itself.
+    memories: u64,
+    tables: u64,
     /// Whether it makes functions of core functions.
     is_callable: bool,
 }
@@ -117,12 +125,16 @@ impl Size<'_> {
             }
             Payload::End(_) => {
                 let Some(ended) = self.open.pop() else { return Ok(()) };
-                let bytes = ended.own_bytes();
-                let own = Consists { instances: 0, callable: ended.is_callable.into(), bytes };
-                let consists = ended.consists.and(own);
+                let consists = ended.consists.and(Consists {
+                    instances: 0,
+                    callable: ended.is_callable.into(),
+                    memories: ended.memories,
+                    tables: ended.tables,
+                    bytes: ended.own_bytes(),
+                });
                 match self.open.last_mut() {
                     Some(outer) if ended.is_component => outer.components.push(consists),
-                    Some(outer) => outer.modules.push(bytes),
+                    Some(outer) => outer.modules.push(consists),
                     None => self.whole = consists,
                 }
             }
@@ -145,8 +157,18 @@ impl Size<'_> {
             Payload::ImportSection(section) => return self.names(section.count()),
             Payload::ExportSection(section) => return self.names(section.count()),
             Payload::GlobalSection(section) => return self.items(section.count()),
-            Payload::TableSection(section) => return self.items(section.count()),
-            Payload::MemorySection(section) => return self.items(section.count()),
+            Payload::TableSection(section) => {
+                if let Some(open) = self.open.last_mut() {
+                    open.tables = open.tables.saturating_add(section.count().into());
+                }
+                return self.items(section.count());
+            }
+            Payload::MemorySection(section) => {
+                if let Some(open) = self.open.last_mut() {
+                    open.memories = open.memories.saturating_add(section.count().into());
+                }
+                return self.items(section.count());
+            }
             Payload::TagSection(section) => return self.items(section.count()),
             Payload::DataSection(section) => return self.segments(section.count()),
             Payload::ElementSection(section) => return self.segments(section.count()),
@@ -164,8 +186,8 @@ impl Size<'_> {
                 self.instances(Consists { instances: section.count().into(), ..Consists::default() })?;
                 for instance in section {
                     if let Instance::Instantiate { module_index, .. } = instance.map_err(|error| invalid(&error))? {
-                        let bytes = self.named_module(0, module_index);
-                        self.instances(Consists { bytes, ..Consists::default() })?;
+                        let consists_of = self.named_module(0, module_index);
+                        self.instances(consists_of)?;
                     }
                 }
             }
@@ -187,8 +209,8 @@ impl Size<'_> {
                             self.name(consists_of);
                         }
                         ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
-                            let bytes = self.named_module(count, index);
-                            self.name_module(bytes);
+                            let consists_of = self.named_module(count, index);
+                            self.name_module(consists_of);
                         }
                         ComponentAlias::InstanceExport {
                             kind: ComponentExternalKind::Component | ComponentExternalKind::Module,
@@ -216,8 +238,8 @@ impl Size<'_> {
                         self.name(consists_of);
                     }
                     if export.kind == ComponentExternalKind::Module {
-                        let bytes = self.named_module(0, export.index);
-                        self.name_module(bytes);
+                        let consists_of = self.named_module(0, export.index);
+                        self.name_module(consists_of);
                     }
                 }
             }
@@ -237,8 +259,8 @@ impl Size<'_> {
         open.and_then(|open| open.components.get(index as usize)).copied().unwrap_or_default()
     }
 
-    /// The same of a core module: what the engine keeps for an instance of it.
-    fn named_module(&self, outwards: u32, index: u32) -> u64 {
+    /// The same of a core module.
+    fn named_module(&self, outwards: u32, index: u32) -> Consists {
         let open = self.outwards(outwards);
         open.and_then(|open| open.modules.get(index as usize)).copied().unwrap_or_default()
     }
@@ -251,9 +273,9 @@ impl Size<'_> {
     }
 
     /// One more core module can be named here.
-    fn name_module(&mut self, bytes: u64) {
+    fn name_module(&mut self, consists_of: Consists) {
         if let Some(open) = self.open.last_mut() {
-            open.modules.push(bytes);
+            open.modules.push(consists_of);
         }
     }
 

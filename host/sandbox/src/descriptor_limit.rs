@@ -1,5 +1,5 @@
 //! How many descriptors this process may have open, and how many of them are left to guests.
-//! Does not count those that are open: a `PlacePool` does.
+//! Does not count those that are open: a `SharedPool` does.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

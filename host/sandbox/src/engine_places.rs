@@ -68,19 +68,34 @@ pub(crate) struct Needs {
     host_bytes: u64,
 }
 
+fn within(what: &'static str, actual: u64, most: u32) -> Result<u32, LoadError> {
+    match u32::try_from(actual) {
+        Ok(actual) if actual <= most => Ok(actual),
+        _ => Err(LoadError::TooMany { what, allowed: most.into(), actual }),
+    }
+}
+
+/// Refuses what the engine would have no room for at any time, by the file, before anything is compiled: that may take a
+/// thousand times as long.
+///
+/// # Errors
+/// `TooMany`.
+pub(crate) fn refuse_too_many(consists: &Consists) -> Result<(), LoadError> {
+    within("memories", consists.memories, MOST_MEMORIES)?;
+    within("tables", consists.tables, MOST_TABLES)?;
+    within("components with functions in it", consists.callable, MOST_CALLABLE)?;
+    Ok(())
+}
+
 impl Needs {
     /// Counts them.
     ///
     /// # Errors
-    /// `TooMany`, where the engine would have no room for it at any time.
+    /// As [`refuse_too_many`], by the engine's own count.
     pub(crate) fn of(component: &Component, consists: &Consists) -> Result<Self, LoadError> {
         let Some(resources) = component.resources_required() else {
             let problem = "it takes a core module as an import, so that its size cannot be told".to_owned();
             return Err(LoadError::Invalid { problem });
-        };
-        let within = |what, actual: u64, most: u32| match u32::try_from(actual) {
-            Ok(actual) if actual <= most => Ok(actual),
-            _ => Err(LoadError::TooMany { what, allowed: most.into(), actual }),
         };
         let memories = within("memories", resources.num_memories.into(), MOST_MEMORIES)?;
         let tables = within("tables", resources.num_tables.into(), MOST_TABLES)?;

@@ -2,7 +2,6 @@
 //! Does not run the instance: `life` does, on the thread.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -10,17 +9,14 @@ use tokio::sync::mpsc;
 use crate::AttemptError;
 use crate::files::PER_INSTANCE;
 use crate::life::{Call, Grave, Plan, Shared, live};
-use crate::place_pool::{PlacePool, PlaceShare, TakenPlaces};
-
-/// How long an instance waits to begin. After that its task is given back, for whoever has room.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::shared_pool::{PoolShare, SharedPool, Taken};
 
 /// What instances with folders share.
 #[derive(Debug, Clone)]
 pub(crate) struct FilePools {
-    threads: Arc<PlacePool>,
-    pub(crate) descriptors: Arc<PlacePool>,
-    syncs: Arc<PlacePool>,
+    threads: Arc<SharedPool>,
+    pub(crate) descriptors: Arc<SharedPool>,
+    syncs: Arc<SharedPool>,
 }
 
 /// Files that are on their way to a disk at one time. More would not get there sooner.
@@ -30,9 +26,9 @@ impl FilePools {
     /// With so many of each.
     pub(crate) fn new(threads: u64, descriptors: u64) -> Self {
         Self {
-            threads: PlacePool::new(threads),
-            descriptors: PlacePool::new(descriptors),
-            syncs: PlacePool::new(SYNCS),
+            threads: SharedPool::new(threads),
+            descriptors: SharedPool::new(descriptors),
+            syncs: SharedPool::new(SYNCS),
         }
     }
 
@@ -49,21 +45,21 @@ impl FilePools {
 /// What one owner's instances with folders may take.
 #[derive(Debug, Clone)]
 pub(crate) struct FileShare {
-    threads: PlaceShare,
-    pub(crate) descriptors: PlaceShare,
-    pub(crate) syncs: PlaceShare,
+    threads: PoolShare,
+    pub(crate) descriptors: PoolShare,
+    pub(crate) syncs: PoolShare,
 }
 
 /// What an instance has while it exists.
 pub(crate) struct FilePlaces {
-    _thread: TakenPlaces,
-    _descriptors: TakenPlaces,
+    _thread: Taken,
+    _descriptors: Taken,
 }
 
 impl FileShare {
     async fn take(&self, folders: u64) -> Result<FilePlaces, AttemptError> {
-        let within = async |share: &PlaceShare, count, what| {
-            let taken = share.take_within(count, PATIENCE, |_| false).await;
+        let within = async |share: &PoolShare, count, what| {
+            let taken = share.take(count).await;
             taken.map_err(|_| AttemptError::NoFilePlace { what, allowed: share.allowed() })
         };
         Ok(FilePlaces {

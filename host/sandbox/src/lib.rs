@@ -43,7 +43,6 @@ mod memory_limit;
 mod meter;
 mod narrowing;
 mod outcome;
-mod place_pool;
 mod poll;
 mod protected;
 mod random;

@@ -1,5 +1,6 @@
-//! Something that all guests of a host share (memory, stacks, connections): who wants more waits until there is some.
-//! Does not limit one guest: its budget does. Does not keep what is free for a large request: a small one goes first.
+//! Something that all guests of a host share (memory, stacks, descriptors, threads, connections), counted and shared out.
+//! Does not hold the things themselves. Does not limit one guest: its budget does. Does not keep what is free for a large
+//! request: a small one goes first.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -9,13 +10,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a guest waits for memory at most. Where all wait for each other, one has to give way.
+/// How long a guest waits at most. Where all wait for each other, one has to give way.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 struct InUse {
     all: u64,
-    by_owner: HashMap<String, u64>,
+    by_owner: HashMap<Arc<str>, u64>,
 }
 
 /// The pool.
@@ -42,13 +43,12 @@ impl SharedPool {
     }
 
     /// Waits until `attempt` has worked, each time something was given back.
-    async fn until<T>(&self, attempt: impl Fn(&mut InUse) -> Option<T>) -> T {
+    async fn until<T>(&self, mut attempt: impl FnMut() -> Option<T>) -> T {
         loop {
             let mut freed = pin!(self.freed.notified());
-            // Before the look: what is freed in between is not missed.
+            // Before the attempt: what is freed in between is not missed.
             freed.as_mut().enable();
-            let done = attempt(&mut self.lock());
-            match done {
+            match attempt() {
                 Some(done) => return done,
                 None => freed.await,
             }
@@ -58,7 +58,7 @@ impl SharedPool {
     /// Waits until this much is free; at once where it never is.
     pub(crate) async fn wait_for(&self, units: u64) {
         let most = self.units.saturating_sub(units);
-        self.until(|in_use| (in_use.all <= most).then_some(())).await;
+        self.until(|| (self.in_use() <= most).then_some(())).await;
     }
 
     /// How much is in use.
@@ -85,41 +85,62 @@ pub(crate) struct NotFree {
 
 impl PoolShare {
     /// What all guests of this owner may have together.
-    fn most(&self) -> u64 {
+    pub(crate) fn allowed(&self) -> u64 {
         let units = self.pool.units;
         if self.owner.is_some() { units - units / 4 } else { units }
     }
 
-    /// Waits for as long as a guest may wait for memory. What was taken comes back when it is dropped.
+    /// Takes it now or not at all. What was taken comes back when it is dropped.
+    pub(crate) fn try_take(&self, units: u64) -> Result<Taken, NotFree> {
+        let mut in_use = self.pool.lock();
+        let used = self.owner.as_ref().and_then(|owner| in_use.by_owner.get(owner)).copied().unwrap_or(0);
+        let used = used.saturating_add(units);
+        if used > self.allowed() {
+            return Err(NotFree { allowed: self.allowed(), own_share: true });
+        }
+        let all = in_use.all.saturating_add(units);
+        if all > self.pool.units {
+            return Err(NotFree { allowed: self.pool.units, own_share: false });
+        }
+        in_use.all = all;
+        if let Some(owner) = &self.owner {
+            in_use.by_owner.insert(owner.clone(), used);
+        }
+        Ok(Taken { share: self.clone(), units })
+    }
+
+    /// Waits for as long as a guest may wait.
     pub(crate) async fn take(&self, units: u64) -> Result<Taken, NotFree> {
         self.take_by(units, Instant::now() + PATIENCE).await
     }
 
     /// Waits until then at most.
     pub(crate) async fn take_by(&self, units: u64, until: Instant) -> Result<Taken, NotFree> {
-        let most = self.most();
-        if units > most {
-            return Err(NotFree { allowed: most, own_share: true });
-        }
-        let taking = self.pool.until(|in_use| {
-            let all = in_use.all.checked_add(units).filter(|all| *all <= self.pool.units)?;
-            if let Some(owner) = &self.owner {
-                let used = in_use.by_owner.get(&**owner).copied().unwrap_or(0);
-                let used = used.checked_add(units).filter(|used| *used <= most)?;
-                in_use.by_owner.insert(owner.to_string(), used);
-            }
-            in_use.all = all;
-            Some(Taken { share: self.clone(), units })
-        });
-        tokio::time::timeout_at(until, taking).await.map_err(|_| self.not_free(units))
+        self.take_unless(units, until, |_| false).await
     }
 
-    /// Whether it is the owner's own share that is used up, or the whole pool.
-    fn not_free(&self, units: u64) -> NotFree {
-        let in_use = self.pool.lock();
-        let used = self.owner.as_ref().and_then(|owner| in_use.by_owner.get(&**owner)).copied().unwrap_or(0);
-        let own_share = self.owner.is_some() && used.saturating_add(units) > self.most();
-        NotFree { allowed: if own_share { self.most() } else { self.pool.units }, own_share }
+    /// Waits until then at most, and no longer than until `give_up` says of a reason that it is no use.
+    pub(crate) async fn take_unless(
+        &self,
+        units: u64,
+        until: Instant,
+        give_up: impl Fn(NotFree) -> bool,
+    ) -> Result<Taken, NotFree> {
+        let allowed = self.allowed();
+        if units > allowed {
+            return Err(NotFree { allowed, own_share: true });
+        }
+        let mut last = NotFree { allowed: self.pool.units, own_share: false };
+        let taking = self.pool.until(|| match self.try_take(units) {
+            Ok(taken) => Some(Ok(taken)),
+            Err(why) if give_up(why) => Some(Err(why)),
+            Err(why) => {
+                last = why;
+                None
+            }
+        });
+        let taken = tokio::time::timeout_at(until, taking).await;
+        taken.unwrap_or(Err(last))
     }
 }
 
@@ -137,11 +158,11 @@ impl Drop for Taken {
             let mut in_use = pool.lock();
             in_use.all = in_use.all.saturating_sub(self.units);
             if let Some(owner) = owner
-                && let Some(used) = in_use.by_owner.get_mut(&**owner)
+                && let Some(used) = in_use.by_owner.get_mut(owner)
             {
                 *used = used.saturating_sub(self.units);
                 if *used == 0 {
-                    in_use.by_owner.remove(&**owner);
+                    in_use.by_owner.remove(owner);
                 }
             }
         }
@@ -170,6 +191,18 @@ mod tests {
         drop((other, more));
         pool.wait_for(160).await;
         assert!(pool.lock().by_owner.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_has_an_end_and_may_be_given_up_before() {
+        let pool = SharedPool::new(4);
+        let (one, began) = (pool.share(Some("one")), Instant::now());
+        let _held = one.try_take(3).unwrap();
+        let own = one.take_unless(1, began + PATIENCE, |why| why.own_share).await.unwrap_err();
+        assert_eq!((own, began.elapsed()), (NotFree { allowed: 3, own_share: true }, Duration::ZERO));
+        let _rest = pool.share(Some("two")).try_take(1).unwrap();
+        let all = pool.share(Some("three")).take(1).await.unwrap_err();
+        assert_eq!((all, began.elapsed()), (NotFree { allowed: 4, own_share: false }, PATIENCE));
     }
 
     #[tokio::test]

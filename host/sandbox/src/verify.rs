@@ -6,6 +6,7 @@ use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::{Engine, Precompiled};
 
 use crate::component_size::{self, Consists};
+use crate::engine_places;
 use crate::world::{self, CONTRACT_VERSION, EXECUTOR};
 use crate::{ComponentLimits, LoadError};
 
@@ -37,6 +38,7 @@ pub(crate) fn look(wasm: &[u8], limits: &ComponentLimits) -> Result<(Outside, Co
     }
     check_preamble(wasm)?;
     let consists = component_size::check(wasm, limits)?;
+    engine_places::refuse_too_many(&consists)?;
     let (imports, exports) = names(wasm).map_err(|problem| LoadError::Invalid { problem })?;
     let contract_version = contract_version(&exports)?;
     for import in &imports {

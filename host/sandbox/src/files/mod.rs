@@ -27,7 +27,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use crate::file_thread::FileShare;
 use crate::meter::Meter;
 use crate::protected::Id;
-use crate::{Access, AttemptError, AttemptHost, FolderGrant, LiveGrants, ProtectedPaths};
+use crate::{Access, AttemptError, AttemptHost, LiveGrants, ProtectedPaths};
 use folder::Folder;
 pub(crate) use open_files::PER_INSTANCE;
 use open_files::{OpenFiles, OpenPlace};
@@ -101,7 +101,8 @@ impl Files {
     /// Opens the folders that are granted now, and the task's own, whose content is counted.
     ///
     /// # Errors
-    /// `Internal`, with the folder that cannot be used.
+    /// `Internal`, with the name of the grant whose folder cannot be used. What the host calls that folder is in its log: the
+    /// error stands in the record, which a guest's parent and a session can read.
     pub(crate) fn open(
         builder: &mut WasiCtxBuilder,
         grants: &LiveGrants,
@@ -116,15 +117,22 @@ impl Files {
         for grant in &current.folders {
             let opened = builder.preopened_dir(&grant.host_path, format!("/{}", grant.name), perms(grant.access));
             opened.map_err(|error| {
-                let path = grant.host_path.display();
+                tracing::warn!(grant = %grant.name, folder = %grant.host_path.display(), %error, "a granted folder cannot be opened");
                 AttemptError::Internal(format!(
-                    "the folder `{path}`, granted as `{}`, cannot be opened: {error}",
+                    "the folder granted as `{}` cannot be opened; the host's log says why",
                     grant.name
                 ))
             })?;
             let above = protected.above(&grant.host_path).ok().flatten();
             if let Some(above) = above {
-                return Err(AttemptError::Internal(host_s_own(grant, &above)));
+                tracing::warn!(
+                    grant = %grant.name, folder = %grant.host_path.display(), own = %above.display(),
+                    "a granted folder is the host's own, or lies in what is"
+                );
+                return Err(AttemptError::Internal(format!(
+                    "the folder granted as `{}` is the host's own; grant another one",
+                    grant.name
+                )));
             }
             folders.push(Folder::granted(grant.clone(), grants.clone()));
         }
@@ -134,7 +142,8 @@ impl Files {
                 return Err(AttemptError::Internal(problem.to_owned()));
             }
             let unusable = |error: &dyn std::fmt::Display| {
-                AttemptError::Internal(format!("the task's own folder `{}` cannot be used: {error}", path.display()))
+                tracing::warn!(folder = %path.display(), %error, "a task's own folder cannot be used");
+                AttemptError::Internal("the task's own folder cannot be used; the host's log says why".to_owned())
             };
             let quota = Quota::of(path, meter.clone(), host.clone()).map_err(|error| unusable(&error))?;
             builder.preopened_dir(path, OWN_FOLDER, FsPerms::ReadWrite).map_err(|error| unusable(&error))?;
@@ -144,16 +153,6 @@ impl Files {
         let (syncs, protected) = (SyncPace::new(share.syncs), protected.clone());
         Ok(Self { meter, folders, held: HashMap::new(), open_files, syncs, protected })
     }
-}
-
-/// Why a folder that is granted is not opened.
-fn host_s_own(grant: &FolderGrant, above: &Path) -> String {
-    format!(
-        "the folder `{}`, granted as `{}`, is the host's own: it is `{}` or lies in it; grant another one",
-        grant.host_path.display(),
-        grant.name,
-        above.display()
-    )
 }
 
 fn perms(access: Access) -> FsPerms {

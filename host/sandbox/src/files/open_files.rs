@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Refused;
 use crate::meter::Meter;
-use crate::place_pool::{NoPlace, PlaceShare, TakenPlaces};
+use crate::shared_pool::{PoolShare, Taken};
 
 /// What an instance with folders takes beside those folders: a call opens the folders of a path while it goes along it, and what lies
 /// in the task's own is counted when the instance is made.
@@ -18,11 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct OpenFiles {
     meter: Arc<Meter>,
-    share: PlaceShare,
+    share: PoolShare,
 }
 
 impl OpenFiles {
-    pub(super) fn new(meter: Arc<Meter>, share: PlaceShare) -> Self {
+    pub(super) fn new(meter: Arc<Meter>, share: PoolShare) -> Self {
         Self { meter, share }
     }
 
@@ -32,7 +34,7 @@ impl OpenFiles {
             return Err(Refused::OpenFiles);
         }
         let counted = Counted(self.meter.clone());
-        let taken = self.share.take_within(1, PATIENCE, |why| why == NoPlace::ShareUsedUp).await;
+        let taken = self.share.take_unless(1, Instant::now() + PATIENCE, |why| why.own_share).await;
         match taken {
             Ok(taken) => Ok(Arc::new(OpenPlace { _counted: counted, _taken: taken })),
             Err(_) => {
@@ -57,5 +59,5 @@ impl Drop for Counted {
 #[derive(Debug)]
 pub(super) struct OpenPlace {
     _counted: Counted,
-    _taken: TakenPlaces,
+    _taken: Taken,
 }

@@ -1,9 +1,11 @@
 //! How often an instance may have files brought to the disk, and how many of a session's are on their way at one time.
 //! Does not refuse anything: who asks too often is made to wait, for a disk serves everybody.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::place_pool::{PlaceShare, TakenPlaces};
+use tokio::time::Instant;
+
+use crate::shared_pool::{PoolShare, Taken};
 
 /// How many each instance may have at once, and how many in each second after that. A database that commits as it goes needs two
 /// for each of its transactions.
@@ -15,13 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Of one instance.
 #[derive(Debug)]
 pub(super) struct SyncPace {
-    share: PlaceShare,
+    share: PoolShare,
     left: f64,
     filled: Instant,
 }
 
 impl SyncPace {
-    pub(super) fn new(share: PlaceShare) -> Self {
+    pub(super) fn new(share: PoolShare) -> Self {
         Self { share, left: BURST, filled: Instant::now() }
     }
 
@@ -34,23 +36,23 @@ impl SyncPace {
     }
 
     /// Waits for a turn, which lasts until what is returned is dropped.
-    pub(super) async fn turn(&mut self) -> Option<TakenPlaces> {
+    pub(super) async fn turn(&mut self) -> Option<Taken> {
         let wait = self.count(Instant::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
-        self.share.take_within(1, PATIENCE, |_| false).await.ok()
+        self.share.take_by(1, Instant::now() + PATIENCE).await.ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place_pool::PlacePool;
+    use crate::shared_pool::SharedPool;
 
     #[test]
     fn who_syncs_too_often_waits() {
-        let mut pace = SyncPace::new(PlacePool::new(4).share(None));
+        let mut pace = SyncPace::new(SharedPool::new(4).share(None));
         let now = pace.filled;
         for _ in 0..40 {
             assert_eq!(pace.count(now), Duration::ZERO);

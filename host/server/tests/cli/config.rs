@@ -156,6 +156,28 @@ fn a_change_holds_while_serve_runs_and_a_wrong_one_does_not() {
 }
 
 #[test]
+fn a_folder_that_is_gone_holds_up_no_revocation() {
+    let place = Place::new();
+    place.write("src/one.txt", "loud\n");
+    place.write("other/two.txt", "quiet\n");
+    let asks = "[kinds.walkthrough]\ntask_folder = true\n";
+    let folder = "[kinds.search-files.folders]\nfiles = { path = \"../src\" }\n";
+    place.write(".taskwright/taskwright.toml", format!("{asks}{folder}"));
+    let mut serve = place.start(&["serve"]);
+    serve.until_out("serving");
+    std::fs::remove_dir_all(place.path().join("src")).unwrap();
+    // The other kind's table is narrower now, and this one's names what is not there.
+    place.write(".taskwright/taskwright.toml", folder);
+    let said = serve.until("keeps what it had");
+    assert!(said.contains("`search-files`") && said.contains("name a folder that exists"), "{said}");
+    serve.until("has changed and holds now");
+    // Its own revocation holds too, though a folder that is still named is gone.
+    place.write(".taskwright/taskwright.toml", "[kinds.search-files.folders]\nelse = { path = \"../src\" }\n");
+    serve.until("`search-files` is no longer served");
+    assert_eq!(serve.terminate().status, 0);
+}
+
+#[test]
 fn a_task_of_run_names_the_code_that_it_began_with() {
     let place = Place::new();
     let mut running = place.start(&["run", "walkthrough", "--spec", r#"{"steps":[{"say":"x"}]}"#]);

@@ -156,6 +156,22 @@ fn what_is_piped_in_is_the_tasks_output() {
 }
 
 #[test]
+fn a_token_may_stand_in_a_file() {
+    let place = Place::new();
+    let (id, token) = register(&place, &[]);
+    place.write("handed", format!("{id}  {token}\n"));
+    place.write("bare", &token);
+    place.write("empty", "\n");
+    place.write("half", &token[..token.len() / 2]);
+    assert_eq!(place.run(&["external", "report", "@handed", "--state", "reading"]).status, 0);
+    assert_eq!(place.json(&["show", &id, "--json"])["state_detail"], json!("reading"));
+    for (file, status) in [("@nowhere", 2), ("@empty", 2), ("@half", 2), ("@bare", 0)] {
+        let ended = place.run(&["external", "heartbeat", file]);
+        assert_eq!((ended.status, ended.err.contains(&token[..token.len() / 2])), (status, false), "{file}: {ended:?}");
+    }
+}
+
+#[test]
 fn wrong_words_are_bad_input_and_report_nothing() {
     let place = Place::new();
     let (id, token) = register(&place, &[]);

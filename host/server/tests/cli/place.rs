@@ -11,6 +11,20 @@ use tempfile::TempDir;
 /// A folder with nothing in it but what a test puts there, and what processes there have in their environment.
 pub(crate) struct Place(TempDir, Vec<(&'static str, String)>);
 
+/// The program. Tests that were started with `nohup` would hand on to it that SIGHUP is ignored, and it means something here.
+fn program() -> Command {
+    let own = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = own.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let path = env!("CARGO_BIN_EXE_taskwright");
+    // SIGHUP is the first.
+    if ignored.unwrap_or(0) & 1 == 0 {
+        return Command::new(path);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", path]);
+    command
+}
+
 impl Place {
     pub(crate) fn new() -> Self {
         Self::with(Vec::new())
@@ -36,7 +50,7 @@ impl Place {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_taskwright"));
+        let mut command = program();
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command
             .env_remove("TASKWRIGHT_DIR")

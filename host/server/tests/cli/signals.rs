@@ -117,7 +117,7 @@ impl InTerminal {
     fn start(place: &Place, arguments: &str) -> Self {
         let pipe = place.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let line = format!("exec {} {arguments} 2>pipe", env!("CARGO_BIN_EXE_taskwright"));
+        let line = format!("exec env --default-signal=HUP {} {arguments} 2>pipe", env!("CARGO_BIN_EXE_taskwright"));
         let mut script = Command::new("script");
         script.args(["--quiet", "--command", &line, "/dev/null"]).current_dir(place.path()).env("SHELL", "/bin/sh");
         let script = script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

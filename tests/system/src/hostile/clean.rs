@@ -6,16 +6,29 @@ use taskwright_runner::registry::{Message, Part, Task};
 /// The first character of a text that must not reach a reader.
 #[must_use]
 pub fn unclean(text: &str) -> Option<char> {
-    text.chars().find(|&c| match c {
-        '\n' | '\t' => false,
-        // Controls, C0 and C1, and the separators that terminals and editors take for line ends.
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
-        // What changes the order of what is read.
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        // What is there and takes no place: but for the joiners of scripts and emoji.
-        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' => true,
-        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' => true,
-        _ => false,
+    let takes_no_place = |c: &char| matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{34f}');
+    let pairs = text.chars().zip(text.chars().skip(1));
+    // One of these may stand behind a character; a row of them says something that nobody sees. Letters have no variants.
+    let hidden = pairs
+        .into_iter()
+        .find(|(before, c)| takes_no_place(c) && (takes_no_place(before) || before.is_ascii_alphabetic()));
+    hidden.map(|(_, c)| c).or_else(|| {
+        text.chars().find(|&c| match c {
+            '\n' | '\t' => false,
+            // Controls, C0 and C1, and the separators that terminals and editors take for line ends.
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
+            // What changes the order of what is read.
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+            // What is there and takes no place: but for the joiners of scripts and emoji.
+            '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' => true,
+            '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+            | '\u{3164}'
+            | '\u{115f}'
+            | '\u{17b4}'
+            | '\u{1d173}' => true,
+            _ => false,
+        })
     })
 }
 

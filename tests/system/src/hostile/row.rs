@@ -38,6 +38,8 @@ pub struct Row {
     pub budget: Budget,
     /// What else the operator grants it.
     pub grants: Grants,
+    /// Whether it is granted, to write, the folder that contains the host's own: as `files`. It is told the paths of that then.
+    pub granted_all: bool,
     /// How many attempts it gets.
     pub attempts: u32,
     /// What happens meanwhile.
@@ -69,7 +71,18 @@ impl Row {
         if matches!(end, End::Failed(_, Some("cpu_ms"), _)) {
             budget.cpu_ms = 200;
         }
-        Self { name, what, guest, spec, budget, grants: Grants::default(), attempts: 1, script: Script::Nothing, end }
+        Self {
+            name,
+            what,
+            guest,
+            spec,
+            budget,
+            grants: Grants::default(),
+            granted_all: false,
+            attempts: 1,
+            script: Script::Nothing,
+            end,
+        }
     }
 
     /// Tells it something.
@@ -90,6 +103,13 @@ impl Row {
     #[must_use]
     pub fn grants(mut self, grants: Grants) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// Grants it the folder in which everything of the host's lies.
+    #[must_use]
+    pub fn granted_all(mut self) -> Self {
+        self.granted_all = true;
         self
     }
 

@@ -145,6 +145,14 @@ impl Stage {
         TaskQuery { filter: TaskFilter::all(), limit: TaskQuery::MAX_LIMIT, ..TaskQuery::default() }
     }
 
+    /// Paths to what is the host's own, from the stage's folder.
+    fn own(&self) -> Vec<String> {
+        let files = ["files", "files/.tasks", "./files/../files/.tasks", "sub/../files", ".taskwright"];
+        let names =
+            self.store.local_paths().into_iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        names.chain(files.map(str::to_owned)).collect()
+    }
+
     /// How the hostile session's tasks stand, and the end of its log: what a reader needs who asks why one hangs.
     pub(crate) async fn stands(&self) -> String {
         let tasks = self.hostile.list(&Self::all()).await.map(|page| page.tasks);
@@ -155,9 +163,14 @@ impl Stage {
 
     /// `began` is set again when something happens that should end the task.
     async fn guest(&self, row: &Row, began: &mut Instant) -> Result<Task, RunnerError> {
-        let settings = KindSettings { grants: row.grants.clone(), ..KindSettings::default().budget(row.budget) };
+        let mut settings = KindSettings { grants: row.grants.clone(), ..KindSettings::default().budget(row.budget) };
+        let mut spec = row.spec.clone();
+        if row.granted_all {
+            settings = settings.folder_writable("files", self.files.parent().expect("the stage's folder"));
+            spec = json!(self.own().join(" "));
+        }
         let kind = self.runner.add_kind(row.guest, settings).await?.kind;
-        let request = self.hostile.task(kind, row.spec.clone()).max_attempts(row.attempts);
+        let request = self.hostile.task(kind, spec).max_attempts(row.attempts);
         let request =
             request.cancel_policy(CancelPolicy { mode: CancelMode::Cooperative, grace_ms: row.end.grace_ms() });
         let task = request.wake(WakePolicy::OnActivity).create().await?;

@@ -7,6 +7,7 @@ mod floods;
 mod ids_and_texts;
 mod memory;
 pub(crate) mod of_the_sandbox;
+mod perimeter;
 mod stuck;
 mod values;
 
@@ -15,5 +16,6 @@ pub(crate) use ending::*;
 pub(crate) use floods::*;
 pub(crate) use ids_and_texts::*;
 pub(crate) use memory::*;
+pub(crate) use perimeter::*;
 pub(crate) use stuck::*;
 pub(crate) use values::*;
