@@ -70,6 +70,17 @@ pub(crate) fn settings(config: &Config, kind: &str, grants: &[Grant]) -> Result<
     Ok(settings)
 }
 
+/// What is left of earlier settings where `allowed` is an error: folders of the command line stay, and of the rest what the
+/// configuration still names.
+pub(crate) fn left_of(config: &Config, kind: &str, grants: &[Grant], before: &KindSettings) -> KindSettings {
+    let mut left = config.left_of(kind, before);
+    for grant in grants.iter().filter(|grant| grant.kind.as_ref().is_none_or(|meant| meant == kind)) {
+        left.grants.folders.retain(|folder| folder.name != grant.name);
+        left = left.folder(grant.name.clone(), grant.folder.clone());
+    }
+    left
+}
+
 /// As `settings`, for a kind that is about to be run or served: none of the folders may be the host's own.
 pub(crate) fn allowed(home: &Home, config: &Config, kind: &str, grants: &[Grant]) -> Result<KindSettings> {
     let settings = settings(config, kind, grants)?;

@@ -33,6 +33,8 @@ pub(crate) struct Served {
     newest: BTreeMap<String, Newest>,
     /// Kinds and code of theirs that is kept for tasks that began with it.
     kept: BTreeSet<(String, String)>,
+    /// What each kind was last allowed.
+    settled: BTreeMap<String, KindSettings>,
     /// What was said already, so that a change elsewhere does not say it again.
     said: BTreeSet<String>,
 }
@@ -85,8 +87,8 @@ impl Served {
         files: Vec<PathBuf>,
         grants: Vec<Grant>,
     ) -> Self {
-        let (newest, kept, said) = Default::default();
-        Self { home, out, runner, store, files, grants, begun: false, newest, kept, said }
+        let (newest, kept, settled, said) = Default::default();
+        Self { home, out, runner, store, files, grants, begun: false, newest, kept, settled, said }
     }
 
     /// The kinds that are served.
@@ -97,8 +99,8 @@ impl Served {
     /// Serves what a configuration and the files say now.
     ///
     /// What the configuration says of kinds that are served already holds first, before any file is loaded: a grant that is
-    /// taken back does not wait for a compiler. Nothing has changed if that part of it is wrong. What is wrong with a kind
-    /// that is new leaves out that one alone; at the first call, what is wrong with a file that the command line names, or
+    /// taken back does not wait for a compiler. A kind for which it names something that cannot be had, such as a folder that is
+    /// gone, keeps what it had of what is still named. What is wrong with a kind that is new leaves out only that one; at the first call, what is wrong with a file that the command line names, or
     /// with what the configuration says of a kind, is an error.
     pub(crate) async fn apply(&mut self, config: &Config) -> Result<()> {
         let mut said = BTreeSet::new();
@@ -113,9 +115,10 @@ impl Served {
             let (digest, said_of_itself) = (kind.digest().to_owned(), kind.self_description().clone());
             let before = self.newest.get(&name).map(|newest| newest.kind.digest().to_owned());
             if before.as_ref() == Some(&digest) {
-                self.runner.set_settings(&name, settings)?;
+                self.set(&name, settings)?;
             } else {
-                self.runner.upgrade_loaded_kind(kind.clone(), settings).with_context(|| origin.to_string())?;
+                self.runner.upgrade_loaded_kind(kind.clone(), settings.clone()).with_context(|| origin.to_string())?;
+                self.settled.insert(name.clone(), settings);
                 if before.is_some() {
                     self.out.notice(&format!("new tasks of `{name}` run {digest}"));
                 }
@@ -138,17 +141,36 @@ impl Served {
         Ok(())
     }
 
-    /// Has what the configuration says now hold for the kinds that are served already, all of them or none.
+    /// What a kind is allowed now. One that was allowed something before keeps what is left of that if this cannot be said.
+    fn allowed(&self, config: &Config, name: &str, said: &mut BTreeSet<String>) -> Result<KindSettings> {
+        let error = match grant::allowed(&self.home, config, name, &self.grants) {
+            Ok(settings) => return Ok(settings),
+            Err(error) => error,
+        };
+        let Some(before) = self.settled.get(name) else { return Err(error) };
+        let problem = clean_line(&format!("{error:#}"), 2_000);
+        said.insert(format!("`{name}` keeps what it had of what it is still to have: {problem}"));
+        Ok(grant::left_of(config, name, &self.grants, before))
+    }
+
+    /// Has settings hold for a kind, all its code, and all its instances.
+    fn set(&mut self, name: &str, settings: KindSettings) -> Result<()> {
+        self.runner.set_settings(name, settings.clone())?;
+        self.settled.insert(name.to_owned(), settings);
+        Ok(())
+    }
+
+    /// Has what the configuration says now hold for the kinds that are served already.
     fn settle(&mut self, config: &Config, said: &mut BTreeSet<String>) -> Result<()> {
         let names: BTreeSet<&String> = self.newest.keys().chain(self.kept.iter().map(|(kind, _)| kind)).collect();
         let mut all = Vec::new();
         for name in names {
-            all.push((name.clone(), grant::allowed(&self.home, config, name, &self.grants)?));
+            all.push((name.clone(), self.allowed(config, name, said)?));
         }
         for (name, settings) in all {
             let lacks = self.newest.get(&name).and_then(|now| grant::missing(now.kind.description(), &settings));
             // Also where it is left out then: its instances go on, without what was taken back.
-            self.runner.set_settings(&name, settings)?;
+            self.set(&name, settings)?;
             if lacks.is_some() {
                 self.leave_out(&name, said);
             }
@@ -206,7 +228,7 @@ impl Served {
                 Err(error) if !self.begun => return Err(error),
                 Err(error) => {
                     said.insert(not_served(&path.display().to_string(), &error));
-                    if let Some((name, before)) = self.as_before(path, config)? {
+                    if let Some((name, before)) = self.as_before(path, config, said)? {
                         let digest = Some(before.kind.digest().to_owned());
                         owners.insert(name.clone(), Owner { origin: before.origin.clone(), digest });
                         ready.insert(name, before);
@@ -236,7 +258,7 @@ impl Served {
                 said.insert(format!("not served: {origin}: {problem}"));
                 continue;
             }
-            let settings = match grant::allowed(&self.home, config, &about.kind, &self.grants) {
+            let settings = match self.allowed(config, &about.kind, said) {
                 Ok(settings) => settings,
                 Err(error) if !self.begun => return Err(error),
                 Err(error) => {
@@ -286,11 +308,11 @@ impl Served {
     }
 
     /// What a file was served as before it became of no use.
-    fn as_before(&self, path: &Path, config: &Config) -> Result<Option<(String, Ready)>> {
+    fn as_before(&self, path: &Path, config: &Config, said: &mut BTreeSet<String>) -> Result<Option<(String, Ready)>> {
         let Some((name, newest)) = self.newest.iter().find(|(_, newest)| newest.origin.is_file(path)) else {
             return Ok(None);
         };
-        let settings = grant::allowed(&self.home, config, name, &self.grants)?;
+        let settings = self.allowed(config, name, said)?;
         let (origin, kind) = (newest.origin.clone(), newest.kind.clone());
         Ok(Some((name.clone(), Ready { component: None, origin, kind, settings })))
     }
@@ -319,7 +341,8 @@ impl Served {
                 self.kept.insert(kept);
             }
             // The kind may be there in older versions alone.
-            self.runner.set_settings(&in_use.kind, grant::allowed(&self.home, config, &in_use.kind, &self.grants)?)?;
+            let settings = self.allowed(config, &in_use.kind, said)?;
+            self.set(&in_use.kind, settings)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use taskwright_registry::{AttemptToken, Progress};
+use taskwright_registry::{AttemptToken, InvalidId, Progress};
 
 use super::Terms;
 use crate::duration::span;
@@ -73,7 +73,8 @@ pub(crate) struct TakeOnArgs {
 /// A command of whoever has a task.
 #[derive(Debug, Args)]
 pub(crate) struct OneToken {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
 }
 
@@ -82,7 +83,8 @@ pub(crate) struct OneToken {
 #[command(group = ArgGroup::new("what").required(true).multiple(true)
     .args(["state", "progress", "output", "post", "artifact", "checkpoint"]))]
 pub(crate) struct ReportArgs {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
     /// What the work is at.
     #[arg(long, value_name = "TEXT")]
@@ -107,7 +109,8 @@ pub(crate) struct ReportArgs {
 /// `external ask`.
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
     /// The question.
     pub(crate) prompt: String,
@@ -119,7 +122,8 @@ pub(crate) struct AskArgs {
 /// `external messages`.
 #[derive(Debug, Args)]
 pub(crate) struct UnreadArgs {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
     /// Note that those which are shown were taken.
     #[arg(long)]
@@ -132,7 +136,8 @@ pub(crate) struct UnreadArgs {
 /// `external checkpoint`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckpointArgs {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
     /// Where to; standard output unless given.
     #[arg(long, short, value_name = "FILE")]
@@ -142,7 +147,8 @@ pub(crate) struct CheckpointArgs {
 /// `external succeed`.
 #[derive(Debug, Args)]
 pub(crate) struct SucceedArgs {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
     /// What came of it: JSON, or @FILE with JSON in it.
     #[arg(long, value_name = "JSON|@FILE")]
@@ -155,7 +161,8 @@ pub(crate) struct SucceedArgs {
 /// `external fail`.
 #[derive(Debug, Args)]
 pub(crate) struct FailArgs {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
     /// What sort of failure it is, as a word for programs.
     #[arg(long, value_name = "WORD")]
@@ -168,7 +175,8 @@ pub(crate) struct FailArgs {
 /// `external canceled`.
 #[derive(Debug, Args)]
 pub(crate) struct SummaryArgs {
-    /// What `register` or `take-on` wrote out.
+    /// What `register` or `take-on` wrote out, or @FILE with it: what stands here others can read in the list of processes.
+    #[arg(value_name = "TOKEN|@FILE", value_parser = token)]
     pub(crate) token: AttemptToken,
     /// How far it came, in a few words.
     #[arg(long, value_name = "TEXT")]
@@ -192,6 +200,19 @@ fn progress(text: &str) -> Result<Progress, String> {
         None => (number(text)?, None),
     };
     Ok(Progress { current, total, unit: None, label: None })
+}
+
+/// Reads a token, or a file that ends in one: what `register` and `take-on` write out, or the token by itself.
+fn token(given: &str) -> Result<AttemptToken, String> {
+    let Some(path) = given.strip_prefix('@') else {
+        return given.parse().map_err(|error: InvalidId| error.to_string());
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let last = text.split_whitespace().next_back().ok_or_else(|| format!("{path} is empty: expected a token"))?;
+    // The error of a token repeats the token, which this one keeps to itself.
+    last.parse().map_err(|_: InvalidId| {
+        format!("{path} does not end in a token: expected what `register` or `take-on` wrote out")
+    })
 }
 
 /// Reads the name of an artifact and its file.

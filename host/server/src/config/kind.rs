@@ -165,6 +165,36 @@ impl KindConfig {
         settings.grants = grants;
         Ok(settings)
     }
+
+    /// What is left of earlier settings where this names something that cannot be had now: what it still names, and no wider
+    /// than it says.
+    pub(crate) fn left_of(&self, before: &KindSettings) -> KindSettings {
+        let mut settings = KindSettings::default().budget(self.budget.0);
+        let mut grants = before.grants.clone();
+        grants.folders.retain_mut(|grant| match self.folders.get(&grant.name) {
+            Some(folder) => {
+                if folder.access == AccessConfig::Read {
+                    grant.access = Access::Read;
+                }
+                true
+            }
+            None => false,
+        });
+        grants.http.retain_mut(|grant| match self.http.iter().find(|http| http.name == grant.name) {
+            Some(http) => {
+                grant.targets.retain(|target| http.allow.iter().any(|allowed| allowed.0 == *target));
+                grant.methods = http.methods.iter().map(|method| method.0.clone()).collect();
+                grant.private &= http.private;
+                grant.secrets.retain(|secret| http.secrets.contains_key(&secret.name));
+                !grant.targets.is_empty()
+            }
+            None => false,
+        });
+        grants.task_folder &= self.task_folder;
+        grants.spawner = self.spawner.as_ref().map(SpawnerConfig::grant);
+        settings.grants = grants;
+        settings
+    }
 }
 
 impl FolderConfig {

@@ -122,6 +122,11 @@ impl Config {
         }
     }
 
+    /// What is left of what a kind was allowed before, where [`Config::kind`] is an error.
+    pub(crate) fn left_of(&self, name: &str, before: &KindSettings) -> KindSettings {
+        self.file.kinds.get(name).map_or_else(KindSettings::default, |kind| kind.left_of(before))
+    }
+
     /// Whose components are loaded.
     pub(crate) fn trust(&self) -> Trust {
         Trust { required: self.file.require_signature, keys: self.file.trusted_keys.clone() }
