@@ -456,7 +456,10 @@ impl AttemptHost for Reporter {
         self.files.own_folder(&self.writer.id).map_err(|error| {
             // It ends the attempt and so stands in the record, where the paths of this machine are nobody's business.
             tracing::warn!(task = %self.writer.id, %error, "a task gets no folder of its own");
-            Refusal::Other("it cannot be made; the host's log says why".to_owned())
+            Refusal::Other(match error {
+                FilesError::NoFolder => error.to_string(),
+                _ => "it cannot be made; the host's log says why".to_owned(),
+            })
         })
     }
 }

@@ -26,7 +26,7 @@ fn ranges(ranges: [due_key::Range; 2]) -> (Vec<i64>, Vec<i64>) {
 }
 
 fn due_task(row: &Row) -> Result<DueTask, StoreError> {
-    let (session, priority) = (text(row, 3)?.parse().map_err(of_id)?, priority(get::<i16>(row, 5)?.into())?);
+    let (session, priority) = (text(row, 3)?.parse().map_err(of_id)?, priority(get::<i16>(row, 5)?.into()));
     let (place, turn, kind) = (number(row, 1)?, number(row, 2)?, text(row, 4)?);
     Ok(DueTask { priority, due_at: due_key::time_of(get(row, 0)?)?, place, turn, session, kind })
 }

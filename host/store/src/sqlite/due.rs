@@ -18,7 +18,7 @@ use crate::{Backlog, KindOffer, StoreError};
 
 fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
     let session = row.get::<_, String>(3)?.parse().map_err(of_id)?;
-    let priority = priority(row.get(5)?)?;
+    let priority = priority(row.get(5)?);
     let (due_at, place, turn, kind) = (due_key::time_of(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(4)?);
     Ok(DueTask { priority, due_at, place, turn, session, kind })
 }

@@ -109,6 +109,8 @@ pub(crate) async fn a_claim_passes_by_what_it_cannot_read<P: Plant>(world: Spoil
     world.spoil("tasks", "record", &record).await;
     world.spoil("specs", "spec", &spec).await;
     world.spoil("messages", "body", &inbox).await;
+    // A column that only orders: the record can be read.
+    world.plant.run(&format!("UPDATE tasks SET priority = 32767 WHERE id = '{}'", here.id)).await;
     let host = world.lease(1).await;
     let mut claimed = Vec::new();
     for _ in 0..6 {
