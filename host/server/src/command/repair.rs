@@ -14,7 +14,7 @@ use crate::exit_code::{Exit, not_found};
 
 /// `repair`.
 pub(crate) async fn repair(context: &Context, args: &RepairArgs) -> Result<Exit> {
-    let store = context.home.open().await?;
+    let store = context.home.open_as_it_is().await?;
     let found = look(&store).await?;
     if let Some(id) = &args.end {
         let row = of_task(&found, id)?;
