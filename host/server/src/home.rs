@@ -145,6 +145,15 @@ impl Home {
         self.shared.elsewhere(|| self.session_files(), &self.shown_path("")).await
     }
 
+    /// Refuses what removes or writes files of tasks where the store that is open has them in another place: they would stay there
+    /// for ever, or be found by nobody.
+    pub(crate) async fn refuse_files_elsewhere(&self, what: &str) -> Result<()> {
+        match self.files_elsewhere().await? {
+            Some(why) => Err(refused(format!("{what}; nothing was changed. {why}"))),
+            None => Ok(()),
+        }
+    }
+
     /// Where a path of the session's files lies on this machine, if it does.
     pub(crate) fn local_path(&self, path: &str) -> Option<PathBuf> {
         match &self.files {
