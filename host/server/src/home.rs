@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use taskwright_registry::WakeKey;
 use taskwright_runner::{BucketAddress, Runner, RunnerConfig, RunnerParts, SessionFiles};
 use taskwright_sandbox::{CompileProcess, Compiler, Sandbox, SandboxConfig, SandboxError};
-use taskwright_store::{PostgresOptions, PostgresStore, SessionQuery, SqliteOptions, SqliteStore, Store};
+use taskwright_store::{PostgresOptions, PostgresStore, SessionQuery, SqliteOptions, SqliteStore, Store, StoreError};
 
 use crate::config::Config;
 use crate::exit_code::{not_found, refused};
@@ -145,6 +145,15 @@ impl Home {
         self.shared.elsewhere(|| self.session_files(), &self.shown_path("")).await
     }
 
+    /// Refuses what removes or writes files of tasks where the store that is open has them in another place: they would stay there
+    /// for ever, or be found by nobody.
+    pub(crate) async fn refuse_files_elsewhere(&self, what: &str) -> Result<()> {
+        match self.files_elsewhere().await? {
+            Some(why) => Err(refused(format!("{what}; nothing was changed. {why}"))),
+            None => Ok(()),
+        }
+    }
+
     /// Where a path of the session's files lies on this machine, if it does.
     pub(crate) fn local_path(&self, path: &str) -> Option<PathBuf> {
         match &self.files {
@@ -170,8 +179,23 @@ impl Home {
         self.open_or_create().await
     }
 
-    /// Opens the store, and makes it if it is not there.
+    /// Opens the store, which must be there, whatever lies beside it: for whoever looks at what is wrong with it.
+    pub(crate) async fn open_as_it_is(&self) -> Result<Arc<dyn Store>> {
+        self.must_exist()?;
+        self.open_unguarded().await
+    }
+
+    /// Opens the store, and makes it if it is not there. One that is empty beside files of tasks is refused.
     pub(crate) async fn open_or_create(&self) -> Result<Arc<dyn Store>> {
+        if !self.has_store() {
+            self.refuse_files_without_records(&self.database().display().to_string())?;
+        }
+        let store = self.open_unguarded().await?;
+        self.refuse_if_empty_beside_files(store.as_ref()).await?;
+        Ok(store)
+    }
+
+    async fn open_unguarded(&self) -> Result<Arc<dyn Store>> {
         if let Some(address) = &self.store
             && !(address.starts_with("postgres://") || address.starts_with("postgresql://"))
         {
@@ -185,16 +209,11 @@ impl Home {
         if let Some(address) = &self.store {
             let options = PostgresOptions { root_certificates: root_certificates(), ..PostgresOptions::default() };
             let store = PostgresStore::open(address, options).await?;
-            self.refuse_if_empty_beside_files(&store).await?;
             self.shared.of_store(&store);
             return Ok(Arc::new(store));
         }
-        if !self.has_store() {
-            self.refuse_files_without_records(&self.database().display().to_string())?;
-        }
         let store = SqliteStore::open(self.database(), SqliteOptions::default())?;
         self.opened.add(&store);
-        self.refuse_if_empty_beside_files(&store).await?;
         Ok(Arc::new(store))
     }
 
@@ -205,7 +224,14 @@ impl Home {
             return Ok(());
         }
         let any = SessionQuery { limit: 1, ..SessionQuery::default() };
-        if store.sessions(&any).await?.sessions.is_empty() {
+        let empty = match store.sessions(&any).await {
+            // One that cannot be read is a session too.
+            Ok(page) => page.sessions.is_empty() && page.unreadable.is_empty(),
+            // What is damaged is not empty: the command itself says what is wrong, or works around it.
+            Err(StoreError::Corrupt { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if empty {
             let place =
                 if self.store.is_some() { "the PostgreSQL".into() } else { self.database().display().to_string() };
             self.refuse_files_without_records(&place)?;
@@ -214,12 +240,16 @@ impl Home {
     }
 
     fn refuse_files_without_records(&self, records: &str) -> Result<()> {
+        let way_back = if self.store.is_some() {
+            "or are still in a file: `taskwright migrate` brings them here"
+        } else {
+            "or a copy of the file was taken without its `-wal`: `taskwright restore` brings a backup back"
+        };
         match self.tasks_with_files().count() {
             0 => Ok(()),
             tasks => Err(refused(format!(
                 "there are files of {tasks} tasks in {}, but no record of them in {records}: it is new or empty. Perhaps the records \
-                 are elsewhere (--dir, --store), or a copy of the file was taken without its `-wal`: `taskwright restore` brings a \
-                 backup back. To begin anew, move the files away",
+                 are elsewhere (--dir, --store), {way_back}. To begin anew, move the files away",
                 self.shown_path("")
             ))),
         }

@@ -27,6 +27,7 @@ pub(crate) async fn prune(context: &Context, args: &PruneArgs) -> Result<Exit> {
         }
         return Ok(Exit::Succeeded);
     }
+    context.home.refuse_files_elsewhere("the files of what is forgotten would stay").await?;
     let forgotten = match only {
         Some(session) => runner.prune_session(session, args.older_than).await?,
         None => runner.prune(args.older_than).await?,

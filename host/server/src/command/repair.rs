@@ -14,7 +14,7 @@ use crate::exit_code::{Exit, not_found};
 
 /// `repair`.
 pub(crate) async fn repair(context: &Context, args: &RepairArgs) -> Result<Exit> {
-    let store = context.home.open().await?;
+    let store = context.home.open_as_it_is().await?;
     let found = look(&store).await?;
     if let Some(id) = &args.end {
         let row = of_task(&found, id)?;
@@ -28,6 +28,7 @@ pub(crate) async fn repair(context: &Context, args: &RepairArgs) -> Result<Exit>
     }
     if let Some(id) = &args.delete {
         let row = of_task(&found, id)?;
+        context.home.refuse_files_elsewhere("the files of the task would stay").await?;
         context.home.reader(store)?.delete_unreadable(&row.session_id, id).await?;
         if context.out.is_json() {
             context.out.json(&json!({"deleted": id}))?;

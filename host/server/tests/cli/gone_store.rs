@@ -42,6 +42,23 @@ fn a_server_whose_store_is_replaced_says_so_and_fails() {
     assert_eq!((ended.status, ended.err.contains("another file was put in the place")), (1, true), "{ended:?}");
 }
 
+#[test]
+fn what_others_wrote_outlives_a_server_that_lost_its_index() {
+    let place = Place::new();
+    let spec = r#"{"steps":[{"stay":true}]}"#;
+    let created = place.run(&["create", "walkthrough", "--spec", spec]);
+    assert_eq!(created.status, 0, "{created:?}");
+    let mut serving = place.start(&["serve", "--lease", "1s"]);
+    serving.until_out("serving");
+    std::fs::remove_file(place.path().join(".taskwright/registry.db-shm")).unwrap();
+    let created = place.run(&["create", "walkthrough", "--name", "late", "--spec", spec]);
+    assert_eq!(created.status, 0, "{created:?}");
+    let ended = serving.end();
+    assert_eq!((ended.status, ended.err.contains("registry.db-shm was removed")), (1, true), "{ended:?}");
+    let named: Vec<_> = place.tasks().iter().map(|task| task["name"].clone()).collect();
+    assert!(named.contains(&json!("late")), "{named:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_refuses_every_outcome_holds_up_no_end() {
     let address = match taskwright_test_postgres::database("refusing") {

@@ -79,6 +79,23 @@ fn a_host_with_another_place_of_files_is_refused_or_told() {
         let refused = run("two", command);
         assert!(refused.status == 2 && refused.err.contains(said), "{refused:?}");
     }
+    let token = run("two", &["external", "register", "coding_agent", "--name", "outside"]).out;
+    let token = token.trim_end().split_once("  ").unwrap().1;
+    assert_eq!(run("two", &["sessions", "open", "idle"]).status, 0);
+    assert_eq!(run("two", &["sessions", "close", "idle"]).status, 0);
+    // What removes or writes files of tasks is refused as well, before anything has changed.
+    for command in [
+        &["prune", "--older-than", "0s"][..],
+        &["prune", "--older-than", "0s", "--all-sessions"],
+        &["sessions", "close", "default", "--delete"],
+        &["sessions", "delete", "idle"],
+        &["external", "succeed", token, "--result", "1"],
+    ] {
+        let refused = run("two", command);
+        assert!(refused.status == 2 && refused.err.contains(said), "{command:?}: {refused:?}");
+    }
+    assert_eq!(run("two", &["sessions", "show", "idle"]).status, 0, "it is there still");
+    assert_eq!(run("two", &["external", "succeed", token]).status, 0, "it writes no file");
     let id = id_in(&ran.out);
     let shown = run("two", &["show", &id]);
     assert!(shown.status == 0 && shown.err.contains(said) && !shown.out.contains("two/files"), "{shown:?}");

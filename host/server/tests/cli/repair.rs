@@ -78,6 +78,32 @@ fn what_cannot_be_read_is_shown_ended_and_deleted() {
 }
 
 #[test]
+fn a_damaged_first_session_stops_no_other_session() {
+    let place = Place::new();
+    let spec = r#"{"steps":[{"say":"x"},{"artifact":{"name":"a.txt","text":"kept"}}]}"#;
+    for session in ["default", "other"] {
+        let ran = place.run(&["run", "walkthrough", "--session", session, "--spec", spec]);
+        assert_eq!(ran.status, 0, "{ran:?}");
+    }
+    let database = rusqlite::Connection::open(place.path().join(".taskwright/registry.db")).unwrap();
+    let damage = |set: &str| database.execute(&format!("UPDATE sessions SET {set} WHERE no = 1"), []).unwrap();
+    damage("record = 'garbage'");
+    assert_eq!(place.run(&["list", "--session", "other"]).status, 0);
+    assert_eq!(place.run(&["prune", "--session", "other", "--dry-run"]).status, 0);
+    let found = place.run(&["repair"]);
+    assert!(found.status == 0 && found.out.contains("the session default cannot be read"), "{found:?}");
+    assert_eq!(place.run(&["repair", "--mend", "default"]).status, 0);
+    assert_eq!(place.run(&["list", "--session", "default"]).status, 0);
+    // Nor does a store without any session, beside files, keep anybody from looking.
+    drop(database);
+    std::fs::remove_file(place.path().join(".taskwright/registry.db")).unwrap();
+    std::fs::write(place.path().join(".taskwright/registry.db"), "").unwrap();
+    let refused = place.run(&["list"]);
+    assert!(refused.status == 2 && refused.err.contains("there are files of 2 tasks"), "{refused:?}");
+    assert_eq!(place.run(&["repair"]).status, 0);
+}
+
+#[test]
 fn a_guest_reads_each_double_as_it_was_written() {
     let place = Place::new();
     let number = "0.18960496093331014";

@@ -1,9 +1,12 @@
-//! Whether the file that was opened, and its log, are still those at their paths.
+//! Whether the file that was opened, its log and the index of that are still those at their paths.
 //! Does not open or read them: closing a second descriptor of the file would give up the locks that SQLite has on it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::StoreError;
 
@@ -20,13 +23,28 @@ pub(super) struct Identity {
 impl Identity {
     /// The files as they are now, of a store that is open.
     pub(super) fn of(path: PathBuf) -> Self {
-        let mut log = OsString::from(path.as_os_str());
-        log.push("-wal");
+        let beside = |suffix: &str| {
+            let mut name = OsString::from(path.as_os_str());
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        // Without the one that others see, this process and they would write over each other in the log.
+        let (log, index) = (beside("-wal"), beside("-shm"));
         let identified = |path: PathBuf| {
             let id = id_of(&path).ok()?;
             Some((path, id))
         };
-        Self { files: [path, log.into()].into_iter().filter_map(identified).collect(), gone: OnceLock::new() }
+        Self { files: [path, log, index].into_iter().filter_map(identified).collect(), gone: OnceLock::new() }
+    }
+
+    /// Leaves what is at the paths now as it is when a connection is closed, if the store is gone: the last one would else move what
+    /// it knows of the log into the file, and remove the log with what others have written to it since.
+    pub(super) fn leave_alone_if_gone(&self, connection: &Connection) {
+        if self.check().is_err()
+            && let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!(%error, "a store that is gone may be written to when it is closed");
+        }
     }
 
     /// # Errors

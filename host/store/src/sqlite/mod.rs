@@ -82,7 +82,7 @@ impl SqliteStore {
     /// # Errors
     /// `NewerSchema`; `Corrupt` for what is no store of ours (both leave it untouched); `Unavailable`.
     ///
-    /// Once it is open, every verb says `Gone` when the file, or its log, is not at its path any more or another one is.
+    /// Once it is open, every verb says `Gone` when the file, its log or the index of that is not at its path any more or another one is.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
         let path = file::prepare(path.as_ref())?;
         let connection = connect::writer(&path, &options)?;

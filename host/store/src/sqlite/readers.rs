@@ -42,9 +42,10 @@ impl Readers {
         let count = options.readers.max(1);
         for _ in 0..count {
             let connection = connect::reader(path, options)?;
-            let (queue, alive) = (Arc::clone(&queue), alive.readers.clone());
+            let (queue, alive, identity) = (Arc::clone(&queue), alive.readers.clone(), Arc::clone(identity));
             spawn("taskwright-read", move || {
                 work(&connection, &queue);
+                identity.leave_alone_if_gone(&connection);
                 drop(connection);
                 drop(alive);
             })?;

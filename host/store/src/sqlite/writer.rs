@@ -106,6 +106,11 @@ enum After {
 impl Writer {
     /// Works until all senders are gone, or it is told to end.
     pub(super) fn work(mut self) {
+        self.work_off();
+        self.identity.leave_alone_if_gone(&self.connection);
+    }
+
+    fn work_off(&mut self) {
         let mut seen = self.data_version();
         let (mut looked, mut there) = (Instant::now(), true);
         loop {

@@ -63,3 +63,14 @@ async fn a_store_whose_log_was_removed_writes_nothing_more() {
     std::fs::remove_file(&log).unwrap();
     every_verb_says_so(&store, &host, "-wal was removed").await;
 }
+
+#[tokio::test]
+async fn a_store_whose_index_of_the_log_was_removed_says_so() {
+    let room = Room::new();
+    let store = room.open();
+    let host = with_a_lease(&store).await;
+    let mut index = room.path().as_os_str().to_owned();
+    index.push("-shm");
+    std::fs::remove_file(&index).unwrap();
+    every_verb_says_so(&store, &host, "-shm was removed").await;
+}

@@ -17,6 +17,9 @@ pub(super) async fn succeed(context: &Context, args: SucceedArgs) -> Result<Exit
         None => None,
     };
     let task = hold(context, context.home.open().await?, &args.token).await?;
+    if result.is_some() {
+        context.home.refuse_files_elsewhere("the file with the result would be found by nobody").await?;
+    }
     report(context, &task.succeed(result, args.summary).await?)
 }
 

@@ -15,6 +15,9 @@ use crate::live_tasks::LiveTasks;
 /// `sessions close`.
 pub(super) async fn close(context: &Context, args: CloseArgs) -> Result<Exit> {
     let store = context.home.open().await?;
+    if args.delete {
+        context.home.refuse_files_elsewhere("the files of the session would stay").await?;
+    }
     let session = context.home.reader(store.clone())?.session(args.id.clone());
     let order = CloseOrder { successor: args.successor, reason: args.reason, delete: args.delete };
     let closed = session.close(order).await.map_err(|error| match error {

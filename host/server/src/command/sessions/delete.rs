@@ -12,6 +12,7 @@ use crate::live_tasks::LiveTasks;
 /// `sessions delete`.
 pub(super) async fn delete(context: &Context, args: &OneSession) -> Result<Exit> {
     let store = context.home.open().await?;
+    context.home.refuse_files_elsewhere("the files of the session would stay").await?;
     let session = context.home.reader(store.clone())?.session(args.id.clone());
     let deleted = session.delete().await?;
     if context.out.is_json() {
