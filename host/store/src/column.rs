@@ -33,10 +33,10 @@ pub(crate) fn time(millis: i64) -> Result<Timestamp, StoreError> {
     DateTime::from_timestamp_millis(millis).ok_or_else(|| of_row("a time", millis))
 }
 
-/// A column as a priority.
-pub(crate) fn priority(rank: i64) -> Result<Priority, StoreError> {
+/// A column as a priority, or what is wrong with it.
+pub(crate) fn rank(rank: i64) -> Result<Priority, String> {
     let priority = u8::try_from(rank).ok().and_then(Priority::of_rank);
-    priority.ok_or_else(|| of_row("a priority", format!("there is none of rank {rank}")))
+    priority.ok_or_else(|| format!("there is no priority of rank {rank}"))
 }
 
 /// A row that does not hold what this program writes.

@@ -38,7 +38,7 @@ pub(crate) async fn forget<T: Transaction>(
         Err(StoreError::Unreadable(_)) => rows.find_stored(id).await?.and_then(|stored| stored.finished_at),
         found => found?.finished_at,
     };
-    if !ended.is_some_and(|at| at < before) || rows.has_children(session, id).await? {
+    if ended.is_none_or(|at| at >= before) || rows.has_children(session, id).await? {
         return Ok(false);
     }
     rows.delete_task(session, id).await?;
