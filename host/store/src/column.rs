@@ -33,10 +33,10 @@ pub(crate) fn time(millis: i64) -> Result<Timestamp, StoreError> {
     DateTime::from_timestamp_millis(millis).ok_or_else(|| of_row("a time", millis))
 }
 
-/// The priority of a column. A rank that there is none of is no reason to claim nothing: the record has the right one, and the claim
-/// writes it anew.
-pub(crate) fn priority(rank: i64) -> Priority {
-    u8::try_from(rank).ok().and_then(Priority::of_rank).unwrap_or_default()
+/// A column as a priority, or what is wrong with it.
+pub(crate) fn rank(rank: i64) -> Result<Priority, String> {
+    let priority = u8::try_from(rank).ok().and_then(Priority::of_rank);
+    priority.ok_or_else(|| format!("there is no priority of rank {rank}"))
 }
 
 /// A row that does not hold what this program writes.

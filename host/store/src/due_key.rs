@@ -7,7 +7,6 @@
 
 use taskwright_registry::{Task, Timestamp};
 
-use crate::StoreError;
 use crate::column::{millis, time};
 
 /// What is wanted at once stands so many milliseconds before its time: some thirty thousand years.
@@ -24,9 +23,11 @@ pub(crate) fn key(task: &Task) -> Option<i64> {
     Some(if task.dispatch.due_at_once { at - AT_ONCE } else { at.max(APPOINTMENTS) })
 }
 
-/// The time of a key.
-pub(crate) fn time_of(key: i64) -> Result<Timestamp, StoreError> {
-    time(if key < APPOINTMENTS { key + AT_ONCE } else { key })
+/// The time of a key. One that no time has stands for the first or the last there is: it may be in a damaged row, which holds up
+/// nobody else.
+pub(crate) fn time_of(key: i64) -> Timestamp {
+    let millis = if key < APPOINTMENTS { key + AT_ONCE } else { key };
+    time(millis).unwrap_or(if millis < 0 { Timestamp::MIN_UTC } else { Timestamp::MAX_UTC })
 }
 
 /// Where everything stands that is due at a time.
@@ -48,6 +49,7 @@ mod tests {
     #[test]
     fn a_key_tells_an_appointment_from_what_is_due_at_once() {
         let now = time(1_800_000_000_000).unwrap();
+        assert_eq!((time_of(i64::MIN), time_of(i64::MAX)), (Timestamp::MIN_UTC, Timestamp::MAX_UTC));
         let [at_once, appointments] = due(now);
         let within = |range: Range, key: i64| (range.0..=range.1).contains(&key);
         let ahead = millis(now) + 3_600_000;
@@ -55,7 +57,7 @@ mod tests {
         assert!(!within(at_once, ahead) && !within(appointments, ahead));
         assert!(within(appointments, millis(now)));
         for key in [ahead, ahead - AT_ONCE] {
-            assert_eq!(time_of(key), time(ahead));
+            assert_eq!(time_of(key), time(ahead).unwrap());
             assert!(later(Some(now)).into_iter().any(|range| within(range, key)));
             assert!(!later(time(ahead).ok()).into_iter().any(|range| within(range, key)));
             assert!(later(None).into_iter().any(|range| within(range, key)));

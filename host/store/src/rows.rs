@@ -260,8 +260,10 @@ pub(crate) trait Transaction: Rows {
     async fn put_task(&mut self, before: &Task, after: &Task) -> Result<(), StoreError>;
     /// Has a task that cannot be read wait until then before it is looked at again, by its columns alone.
     async fn postpone(&mut self, id: &TaskId, until: Timestamp) -> Result<(), StoreError>;
-    /// Replaces a specification that cannot be read by `null`.
+    /// Replaces a specification that cannot be read, or is missing, by `null`.
     async fn clear_spec(&mut self, id: &TaskId) -> Result<(), StoreError>;
+    /// Writes what a record says of its priority into the column beside it, which has no other way to change.
+    async fn put_priority(&mut self, task: &Task) -> Result<(), StoreError>;
     /// Replaces the result.
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError>;
     /// Replaces the checkpoint.

@@ -5,14 +5,18 @@ use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::Serialize;
-use taskwright_registry::{SessionId, TaskId, clean_line};
+use taskwright_registry::{InvalidId, SessionId, TaskId, Timestamp, Wake, WakeCause, clean_line};
 
 use crate::StoreError;
+use crate::column::time;
 
 /// How many rows are remembered as told of; from then on they are told of again.
 const REMEMBERED: usize = 10_000;
 /// How much of a decoder's reason is kept, in bytes.
 const REASON_BYTES: usize = 200;
+
+/// The reason where a row is not there that has to be.
+pub(crate) const MISSING: &str = "it is missing";
 
 /// What sort of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -100,6 +104,11 @@ impl UnreadableRow {
         Self::new(what, session, Some(task), id, reason)
     }
 
+    /// What belongs to a task, as far as what it says of its task is an id.
+    pub(crate) fn of(what: UnreadableKind, session: &SessionId, task: &str, id: &str, reason: &str) -> Self {
+        Self::new(what, session, task.parse().ok().as_ref(), id, reason)
+    }
+
     /// Says in the log and in the metrics that the row was passed by, once for each process.
     pub(crate) fn note(&self) {
         static TOLD: LazyLock<Mutex<HashSet<(UnreadableKind, String)>>> = LazyLock::new(Mutex::default);
@@ -150,4 +159,38 @@ pub(crate) fn passed_by<T>(found: Result<Option<T>, StoreError>) -> Result<Optio
         }
         found => found,
     }
+}
+
+/// What is wrong with the columns of a wake beside its cause, if anything.
+fn of_wake(id: i64, task: &str, attempt: i64, created_at: i64) -> Result<(u64, TaskId, u32, Timestamp), String> {
+    Ok((
+        u64::try_from(id).map_err(|_| format!("no wake has the number {id}"))?,
+        task.parse().map_err(|error: InvalidId| error.to_string())?,
+        u32::try_from(attempt).map_err(|_| format!("no attempt has the number {attempt}"))?,
+        time(created_at).map_err(|_| format!("{created_at} is no time"))?,
+    ))
+}
+
+/// A wake from its columns: its number and its task, its attempt and its time, its cause and its text.
+pub(crate) fn whole_wake(
+    session: &SessionId,
+    (id, task): (i64, &str),
+    (attempt, created_at): (i64, i64),
+    cause: Result<WakeCause, String>,
+    text: String,
+) -> Read<Wake> {
+    let whole = of_wake(id, task, attempt, created_at).and_then(|columns| Ok((columns, cause?)));
+    match whole {
+        Ok(((id, task_id, attempt, created_at), cause)) => {
+            Ok(Wake { id, session_id: session.clone(), task_id, attempt, cause, text, created_at })
+        }
+        Err(reason) => Err(UnreadableRow::of(UnreadableKind::Wake, session, task, &id.to_string(), &reason)),
+    }
+}
+
+/// What is wrong with a wake, if anything, where its columns are texts.
+pub(crate) fn judge_wake(id: &str, task: &str, attempt: &str, created_at: &str, cause: &str) -> Result<(), String> {
+    let number = |text: &str| text.parse::<i64>().map_err(|error| error.to_string());
+    of_wake(number(id)?, task, number(attempt)?, number(created_at)?)?;
+    crate::column::read::<WakeCause>(cause).map(|_| ())
 }

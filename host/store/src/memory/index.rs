@@ -23,9 +23,7 @@ type DueAt = (Timestamp, u64, TaskId);
 fn within(due: &Due, ranges: [Range; 2]) -> impl Iterator<Item = impl Iterator<Item = DueAt> + Clone> {
     ranges.into_iter().map(|(first, last)| {
         let here = (first <= last).then(|| due.range((first, 0)..=(last, u64::MAX)));
-        here.into_iter()
-            .flatten()
-            .map(|((key, place), id)| (due_key::time_of(*key).unwrap_or(Timestamp::MIN_UTC), *place, id.clone()))
+        here.into_iter().flatten().map(|((key, place), id)| (due_key::time_of(*key), *place, id.clone()))
     })
 }
 

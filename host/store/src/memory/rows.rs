@@ -462,6 +462,11 @@ impl Transaction for MemoryRows<'_> {
         Ok(())
     }
 
+    async fn put_priority(&mut self, _task: &Task) -> Result<(), StoreError> {
+        // There is no column beside a record.
+        Ok(())
+    }
+
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {
         self.row(id)?.result = Some(result);
         Ok(())

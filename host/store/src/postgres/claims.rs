@@ -7,7 +7,7 @@ use taskwright_registry::{SessionId, Task, TaskId, Timestamp};
 use tokio_postgres::Row;
 
 use super::rows::{Given, PgRows, big, get, many, number, text};
-use crate::column::{of_id, priority};
+use crate::column::{of_id, rank};
 use crate::due_key;
 use crate::due_rows::DueRows;
 use crate::offer::offered;
@@ -26,9 +26,11 @@ fn ranges(ranges: [due_key::Range; 2]) -> (Vec<i64>, Vec<i64>) {
 }
 
 fn due_task(row: &Row) -> Result<DueTask, StoreError> {
-    let (session, priority) = (text(row, 3)?.parse().map_err(of_id)?, priority(get::<i16>(row, 5)?.into()));
+    // A priority that there is none of makes its own record unreadable, when its turn comes.
+    let (session, priority) = (text(row, 3)?.parse().map_err(of_id)?, rank(get::<i16>(row, 5)?.into()));
     let (place, turn, kind) = (number(row, 1)?, number(row, 2)?, text(row, 4)?);
-    Ok(DueTask { priority, due_at: due_key::time_of(get(row, 0)?)?, place, turn, session, kind })
+    let due_at = due_key::time_of(get(row, 0)?);
+    Ok(DueTask { priority: priority.unwrap_or_default(), due_at, place, turn, session, kind })
 }
 
 impl DueRows for PgRows {
@@ -106,8 +108,7 @@ impl DueRows for PgRows {
     async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Read<Task>>, StoreError> {
         let lock = "SELECT id, no, last_seq, record FROM sessions WHERE no = ANY($1) ORDER BY id
                     FOR NO KEY UPDATE SKIP LOCKED";
-        let read =
-            "SELECT t.id, t.record, s.spec, t.no FROM tasks t JOIN specs s ON s.task = t.no WHERE t.no = ANY($1)";
+        let read = "SELECT t.id, t.record, s.spec, t.priority, t.no FROM tasks t LEFT JOIN specs s ON s.task = t.no WHERE t.no = ANY($1)";
         let sessions: HashSet<i64> = due.iter().map(|task| big(task.turn)).collect();
         let sessions: Vec<i64> = sessions.into_iter().collect();
         // Who has locked one session waits for no other: two claims would wait for each other.
@@ -129,7 +130,7 @@ impl DueRows for PgRows {
         let mut by_place = HashMap::with_capacity(rows.len());
         for row in &rows {
             let id: TaskId = text(row, 0)?.parse().map_err(of_id)?;
-            let place = number(row, 3)?;
+            let place = number(row, 4)?;
             if let Some(reason) = self.unit.unreadable.get(&id)
                 && let Some(task) = due.iter().find(|task| task.place == place)
             {
@@ -183,7 +184,7 @@ impl DueRows for PgRows {
                        ORDER BY t.due_at, t.no LIMIT 1) AS next";
         let (kinds, codes) = pairs(kinds);
         let (first, last) = ranges(due_key::later(after));
-        let next = self.all(sql, &[&kinds, &codes, &first, &last], |row| due_key::time_of(get(row, 0)?)).await?;
+        let next = self.all(sql, &[&kinds, &codes, &first, &last], |row| Ok(due_key::time_of(get(row, 0)?))).await?;
         Ok(next.into_iter().min())
     }
 
@@ -202,7 +203,7 @@ impl DueRows for PgRows {
         let (first, last) = ranges(due_key::due(now));
         let of_ranges = self
             .all(sql, &[&names, &codes, &first, &last, &big(Backlog::COUNTED)], |row| {
-                let oldest = get::<Option<i64>>(row, 2)?.map(due_key::time_of).transpose()?;
+                let oldest = get::<Option<i64>>(row, 2)?.map(due_key::time_of);
                 Ok((text(row, 0)?, number(row, 1)?, oldest))
             })
             .await?;

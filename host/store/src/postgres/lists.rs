@@ -15,7 +15,8 @@ pub(super) struct List {
 impl List {
     pub(super) fn of(filter: &TaskFilter, order: Order, after: Option<&TaskId>) -> Self {
         let sql =
-            "SELECT record, $1::text, id FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = $1)".to_owned();
+            "SELECT record, $1::text, id, priority FROM tasks WHERE session = (SELECT no FROM sessions WHERE id = $1)"
+                .to_owned();
         let mut list = Self { sql, given: Vec::new() };
         if !filter.states.is_empty() {
             if filter.states.iter().all(|state| state.is_live()) {

@@ -18,13 +18,13 @@ use super::failure::{met_another, of_statement};
 use super::lists::List;
 use super::transaction::Shared;
 use super::unit::Unit;
-use crate::column::{millis, of_id, of_row, read, time};
+use crate::column::{millis, of_id, of_row, rank, read, time};
 use crate::committed::Committed;
 use crate::encoded::{self, Encoded};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::salvage::StoredTask;
 use crate::scan::{self, Looked};
-use crate::unreadable::Read;
+use crate::unreadable::{MISSING, Read, whole_wake};
 use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter, UnreadableKind, UnreadableRow};
 
 /// What a statement is given.
@@ -141,8 +141,7 @@ impl PgRows {
         let mut unreadable = Vec::new();
         for task in &mut tasks {
             let spec = self.known_spec(&task.id).or_else(|| found.get(task.id.as_str()));
-            let spec = spec.ok_or_else(|| of_row("a specification is missing", &task.id))?;
-            match read(spec) {
+            match spec.map_or_else(|| Err(MISSING.to_owned()), |spec| read(spec)) {
                 Ok(spec) => task.spec = spec,
                 Err(reason) => {
                     let Task { session_id, id, .. } = &**task;
@@ -208,9 +207,11 @@ pub(super) fn many(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// A record, with its session's and its own id behind it for where it cannot be read.
+/// A record, with its session's and its own id behind it for where it cannot be read, and its priority behind those: of the columns
+/// beside a record, the one that has to be one of a few numbers.
 fn record(row: &Row, first: usize) -> Result<Read<Task>, StoreError> {
-    match json(row, 0)? {
+    let priority = rank(get::<i16>(row, first + 2)?.into());
+    match json(row, 0)?.and_then(|task| priority.map(|_| task)) {
         Ok(task) => Ok(Ok(task)),
         Err(reason) => {
             let (session, id) = named_at(row, first)?;
@@ -337,7 +338,7 @@ impl Rows for PgRows {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
-        let sql = "SELECT record, no, $1::text, id FROM tasks
+        let sql = "SELECT record, no, $1::text, id, priority FROM tasks
                    WHERE session = (SELECT no FROM sessions WHERE id = $1) AND phase <> 'over' AND no > $2
                    ORDER BY no LIMIT $3";
         self.all(sql, &[&session.as_str(), &big(after), &many(limit)], placed).await
@@ -380,7 +381,7 @@ impl Rows for PgRows {
         let rows = self.rows(scan::sql(what), &[&big(after), &many(limit)]).await?;
         let look = |row: &Row| {
             let (session, task, id) = (text(row, 1)?, get(row, 2)?, text(row, 3)?);
-            let looked = Looked { session, task, id, text: get(row, 4)?, event: get(row, 5)?, changes: get(row, 6)? };
+            let looked = Looked { session, task, id, text: get(row, 4)?, beside: get(row, 5)?, further: get(row, 6)? };
             Ok((number(row, 0)?, scan::judge(what, &looked)?))
         };
         rows.iter().map(look).collect()
@@ -418,7 +419,7 @@ impl Rows for PgRows {
             None => {
                 let sql = "SELECT spec FROM specs WHERE task = (SELECT no FROM tasks WHERE id = $1)";
                 let spec = self.one(sql, &[&id.as_str()], |row| json(row, 0)).await?;
-                spec.ok_or_else(|| of_row("a specification is missing", id))?
+                spec.unwrap_or_else(|| Err(MISSING.to_owned()))
             }
         };
         match spec {
@@ -481,7 +482,7 @@ impl Rows for PgRows {
     }
 
     async fn resident(&mut self, host: &HostRef) -> Result<Vec<Read<Task>>, StoreError> {
-        let sql = "SELECT t.record, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+        let sql = "SELECT t.record, s.id, t.id, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
                    WHERE t.host_id = $1 AND t.host_epoch = $2 ORDER BY t.no";
         self.all(sql, &[&host.id.as_str(), &big(host.epoch)], named_record).await
     }
@@ -504,7 +505,7 @@ impl Rows for PgRows {
     }
 
     async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
-        let sql = "SELECT t.record, t.no, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+        let sql = "SELECT t.record, t.no, s.id, t.id, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
                    WHERE t.external_cancel AND t.no > $1 ORDER BY t.no LIMIT $2";
         self.all(sql, &[&big(after), &many(limit)], placed).await
     }
@@ -635,17 +636,9 @@ impl Rows for PgRows {
                    FROM wakes w JOIN sessions s ON s.no = w.session
                    WHERE s.id = $1 AND w.acknowledged_at IS NULL ORDER BY w.id LIMIT $2";
         self.all(sql, &[&session.as_str(), &many(limit)], |row| {
-            let (id, session_id) = (number(row, 0)?, text(row, 6)?.parse().map_err(of_id)?);
-            let task_id = text(row, 1)?.parse().map_err(of_id)?;
-            let attempt = u32::try_from(number(row, 2)?).map_err(|error| of_row("an attempt", error))?;
-            let (words, created_at) = (text(row, 4)?, at(row, 5)?);
-            Ok(match json(row, 3)? {
-                Ok(cause) => Ok(Wake { id, session_id, task_id, attempt, cause, text: words, created_at }),
-                Err(reason) => {
-                    let what = UnreadableKind::Wake;
-                    Err(UnreadableRow::part(what, &session_id, &task_id, &id.to_string(), &reason))
-                }
-            })
+            let session = text(row, 6)?.parse().map_err(of_id)?;
+            let (named, numbers) = ((get(row, 0)?, borrowed(row, 1)?), (get(row, 2)?, get(row, 5)?));
+            Ok(whole_wake(&session, named, numbers, json(row, 3)?, text(row, 4)?))
         })
         .await
     }

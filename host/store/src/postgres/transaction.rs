@@ -23,7 +23,7 @@ use super::options::PostgresOptions;
 use super::partitions::Partitions;
 use super::rows::{Given, MESSAGES, PgRows, get};
 use super::unit::{KnownSession, KnownTask};
-use crate::column::{of_row, read, time};
+use crate::column::{of_row, rank, read, time};
 use crate::committed::Committed;
 use crate::{Change, LeaseTime, StoreError, UnreadableRow, clock};
 
@@ -130,7 +130,8 @@ impl Shared {
 const LOCK: &str = "SELECT id, no, last_seq, record FROM sessions WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 const MAKE: &str = "INSERT INTO sessions (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING id";
 /// What a transaction looks up first.
-const TASKS: &str = "SELECT t.id, t.record, s.spec FROM tasks t JOIN specs s ON s.task = t.no WHERE t.id = ANY($1)";
+const TASKS: &str =
+    "SELECT t.id, t.record, s.spec, t.priority FROM tasks t LEFT JOIN specs s ON s.task = t.no WHERE t.id = ANY($1)";
 const KEYS: &str = "SELECT s.id, t.idempotency_key, t.id FROM unnest($1::text[], $2::text[]) AS k(session, key)
     JOIN sessions s ON s.id = k.session JOIN tasks t ON t.session = s.no AND t.idempotency_key = k.key";
 const PARENTS: &str =
@@ -240,8 +241,9 @@ impl PgRows {
     /// Notes tasks that were read with their specifications.
     pub(super) fn know_tasks(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         for row in rows {
-            let (record, spec): (&str, String) = (super::rows::borrowed(row, 1)?, get(row, 2)?);
-            let task: Task = match read(record) {
+            let (record, spec): (&str, Option<String>) = (super::rows::borrowed(row, 1)?, get(row, 2)?);
+            let priority = rank(get::<i16>(row, 3)?.into());
+            let task: Task = match read(record).and_then(|task| priority.map(|_| task)) {
                 Ok(task) => task,
                 Err(reason) => {
                     let id: TaskId = get::<String>(row, 0)?.parse().map_err(crate::column::of_id)?;
@@ -251,7 +253,7 @@ impl PgRows {
                 }
             };
             let stored = Some(task.version);
-            let known = KnownTask { text: None, spec: Some(spec), stored, waits: false, task };
+            let known = KnownTask { text: None, spec, stored, waits: false, task };
             self.unit.tasks.insert(known.task.id.clone(), Some(known));
         }
         Ok(())

@@ -135,8 +135,15 @@ impl Transaction for PgRows {
         if let Some(Some(known)) = self.unit.tasks.get_mut(id) {
             known.spec = Some("null".to_owned());
         }
-        let sql = "UPDATE specs SET spec = 'null' WHERE task = (SELECT no FROM tasks WHERE id = $1)";
+        // Its row may be missing.
+        let sql = "INSERT INTO specs (task, spec) SELECT no, 'null' FROM tasks WHERE id = $1
+                   ON CONFLICT (task) DO UPDATE SET spec = excluded.spec";
         self.one_row("a specification", sql, &[&id.as_str()]).await
+    }
+
+    async fn put_priority(&mut self, task: &Task) -> Result<(), StoreError> {
+        let sql = "UPDATE tasks SET priority = $2 WHERE id = $1";
+        self.one_row("a task", sql, &[&task.id.as_str(), &i16::from(task.priority.rank())]).await
     }
 
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use taskwright_registry::{Priority, SessionId, Task, Timestamp};
 
 use super::failure::of_id;
 use super::rows::{SqliteRows, record};
-use crate::column::priority;
+use crate::column::rank;
 use crate::due_key;
 use crate::due_rows::DueRows;
 use crate::offer::offered;
@@ -18,8 +18,9 @@ use crate::{Backlog, KindOffer, StoreError};
 
 fn due_task(row: &Row<'_>) -> Result<DueTask, StoreError> {
     let session = row.get::<_, String>(3)?.parse().map_err(of_id)?;
-    let priority = priority(row.get(5)?);
-    let (due_at, place, turn, kind) = (due_key::time_of(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(4)?);
+    // One that there is none of makes its own record unreadable, when its turn comes.
+    let priority = rank(row.get(5)?).unwrap_or_default();
+    let (due_at, place, turn, kind) = (due_key::time_of(row.get(0)?), row.get(1)?, row.get(2)?, row.get(4)?);
     Ok(DueTask { priority, due_at, place, turn, session, kind })
 }
 
@@ -93,7 +94,7 @@ impl DueRows for SqliteRows<'_> {
     }
 
     async fn at_places(&mut self, due: &[DueTask]) -> Result<Vec<Read<Task>>, StoreError> {
-        let sql = "SELECT record, ?2, id FROM tasks WHERE no = ?1";
+        let sql = "SELECT record, ?2, id, priority FROM tasks WHERE no = ?1";
         let mut tasks = Vec::with_capacity(due.len());
         for task in due {
             tasks.extend(self.one(sql, params![task.place, task.session.as_str()], |row| record(row, 1))?);
@@ -133,7 +134,7 @@ impl DueRows for SqliteRows<'_> {
             for (first, last) in due_key::later(after) {
                 let due: Option<i64> =
                     self.one(sql, params![kind, code, first, last], |row| Ok(row.get(0)?))?.flatten();
-                next = next.into_iter().chain(due.map(due_key::time_of).transpose()?).min();
+                next = next.into_iter().chain(due.map(due_key::time_of)).min();
             }
         }
         Ok(next)
@@ -152,7 +153,7 @@ impl DueRows for SqliteRows<'_> {
                         self.one(sql, given, |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
                     let (count, first) = counted.unwrap_or_default();
                     due += count;
-                    oldest = oldest.into_iter().chain(first.map(due_key::time_of).transpose()?).min();
+                    oldest = oldest.into_iter().chain(first.map(due_key::time_of)).min();
                 }
             }
             all.push(Backlog { kind: offer.kind.clone(), due: due.min(Backlog::COUNTED), oldest });

@@ -51,7 +51,7 @@ impl SqliteRows<'_> {
             Order::NewestFirst => places.sort_unstable_by(|one, other| other.cmp(one)),
         }
         places.truncate(limit);
-        let mut records = self.connection.prepare_cached("SELECT record, ?2, id FROM tasks WHERE no = ?1")?;
+        let mut records = self.connection.prepare_cached("SELECT record, ?2, id, priority FROM tasks WHERE no = ?1")?;
         let mut tasks = Vec::with_capacity(places.len());
         for place in places {
             let mut rows = records.query(params![place, own.as_str()])?;

@@ -46,7 +46,7 @@ pub use options::SqliteOptions;
 use crate::clock::{self, Clock, LeaseClock};
 use crate::column;
 use crate::store::CHANGES_KEPT;
-use crate::unreadable::{Read, parted, readable};
+use crate::unreadable::{MISSING, Read, parted, readable};
 use crate::{
     Backlog, Change, ClaimRequest, Claimed, ClaimedWakes, CodeInUse, Created, EventPage, FinishedPage, FinishedPlace,
     HostStatus, KindOffer, LapsedPage, MessagePage, Page, Reaped, RecordedMessage, Store, StoreError, TaskPage,
@@ -151,7 +151,8 @@ fn ready<T>(verb: impl Future<Output = T>) -> T {
 /// A record with the text of its specification, which the caller's thread decodes and not the store's.
 struct Undecoded {
     task: Task,
-    spec: String,
+    /// None if its row is missing.
+    spec: Option<String>,
 }
 
 impl Undecoded {
@@ -161,7 +162,7 @@ impl Undecoded {
     }
 
     fn decode(self) -> Read<Task> {
-        match column::read(&self.spec) {
+        match self.spec.map_or_else(|| Err(MISSING.to_owned()), |spec| column::read(&spec)) {
             Ok(spec) => Ok(Task { spec, ..self.task }),
             Err(reason) => {
                 let Task { session_id, id, .. } = &self.task;

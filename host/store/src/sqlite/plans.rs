@@ -183,6 +183,7 @@ async fn write(rows: &mut SqliteRows<'_>, task: &Task) {
     let _ = rows.put_task(&Task { version: task.version + 1, ..task.clone() }, &changed).await;
     let _ = rows.postpone(id, now()).await;
     let _ = rows.clear_spec(id).await;
+    let _ = rows.put_priority(task).await;
     let _ = rows.put_result(id, json!({})).await;
     let _ = rows.put_checkpoint(id, vec![1]).await;
     let _ = rows.insert_message(&message, false).await;

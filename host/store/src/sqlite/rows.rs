@@ -14,13 +14,13 @@ use taskwright_registry::{
 
 use super::failure::{of_id, of_row};
 use super::text::{millis, time};
-use crate::column::read;
+use crate::column::{rank, read};
 use crate::committed::Committed;
 use crate::encoded::{self, Encoded};
 use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
 use crate::salvage::StoredTask;
 use crate::scan::{self, Looked};
-use crate::unreadable::Read;
+use crate::unreadable::{MISSING, Read, whole_wake};
 use crate::{CodeInUse, FinishedPlace, Order, StoreError, TaskFilter, UnreadableKind, UnreadableRow};
 
 /// A connection, for the length of one verb.
@@ -36,15 +36,12 @@ impl<'c> SqliteRows<'c> {
         Self { connection, announced: Committed::default(), encoded: Encoded::default() }
     }
 
-    /// The specification as it is stored, so that it can be decoded elsewhere.
-    pub(super) fn spec_text(&self, id: &TaskId) -> Result<String, StoreError> {
+    /// The specification as it is stored, so that it can be decoded elsewhere; none if its row is missing.
+    pub(super) fn spec_text(&self, id: &TaskId) -> Result<Option<String>, StoreError> {
         let sql = "SELECT spec FROM specs WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
-        let text = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row([id.as_str()], |row| Ok(row.get_ref(0)?.as_str().unwrap_or_default().to_owned()))
-            .optional()?;
-        text.ok_or_else(|| of_row("a specification is missing", id))
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let text = |row: &Row<'_>| Ok(row.get_ref(0)?.as_str().unwrap_or_default().to_owned());
+        Ok(statement.query_row([id.as_str()], text).optional()?)
     }
 
     /// What is said of something of a task that cannot be read.
@@ -94,9 +91,14 @@ fn json<T: DeserializeOwned>(row: &Row<'_>) -> Result<Result<T, String>, StoreEr
     })
 }
 
-/// A record, with its session's and its own id behind it for where it cannot be read.
+/// A record, with its session's and its own id behind it for where it cannot be read, and its priority behind those: of the columns
+/// beside a record, the one that has to be one of a few numbers.
 pub(super) fn record(row: &Row<'_>, first: usize) -> Result<Read<Task>, StoreError> {
-    match json(row)? {
+    let whole = match (json(row)?, rank(row.get(first + 2)?)) {
+        (Ok(task), Ok(_)) => Ok(task),
+        (Err(reason), _) | (_, Err(reason)) => Err(reason),
+    };
+    match whole {
         Ok(task) => Ok(Ok(task)),
         Err(reason) => {
             let (session, id) = named(row, first)?;
@@ -157,19 +159,9 @@ fn event(session: &SessionId, row: &Row<'_>) -> Result<Event, StoreError> {
 
 /// A wake, with its cause in the first column.
 fn wake(session: &SessionId, row: &Row<'_>) -> Result<Read<Wake>, StoreError> {
-    let (id, task_id): (u64, TaskId) = (row.get(1)?, row.get::<_, String>(2)?.parse().map_err(of_id)?);
-    Ok(match json(row)? {
-        Ok(cause) => Ok(Wake {
-            id,
-            session_id: session.clone(),
-            task_id,
-            attempt: row.get(3)?,
-            cause,
-            text: row.get(4)?,
-            created_at: time(row.get(5)?)?,
-        }),
-        Err(reason) => Err(UnreadableRow::part(UnreadableKind::Wake, session, &task_id, &id.to_string(), &reason)),
-    })
+    let cause = json(row)?;
+    let (id, task, text): (i64, String, String) = (row.get(1)?, row.get(2)?, row.get(4)?);
+    Ok(whole_wake(session, (id, &task), (row.get(3)?, row.get(5)?), cause, text))
 }
 
 fn session_record(row: &Row<'_>) -> Result<Read<SessionRecord>, StoreError> {
@@ -243,7 +235,7 @@ impl Rows for SqliteRows<'_> {
         limit: usize,
     ) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
         // Entries of an index with equal columns lie in the order of `no`.
-        let sql = "SELECT record, no, ?1, id FROM tasks INDEXED BY tasks_live
+        let sql = "SELECT record, no, ?1, id, priority FROM tasks INDEXED BY tasks_live
                    WHERE session = (SELECT no FROM sessions WHERE id = ?1) AND phase <> 'over' AND no > ?2
                    ORDER BY no LIMIT ?3";
         let after = i64::try_from(after).unwrap_or(i64::MAX);
@@ -257,7 +249,8 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn find_task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
-        let sql = "SELECT t.record, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
+        let sql =
+            "SELECT t.record, s.id, t.id, t.priority FROM tasks t JOIN sessions s ON s.no = t.session WHERE t.id = ?1";
         asked_for(self.one(sql, [id.as_str()], |row| record(row, 1))?)
     }
 
@@ -296,8 +289,8 @@ impl Rows for SqliteRows<'_> {
                 task: row.get(2)?,
                 id: row.get(3)?,
                 text: row.get_ref(4)?.as_str().ok().map(str::to_owned),
-                event: row.get(5)?,
-                changes: row.get(6)?,
+                beside: row.get(5)?,
+                further: row.get(6)?,
             };
             Ok((row.get(0)?, scan::judge(what, &looked)?))
         })
@@ -314,7 +307,7 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn find_spec(&mut self, id: &TaskId) -> Result<Value, StoreError> {
-        let spec = read(&self.spec_text(id)?);
+        let spec = self.spec_text(id)?.map_or_else(|| Err(MISSING.to_owned()), |text| read(&text));
         spec.map_err(|reason| self.unreadable(UnreadableKind::Spec, id, &reason))
     }
 
@@ -359,7 +352,7 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn resident(&mut self, host: &HostRef) -> Result<Vec<Read<Task>>, StoreError> {
-        let sql = "SELECT t.record, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+        let sql = "SELECT t.record, s.id, t.id, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
                    WHERE t.host_id = ?1 AND t.host_epoch = ?2 ORDER BY t.no";
         self.all(sql, params![host.id.as_str(), host.epoch], |row| record(row, 1))
     }
@@ -384,7 +377,7 @@ impl Rows for SqliteRows<'_> {
 
     async fn external_cancels_after(&mut self, after: u64, limit: usize) -> Result<Vec<(u64, Read<Task>)>, StoreError> {
         // The 1 stands here as a literal so that the index of what waits serves.
-        let sql = "SELECT t.record, t.no, s.id, t.id FROM tasks t JOIN sessions s ON s.no = t.session
+        let sql = "SELECT t.record, t.no, s.id, t.id, t.priority FROM tasks t JOIN sessions s ON s.no = t.session
                    WHERE t.external_cancel = 1 AND t.no > ?1 ORDER BY t.no LIMIT ?2";
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         self.all(sql, params![after, limit], |row| Ok((row.get(1)?, record(row, 2)?)))

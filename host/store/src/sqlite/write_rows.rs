@@ -160,8 +160,15 @@ impl Transaction for SqliteRows<'_> {
     }
 
     async fn clear_spec(&mut self, id: &TaskId) -> Result<(), StoreError> {
-        let sql = "UPDATE specs SET spec = 'null' WHERE task = (SELECT no FROM tasks WHERE id = ?1)";
+        // Its row may be missing.
+        let sql = "INSERT INTO specs (task, spec) SELECT no, 'null' FROM tasks WHERE id = ?1
+                   ON CONFLICT (task) DO UPDATE SET spec = excluded.spec";
         self.one_row("a specification", sql, [id.as_str()])
+    }
+
+    async fn put_priority(&mut self, task: &Task) -> Result<(), StoreError> {
+        let sql = "UPDATE tasks SET priority = ?2 WHERE id = ?1";
+        self.one_row("a task", sql, params![task.id.as_str(), task.priority.rank()])
     }
 
     async fn put_result(&mut self, id: &TaskId, result: Value) -> Result<(), StoreError> {

@@ -65,6 +65,9 @@ pub(crate) async fn end_unreadable<T: Transaction>(
         Ok(Some(task)) => task,
         _ => salvage(&stored, now)?,
     };
+    if of_record.is_some() {
+        rows.put_priority(&before).await?;
+    }
     if before.state.is_live() {
         let message = format!("the {} {} could not be read: {}", row.what.as_str(), row.id, row.reason);
         let error = TaskError { detail: None, kind: "unreadable".to_owned(), message };

@@ -40,3 +40,9 @@ async fn what_ends_ends_beside_what_cannot_be_read() {
     let Some(world) = spoiled().await else { return };
     unreadable::what_ends_ends_beside_what_cannot_be_read(world).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_concern_their_own_task_alone() {
+    let Some(world) = spoiled().await else { return };
+    unreadable::columns_concern_their_own_task_alone(world).await;
+}

@@ -36,3 +36,9 @@ async fn what_ends_ends_beside_what_cannot_be_read() {
     let room = Room::new();
     unreadable::what_ends_ends_beside_what_cannot_be_read(spoiled(&room)).await;
 }
+
+#[tokio::test]
+async fn columns_concern_their_own_task_alone() {
+    let room = Room::new();
+    unreadable::columns_concern_their_own_task_alone(spoiled(&room)).await;
+}

@@ -109,8 +109,6 @@ pub(crate) async fn a_claim_passes_by_what_it_cannot_read<P: Plant>(world: Spoil
     world.spoil("tasks", "record", &record).await;
     world.spoil("specs", "spec", &spec).await;
     world.spoil("messages", "body", &inbox).await;
-    // A column that only orders: the record can be read.
-    world.plant.run(&format!("UPDATE tasks SET priority = 32767 WHERE id = '{}'", here.id)).await;
     let host = world.lease(1).await;
     let mut claimed = Vec::new();
     for _ in 0..6 {
@@ -226,4 +224,53 @@ pub(crate) async fn what_ends_ends_beside_what_cannot_be_read<P: Plant>(world: S
     world.task("t").await;
     world.store.close_session(&of("t"), CloseOrder::default()).await.expect("it closes as any other");
     world.store.sessions_with_wakes(None, 10).await.expect("the sessions with wakes");
+}
+
+/// Columns beside a record that hold no such thing, and rows that are not there.
+pub(crate) async fn columns_concern_their_own_task_alone<P: Plant>(world: Spoiled<P>) {
+    let (ranked, bare, early) = (world.task("s").await, world.task("s").await, world.task("s").await);
+    let good = world.task("t").await;
+    let rank = |id: &TaskId| format!("UPDATE tasks SET priority = 77 WHERE id = '{id}'");
+    world.plant.run(&rank(&ranked.id)).await;
+    let of_bare = format!("task = (SELECT no FROM tasks WHERE id = '{}')", bare.id);
+    world.plant.run(&format!("DELETE FROM specs WHERE {of_bare}")).await;
+    world.plant.run(&format!("UPDATE tasks SET due_at = {} WHERE id = '{}'", i64::MIN, early.id)).await;
+    world.store.next_due(&["probe".into()], None).await.expect("a time");
+    let host = world.lease(1).await;
+    let mut claimed = Vec::new();
+    for _ in 0..6 {
+        claimed.extend(world.claim(&host, 1).await);
+    }
+    claimed.sort();
+    let mut wanted = vec![early.id.clone(), good.id.clone()];
+    wanted.sort();
+    assert_eq!(claimed, wanted);
+    is_unreadable(world.store.get(&of("s"), &ranked.id).await, UnreadableKind::Task);
+    is_unreadable(world.store.get(&of("s"), &bare.id).await, UnreadableKind::Spec);
+    let page = world.store.list(&of("s"), &TaskQuery::default()).await.expect("a page");
+    assert_eq!(page.tasks.iter().map(|task| &task.id).collect::<Vec<_>>(), [&early.id]);
+    assert_eq!(page.unreadable.len(), 2, "{:?}", page.unreadable);
+    let found = world.unreadable().await;
+    assert_eq!(found.iter().map(|row| row.what).collect::<Vec<_>>(), [UnreadableKind::Task, UnreadableKind::Spec]);
+    assert!(found[0].reason.contains("rank 77") && found[1].reason.contains("missing"), "{found:?}");
+    let ended = world.store.end_unreadable(&of("s"), &bare.id).await.expect("an end");
+    assert_eq!((ended.state, ended.spec), (State::Failed, json!(null)));
+    world.store.delete_unreadable(&of("s"), &ranked.id).await.expect("it goes");
+    // One that is over can be read again, too, and stays as it ended.
+    let (over, woken) = (world.task("w").await, world.task("w").await);
+    for task in [&over, &woken] {
+        world.ended(task, &host).await;
+    }
+    world.plant.run(&rank(&over.id)).await;
+    let mended = world.store.end_unreadable(&of("w"), &over.id).await.expect("a record again");
+    assert_eq!(mended.state, State::Succeeded);
+    assert_eq!(world.unreadable().await, []);
+    for column in ["attempt = -1", "created_at = 9223372036854775807", "task_id = 'none'"] {
+        let spoil = format!("UPDATE wakes SET {column} WHERE task_id = '{}'", over.id);
+        world.plant.run(&spoil).await;
+        let wakes = world.store.wakes(&of("w"), 10).await.expect("wakes");
+        assert_eq!((wakes.len(), wakes.unreadable.len(), &wakes[0].task_id), (1, 1, &woken.id), "{column}");
+        let found = world.unreadable().await;
+        assert_eq!(found.iter().map(|row| row.what).collect::<Vec<_>>(), [UnreadableKind::Wake], "{column}");
+    }
 }
