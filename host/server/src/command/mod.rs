@@ -77,7 +77,12 @@ impl Context {
 
     /// The configuration as its file is now.
     pub(crate) fn read_config(&self) -> Result<Config> {
-        Config::read(&self.config_path(), self.config_file.is_some())
+        Config::read(&self.config_path(), self.config_is_named())
+    }
+
+    /// Whether somebody has named the file of the configuration, which must be there then.
+    pub(crate) fn config_is_named(&self) -> bool {
+        self.config_file.is_some()
     }
 
     /// Where the configuration is read, if it is there.
