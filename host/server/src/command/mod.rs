@@ -56,6 +56,8 @@ pub(crate) struct Context {
     pub(crate) home: Home,
     /// Whose tasks.
     pub(crate) session: SessionId,
+    /// Whether the session was named, and is not the one that is meant where none is.
+    pub(crate) session_named: bool,
     /// Where to write.
     pub(crate) out: Output,
     /// The file of the configuration, if one was named.
@@ -118,6 +120,7 @@ async fn carry_out(cli: Cli, out: Output, stores: OpenStores) -> Result<Exit> {
     let context = Context {
         home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref(), cli.common.state_dir, stores)?,
         session: cli.common.session,
+        session_named: cli.common.session_named,
         out,
         config_file: cli.common.config,
         config: OnceCell::new(),

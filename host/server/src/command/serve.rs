@@ -104,6 +104,7 @@ async fn begin(context: &Context, args: &ServeArgs) -> Result<(Begun, WatchedFil
     let grants = grant::resolve(&args.grants)?;
     let store = context.home.open_or_create().await?;
     context.home.check_files().await?;
+    context.home.remember_store()?;
     let runner = context.home.runner(store.clone(), settings(&config, args), context.out)?;
     let mut served =
         Served::new(context.home.clone(), context.out, runner.clone(), store, args.kind_files.clone(), grants);

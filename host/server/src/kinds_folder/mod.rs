@@ -23,6 +23,8 @@ use crate::trust::SIGNATURE;
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// A signature of minisign has four short lines.
 const MAX_SIGNATURE_BYTES: u64 = 16 << 10;
+/// The stores that were served, one a line. Its name begins with a dot, so that a change of it is no change of the kinds.
+pub(crate) const STORES: &str = ".stores";
 /// What a component says of itself is short.
 const MAX_SAID_BYTES: u64 = 16 << 20;
 /// How long it is waited for another command that changes the folder.
@@ -173,6 +175,33 @@ impl KindsFolder {
             write_whole(&self.index_path(), index.text()?.as_bytes())?;
         }
         Ok(done)
+    }
+
+    /// The stores that hosts of this home have served, whose tasks may need what lies here.
+    pub(crate) fn stores(&self) -> Result<Vec<String>> {
+        let path = self.dir.join(STORES);
+        match plain_file::read_text(&path, MAX_SAID_BYTES) {
+            Ok(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(refused(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    /// Notes a store among them.
+    pub(crate) fn remember_store(&self, name: &str) -> Result<()> {
+        let known = |stores: &[String]| stores.iter().any(|store| store == name);
+        if known(&self.stores()?) {
+            return Ok(());
+        }
+        self.make()?;
+        let _locked = self.lock()?;
+        let mut stores = self.stores()?;
+        if !known(&stores) {
+            stores.push(name.to_owned());
+            let text: String = stores.iter().map(|store| format!("{store}\n")).collect();
+            write_whole(&self.dir.join(STORES), text.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Removes the components that `needed` does not name, and says which those were.
