@@ -114,6 +114,10 @@ pub fn create(mut new: NewTask, now: Timestamp) -> Result<Task, Rejection> {
         if name.is_empty() || !word(name) {
             return invalid("name", "expected letters, digits and `_-.`".to_owned());
         }
+        // Whoever looks for a task by the beginning of its id must not find another one.
+        if TaskId::begins_like_one(name) {
+            return invalid("name", format!("`{name}` reads like the beginning of a task's id; choose another"));
+        }
         if RESERVED_NAMES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
             return invalid("name", format!("`{name}` is reserved; choose another"));
         }

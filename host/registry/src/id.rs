@@ -109,6 +109,17 @@ prefixed_id!(
     /// A task: `task_` and 32 hexadecimal digits of a UUIDv7, so that ids sort by creation.
     TaskId, "task_", "task id"
 );
+
+impl TaskId {
+    /// Whether a word reads like the beginning of a task's id: `task_` and hexadecimal digits, or eight and more of those, which
+    /// are those of a time. No task has such a name.
+    #[must_use]
+    pub fn begins_like_one(word: &str) -> bool {
+        let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+        let word = word.to_ascii_lowercase();
+        word.strip_prefix("task_").is_some_and(hex) || word.len() >= 8 && hex(&word)
+    }
+}
 prefixed_id!(
     /// A message: `tmsg_` and 32 hexadecimal digits of a UUIDv7.
     MessageId, "tmsg_", "message id"

@@ -11,6 +11,10 @@ pub const NAP: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
 pub const SPAN_DAYS: u64 = 365_000;
 /// The same in milliseconds.
 pub const SPAN_MS: u64 = SPAN_DAYS * 86_400_000;
+/// Retries of a task that follow as soon as its kind asks for them.
+pub const QUICK_RETRIES: u32 = 5;
+/// The least that a later one waits for, in milliseconds: its backoff, and no less and no more than these.
+pub const SLOW_RETRY_MS: (u64, u64) = (1_000, 60_000);
 /// A session id.
 pub const SESSION_ID_BYTES: usize = 128;
 /// A kind's name.

@@ -65,7 +65,7 @@ pub fn settle_failure(task: &Task, failure: Failure, usage: Usage, now: Timestam
         Retry::Never => None,
         Retry::Backoff => Some(task.backoff.delay_ms(task.retries + 1, jitter)),
         // A session that waits for longer than anybody lives is better told of the failure.
-        Retry::After(wait) => Some(wait).filter(|wait| *wait <= limit::SPAN_MS),
+        Retry::After(wait) => Some(wait.max(least_wait(task, jitter))).filter(|_| wait <= limit::SPAN_MS),
     };
     let at = wait
         .filter(|_| task.cancel.is_none() && task.retries + 1 < task.max_attempts)
@@ -77,6 +77,17 @@ pub fn settle_failure(task: &Task, failure: Failure, usage: Usage, now: Timestam
         Some(at) => TaskUpdate { supersede: Some(Supersede::Retry { at }), ..update },
         None => TaskUpdate { state: Some(State::Failed), ..update },
     }
+}
+
+/// How long to wait at least where a kind asks to be tried again: as often as it wants for a few times, and from then on no more
+/// often than the task's backoff, as far as that goes to a minute. Every attempt is written into the log, which no attempt's
+/// budget bounds.
+fn least_wait(task: &Task, jitter: f64) -> u64 {
+    if task.retries < limit::QUICK_RETRIES {
+        return 0;
+    }
+    let backoff = task.backoff.delay_ms(task.retries + 1, jitter);
+    backoff.clamp(limit::SLOW_RETRY_MS.0, limit::SLOW_RETRY_MS.1)
 }
 
 #[cfg(test)]

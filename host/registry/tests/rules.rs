@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 use taskwright_registry::{
     Backoff, CancelMode, CancelPolicy, DispatchChange, Failure, HostId, HostRef, NewInputRequest, NewTask, Rejection,
-    Retry, Schema, State, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, WakePolicy, apply, create,
-    request_cancel, settle_failure, wake_text,
+    Retry, Schema, State, Supersede, Task, TaskError, TaskId, TaskUpdate, Timestamp, Usage, WakeCause, WakePolicy,
+    apply, create, request_cancel, settle_failure, wake_text,
 };
 
 fn now() -> Timestamp {
@@ -120,6 +120,35 @@ fn a_retry_that_would_pass_the_deadline_is_not_made() {
     assert_eq!(settle(Retry::Never), Some(State::Failed));
 }
 
+// L17
+#[test]
+fn no_name_reads_like_the_beginning_of_an_id() {
+    let named = |name: &str| create(NewTask { name: Some(name.to_owned()), ..new() }, now());
+    for name in ["task_", "task_01a2239", "TASK_01A2", "01a22396", "deadbeef01"] {
+        let refused = named(name).unwrap_err().to_string();
+        assert!(refused.contains("beginning of a task's id"), "{refused}");
+    }
+    for name in ["task_runner", "add", "face", "01a22396-x", "task"] {
+        assert!(named(name).is_ok(), "{name}");
+    }
+}
+
+// L22
+#[test]
+fn a_kind_is_tried_again_at_once_a_few_times_only() {
+    let error = || TaskError { detail: None, kind: "x".to_owned(), message: String::new() };
+    let waits = |retries| {
+        let mut task = running(NewTask { max_attempts: u32::MAX, ..new() });
+        task.retries = retries;
+        let failure = Failure { error: error(), retry: Retry::After(0) };
+        let update = settle_failure(&task, failure, Usage::default(), now(), 1.0);
+        let Some(Supersede::Retry { at }) = update.supersede else { panic!("{update:?}") };
+        (at - now()).num_milliseconds()
+    };
+    assert_eq!((waits(0), waits(4)), (0, 0));
+    assert_eq!((waits(5), waits(1_000_000)), (32_000, 60_000));
+}
+
 // L31
 #[test]
 fn a_backoff_that_could_not_be_stored_is_refused() {
@@ -151,7 +180,6 @@ fn what_controls_a_terminal_is_removed_from_every_text() {
 // L7, L22
 #[test]
 fn a_task_that_is_attached_again_waits_for_no_retry() {
-    use taskwright_registry::Supersede;
     let task = running(new());
     let at = now() + TimeDelta::seconds(60);
     let retry = TaskUpdate { supersede: Some(Supersede::Retry { at }), ..TaskUpdate::default() };

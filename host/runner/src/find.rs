@@ -37,9 +37,9 @@ impl Among {
 impl std::fmt::Display for Among {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Among::Session => f.write_str("the session"),
-            Among::Children(parent) => write!(f, "the children of {parent}"),
-            Among::Run(run) => write!(f, "the run {}", clean_line(run, SHOWN)),
+            Among::Session => f.write_str("in"),
+            Among::Children(parent) => write!(f, "among the children of {parent} in"),
+            Among::Run(run) => write!(f, "in the run {} of", clean_line(run, SHOWN)),
         }
     }
 }
@@ -49,7 +49,7 @@ impl std::fmt::Display for Among {
 pub enum FindError {
     /// No live task is called so, or has an id that begins so. Tasks of other sessions look exactly the same (L23).
     #[error(
-        "there is no live task `{text}` among {among} in session {session}; `list` shows the ones there are, and one that is over is read by its whole id"
+        "there is no live task `{text}` {among} session {session}; a list shows the ones there are, and one that is over is read by its whole id"
     )]
     Unknown {
         /// Where it was looked for.
@@ -87,8 +87,8 @@ fn id_prefix(text: &str) -> Option<String> {
 }
 
 impl Session {
-    /// Finds the live task that a text means. It is, in this order, a task's whole id, its name, or the beginning of its
-    /// id if that is no other's, with or without `task_`. Hidden tasks are found too.
+    /// Finds the live task that a text means: by its whole id, or else by its name or the beginning of its id, with or without
+    /// `task_`, if no other task has that name or an id that begins so. Hidden tasks are found too.
     ///
     /// # Errors
     /// `Unknown` if there is none, `Ambiguous` if there are several.
@@ -103,13 +103,15 @@ impl Session {
                 Err(error) => Err(error.into()),
             };
         }
-        // Names are unique among live tasks.
+        // Names are unique among live tasks. One that the id of another begins with does not hide that: who chose the name may
+        // not be who looks.
         let named = TaskFilter { name: Some(text.to_owned()), ..filter.clone() };
-        if let Some(task) = self.listed(named, 1).await?.pop() {
-            return Ok(task);
+        let mut found = self.listed(named, 1).await?;
+        if let Some(prefix) = id_prefix(text) {
+            let begin_so = self.listed(TaskFilter { id_prefix: Some(prefix), ..filter }, NAMED + 1).await?;
+            let others = begin_so.into_iter().filter(|task| found.first().is_none_or(|named| named.id != task.id));
+            found = found.iter().cloned().chain(others).collect();
         }
-        let Some(prefix) = id_prefix(text) else { return Err(unknown()) };
-        let mut found = self.listed(TaskFilter { id_prefix: Some(prefix), ..filter }, NAMED + 1).await?;
         match found.len() {
             0 => Err(unknown()),
             1 => found.pop().ok_or_else(unknown),

@@ -37,6 +37,7 @@ impl Kind {
     pub(crate) fn component(kind: Arc<taskwright_sandbox::Kind>, settings: KindSettings) -> Self {
         let description = Arc::new(kind.description().clone());
         let budget = Box::new(kind.default_budget().replaced_by(&settings.budget));
+        kind.keep_ways(&settings.grants);
         let grants = wanted(&description, &settings.grants).into();
         Self { description, code: Code::Component { kind, settings: Box::new(settings), budget, grants } }
     }
@@ -47,6 +48,7 @@ impl Kind {
         if let Code::Component { kind, settings, budget, grants } = &mut self.code {
             change(settings);
             **budget = kind.default_budget().replaced_by(&settings.budget);
+            kind.keep_ways(&settings.grants);
             grants.replace(wanted(&self.description, &settings.grants));
         }
     }

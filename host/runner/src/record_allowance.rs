@@ -57,14 +57,14 @@ impl RecordAllowance {
         has
     }
 
-    /// As `has_space`, as an answer.
-    pub(crate) fn check_space(&self) -> Result<(), Refusal> {
-        if self.has_space() { Ok(()) } else { Err(Refusal::Unavailable) }
+    /// As `has_space`, as an answer to who wants to write so many bytes. Nothing was written, which `unavailable` would leave open.
+    pub(crate) fn check_space(&self, wanted: usize) -> Result<(), Refusal> {
+        if self.has_space() { Ok(()) } else { Err(no_space(wanted)) }
     }
 
     /// Counts a change of the record, with so many bytes that are written beside it.
     pub(crate) fn admit(&self, beside: usize) -> Result<(), Refusal> {
-        self.check_space()?;
+        self.check_space(beside)?;
         self.counter.get().map_or(Ok(()), |counter| counter.take(self.cost(beside)))
     }
 
@@ -72,6 +72,11 @@ impl RecordAllowance {
     pub(crate) fn admit_if_spare(&self) -> bool {
         self.has_space() && self.counter.get().is_none_or(|counter| counter.take_spare(self.cost(0)))
     }
+}
+
+/// What is said below the mark: guests get nothing more of the host's disk.
+fn no_space(wanted: usize) -> Refusal {
+    Refusal::LimitExceeded { dimension: "host_disk".to_owned(), allowed: 0, wanted: wanted as u64 }
 }
 
 #[cfg(test)]
@@ -91,7 +96,7 @@ mod tests {
         let task = taskwright_registry::create(new, chrono::DateTime::UNIX_EPOCH).unwrap();
         let with = |kept| RecordAllowance::new(&task, Arc::new(FreeSpace::new([PathBuf::from("/")], Some(kept))));
         with(0).admit(1 << 30).unwrap();
-        assert_eq!(with(u64::MAX).admit(0), Err(Refusal::Unavailable));
+        assert_eq!(with(u64::MAX).admit(0), Err(no_space(0)));
         assert!(with(0).admit_if_spare() && !with(u64::MAX).admit_if_spare());
     }
 }

@@ -273,7 +273,7 @@ impl AttemptHost for Reporter {
 
     async fn output(&self, _stream: OutputStream, text: String) -> Result<(), Refusal> {
         self.writer.check("output").map_err(Self::refuse)?;
-        self.writer.records.check_space()?;
+        self.writer.records.check_space(text.len())?;
         self.output.append(&clean_text(&text, text.len())).await.map_err(|error| {
             tracing::warn!(task = %self.writer.id, %error, "output was not kept");
             Refusal::Unavailable
@@ -323,7 +323,7 @@ impl AttemptHost for Reporter {
         }
         drafts.check_room(&name)?;
         drafts.check_open(&name)?;
-        self.writer.records.check_space()?;
+        self.writer.records.check_space(chunk.len())?;
         let path = self.artifact_path(&name);
         let files = self.files.clone();
         to_the_end(async move {
@@ -456,7 +456,10 @@ impl AttemptHost for Reporter {
         self.files.own_folder(&self.writer.id).map_err(|error| {
             // It ends the attempt and so stands in the record, where the paths of this machine are nobody's business.
             tracing::warn!(task = %self.writer.id, %error, "a task gets no folder of its own");
-            Refusal::Other("it cannot be made; the host's log says why".to_owned())
+            Refusal::Other(match error {
+                FilesError::NoFolder => error.to_string(),
+                _ => "it cannot be made; the host's log says why".to_owned(),
+            })
         })
     }
 }

@@ -154,7 +154,7 @@ pub const SCARCE: &[Scarce] = &[
         dimensions: "file_bytes, artifact_bytes, output_bytes",
         share: "that of its attempts",
         reserve: "`keep_free`: 256 MiB, or 1 % of a smaller disk",
-        at_the_limit: "`limit-exceeded` or `quota` by the budget, `unavailable` or `insufficient-space` by the disk",
+        at_the_limit: "`limit-exceeded` or `quota` by the budget, `limit-exceeded` of `host_disk` or `insufficient-space` by the disk",
         tried_by: &[
             ("tests/system/tests/hostile/scarce.rs", "a_full_disk_refuses_guests_and_not_the_host"),
             ("host/sandbox/tests/sandbox/task_folder.rs", "what_is_counted_is_what_the_disk_gives_at_least"),
@@ -167,7 +167,7 @@ pub const SCARCE: &[Scarce] = &[
         dimensions: "record_bytes",
         share: "that of its attempts",
         reserve: "`keep_free`: 256 MiB, or 1 % of a smaller disk",
-        at_the_limit: "`limit-exceeded` by the budget, `unavailable` by the disk; progress is put off",
+        at_the_limit: "`limit-exceeded` by the budget, `limit-exceeded` of `host_disk` by the disk; progress is put off",
         tried_by: &[
             ("tests/system/src/hostile/rows/floods.rs", "report_flood: the log"),
             ("tests/system/src/hostile/rows/floods.rs", "report_flood: progress and the log"),

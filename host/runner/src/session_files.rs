@@ -30,6 +30,11 @@ pub enum FilesError {
         /// What was looked for.
         path: String,
     },
+    /// A task's own folder is wanted, and the files are in memory or in a bucket.
+    #[error(
+        "a task's own folder needs session files in a local folder; open the runner with one, or do not grant the kind `task_folder`"
+    )]
+    NoFolder,
     /// The folder, the disk or the bucket refuses.
     #[error("the session's files at {root} cannot be used: {reason}")]
     Unusable {
@@ -292,12 +297,10 @@ impl SessionFiles {
     /// this machine, and goes with the task's other files.
     ///
     /// # Errors
-    /// `Unusable`; also for files in memory, which no guest could open.
+    /// `Unusable`; `NoFolder` for files that no guest could open.
     pub(crate) fn own_folder(&self, task: &TaskId) -> Result<PathBuf, FilesError> {
         let Place::Folder(root) = &self.place else {
-            let reason = "a task's own folder needs session files in a local folder; open the runner with one, or do \
-                          not grant the kind `task_folder`";
-            return Err(self.unusable(reason.to_owned()));
+            return Err(FilesError::NoFolder);
         };
         let folder = task_folder(root, task).join("files");
         let made = std::fs::create_dir_all(&folder).and_then(|()| std::fs::symlink_metadata(&folder));

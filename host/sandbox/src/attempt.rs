@@ -63,6 +63,12 @@ impl WasiHttpView for Attempt {
 }
 
 impl Attempt {
+    /// For one call of `wasi:http`. One too many ends the instance at its next turn: this one has no place for an error.
+    pub(crate) fn http_counted(&mut self) -> WasiHttpCtxView<'_> {
+        let _ = self.meter.look();
+        self.http()
+    }
+
     pub(crate) fn files(&mut self) -> FilesView<'_> {
         let wasi = WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
         FilesView { files: &mut self.files, wasi }

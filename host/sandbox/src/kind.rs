@@ -18,7 +18,7 @@ use crate::life::{Plan, Shared};
 use crate::meter::Meter;
 use crate::shared_pool::SharedPool;
 use crate::verify::Outside;
-use crate::{Allowance, AttemptHost, Budget, Instance, LiveGrants, ProtectedPaths, SelfDescription};
+use crate::{Allowance, AttemptHost, Budget, Grants, Instance, LiveGrants, ProtectedPaths, SelfDescription};
 
 /// A kind that is ready to be instantiated.
 pub struct Kind {
@@ -46,6 +46,17 @@ impl fmt::Debug for Kind {
 }
 
 impl Kind {
+    /// Keeps the ways to folders that are about to be granted: what a guest can change in one grant must not change where
+    /// another one leads.
+    pub fn keep_ways(&self, grants: &Grants) {
+        for folder in &grants.folders {
+            // One that cannot be followed cannot be opened for the guest either, which is told then.
+            if let Err(error) = self.protected.keep_way(&folder.host_path) {
+                tracing::debug!(folder = %folder.host_path.display(), %error, "the way to a granted folder cannot be followed");
+            }
+        }
+    }
+
     /// What the kind says of itself.
     #[must_use]
     pub fn description(&self) -> &Description {

@@ -197,6 +197,10 @@ impl Meter {
 
     /// Whether the guest may go on computing.
     pub(crate) fn check_cpu(&self) -> wasmtime::Result<()> {
+        if let Some(verdict) = self.verdict() {
+            // It was spoken where a call had no place for it.
+            return Err(wasmtime::Error::new(Ended(verdict.to_string())));
+        }
         let used = millis(self.cpu());
         let fresh = used.saturating_sub(self.cpu_counted.swap(used, Relaxed));
         self.cpu_ms.add(fresh);

@@ -10,6 +10,8 @@ use crate::engine::STACK_BYTES;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 
+/// What systems call it when they have no memory left.
+const OUT_OF_MEMORY: i32 = 12;
 /// How many frames of the guest's stack are named.
 const FRAMES: usize = 5;
 
@@ -57,6 +59,11 @@ fn engine_limit(error: &Error, meter: &Meter) -> Option<AttemptError> {
         return Some(AttemptError::PoolUsedUp { problem, begun: meter.has_begun() });
     }
     let text = error.root_cause().to_string();
+    // What the system has too little of (memory, or mappings of it) is no doing of this guest.
+    let system = error.root_cause().downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+    if system == Some(OUT_OF_MEMORY) || text.ends_with("(os error 12)") {
+        return Some(AttemptError::PoolUsedUp { problem: text, begun: meter.has_begun() });
+    }
     let exhausted =
         |dimension, allowed: u64| Some(AttemptError::Exhausted { dimension, allowed, used: allowed.saturating_add(1) });
     if text.contains("fuel allocated for hostcalls has been exhausted") {

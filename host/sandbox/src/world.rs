@@ -5,8 +5,6 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
-use wasmtime_wasi_http::p2::bindings::http;
-use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::attempt::Attempt;
@@ -116,8 +114,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Attem
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Attempt::cli)?;
-    http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, Attempt::http)?;
-    http::types::add_to_linker::<_, WasiHttp>(l, &http::types::LinkOptions::default(), Attempt::http)?;
+    crate::http::add_wasi_to_linker(l)?;
     Ok(linker)
 }
 

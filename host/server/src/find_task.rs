@@ -25,13 +25,16 @@ pub(crate) async fn find_task(store: &Arc<dyn Store>, session: &SessionId, text:
     let mut page = list(TaskFilter { name: Some(text.to_owned()), ..all.clone() }).await?;
     // The one that lives is meant rather than those that had the name before.
     if let Some(live) = page.tasks.iter().position(|task| task.state.is_live()) {
-        return Ok(page.tasks.swap_remove(live));
+        page.tasks = vec![page.tasks.swap_remove(live)];
     }
-    if page.tasks.is_empty() {
-        let hex = text.strip_prefix("task_").unwrap_or(text);
-        if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-            page = list(TaskFilter { id_prefix: Some(format!("task_{hex}")), ..all }).await?;
-        }
+    let hex = text.strip_prefix("task_").unwrap_or(text);
+    if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        // Also where there is a name: who chose it may not be who looks, and must not come into what is meant for another.
+        let begin_so =
+            list(TaskFilter { id_prefix: Some(format!("task_{}", hex.to_ascii_lowercase())), ..all }).await?;
+        page.next = page.next.or(begin_so.next);
+        let named: Vec<TaskId> = page.tasks.iter().map(|task| task.id.clone()).collect();
+        page.tasks.extend(begin_so.tasks.into_iter().filter(|task| !named.contains(&task.id)));
     }
     let shown = clean_line(text, 80);
     if page.tasks.len() > 1 {

@@ -83,8 +83,9 @@ pub(crate) fn left_of(config: &Config, kind: &str, grants: &[Grant], before: &Ki
 
 /// As `settings`, for a kind that is about to be run or served: none of the folders may be the host's own.
 pub(crate) fn allowed(home: &Home, config: &Config, kind: &str, grants: &[Grant]) -> Result<KindSettings> {
-    let settings = settings(config, kind, grants)?;
     let own = home.own_paths()?;
+    own.keep_ways(config, kind)?;
+    let settings = settings(config, kind, grants)?;
     own.add_config(config)?;
     own.check(config, &settings)?;
     Ok(settings)

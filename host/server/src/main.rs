@@ -79,7 +79,7 @@ fn log_to_stderr() {
     let given = std::env::var("TASKWRIGHT_LOG").ok().filter(|text| !text.trim().is_empty());
     let filter = given
         .and_then(|text| tracing_subscriber::EnvFilter::try_new(text).ok())
-        .unwrap_or_else(|| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|| tracing_subscriber::EnvFilter::new("warn,wasmtime_wasi_http=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

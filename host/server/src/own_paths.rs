@@ -33,6 +33,16 @@ impl OwnPaths {
         secret_files(config).iter().try_for_each(|path| self.add(path))
     }
 
+    /// Keeps the ways to the folders that a configuration grants a kind, as it writes them: they are followed again each time it is
+    /// read.
+    pub(crate) fn keep_ways(&self, config: &Config, kind: &str) -> Result<()> {
+        let folders = config.file.kinds.get(kind).into_iter().flat_map(|kind| kind.folders.values());
+        for path in folders.map(|folder| config.base.join(&folder.path)) {
+            self.0.keep_way(&path).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+
     /// Refuses the grant of a folder that is the host's own, or in which there is nothing but secrets.
     pub(crate) fn check(&self, config: &Config, settings: &KindSettings) -> Result<()> {
         for grant in &settings.grants.folders {

@@ -44,6 +44,12 @@ pub fn plain() -> Description {
     }
 }
 
+/// The same, of a kind that needs one thing.
+pub fn wanting(capability: &str, name: &str) -> Description {
+    let (capability, name, reason) = (capability.to_owned(), name.to_owned(), "to try what it may".to_owned());
+    Description { wants: vec![Want { capability, name, reason, required: true }], ..plain() }
+}
+
 /// A budget that wishes for nothing.
 pub fn no_wishes() -> Budget {
     Budget {

@@ -115,6 +115,10 @@ impl Files {
         builder.allow_blocking_current_thread(own.is_some() || !current.folders.is_empty());
         let mut folders = Vec::new();
         for grant in &current.folders {
+            // Before it is opened, where nobody has said so before: what another guest can change must not lead elsewhere.
+            if let Err(error) = protected.keep_way(&grant.host_path) {
+                tracing::debug!(grant = %grant.name, %error, "the way to a granted folder cannot be followed");
+            }
             let opened = builder.preopened_dir(&grant.host_path, format!("/{}", grant.name), perms(grant.access));
             opened.map_err(|error| {
                 tracing::warn!(grant = %grant.name, folder = %grant.host_path.display(), %error, "a granted folder cannot be opened");
@@ -145,7 +149,11 @@ impl Files {
                 tracing::warn!(folder = %path.display(), %error, "a task's own folder cannot be used");
                 AttemptError::Internal("the task's own folder cannot be used; the host's log says why".to_owned())
             };
-            let quota = Quota::of(path, meter.clone(), host.clone()).map_err(|error| unusable(&error))?;
+            // Counting what lies there is work that the guest has made; it is counted as the guest's own.
+            meter.resume();
+            let quota = Quota::of(path, meter.clone(), host.clone());
+            meter.pause();
+            let quota = quota.map_err(|error| unusable(&error))?;
             builder.preopened_dir(path, OWN_FOLDER, FsPerms::ReadWrite).map_err(|error| unusable(&error))?;
             folders.push(Folder::own(quota, grants.clone()));
         }

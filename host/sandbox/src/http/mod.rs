@@ -31,4 +31,4 @@ pub use grant::{HttpGrant, SecretGrant, SecretText};
 pub(crate) use policy::{Asker, fuzz};
 pub use resolver::{Resolve, SystemResolver};
 pub use target::{HttpTarget, InvalidTarget, Scheme};
-pub(crate) use wasi::{Hooks, context as wasi_context};
+pub(crate) use wasi::{Hooks, add_to_linker as add_wasi_to_linker, context as wasi_context};

@@ -1,5 +1,8 @@
 //! `wasi:http@0.2`: the same requests for guests that bring their language's usual client.
 //! Does not judge or send: `gateway` does. A client follows redirects itself, each as a request of its own.
+//!
+//! wasmtime keeps what a guest says of a request until that is sent, for as many requests as the guest has handles. What may be
+//! said is bounded here, and each call is counted.
 
 use std::sync::Arc;
 
@@ -8,13 +11,20 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::Scheme;
 use http::{HeaderName, Request};
 use http_body_util::BodyExt;
-use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpHooks};
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::p2::bindings::http as bindings;
+use wasmtime_wasi_http::p2::bindings::http::types::{self, HostOutgoingRequest as _};
+use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
+use wasmtime_wasi_http::{
+    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpHooks, WasiHttpView,
+};
 
 use super::destination::Destination;
 use super::error::HttpError;
 use super::gateway::{Gateway, Response, Wish, is_empty};
 use super::policy;
 use super::request::{Hop, headers, is_the_host_s};
+use crate::attempt::Attempt;
 use crate::stdio::Stdio;
 
 /// How much of a body may wait between guest and host. A guest can make as many requests as it has handles before it sends
@@ -48,6 +58,75 @@ impl Hooks {
     pub(crate) fn refuse_all(&mut self) {
         self.refuses_all = true;
     }
+}
+
+/// How long what a guest says of a request may be, in bytes: longer than any server takes.
+const METHOD_BYTES: usize = 64;
+const SCHEME_BYTES: usize = 64;
+const AUTHORITY_BYTES: usize = 1_024;
+const PATH_BYTES: usize = 16 * 1024;
+
+/// The interface as wasmtime's implementation offers it.
+const TYPES: &str = "wasi:http/types@0.2.12";
+
+/// What a function of these gives: done, or the word that it cannot be.
+type Said = (Result<(), ()>,);
+
+/// Offers the interfaces to guests.
+pub(crate) fn add_to_linker(linker: &mut Linker<Attempt>) -> wasmtime::Result<()> {
+    // Each call asks for this once.
+    bindings::outgoing_handler::add_to_linker::<_, WasiHttp>(linker, Attempt::http_counted)?;
+    bindings::types::add_to_linker::<_, WasiHttp>(linker, &types::LinkOptions::default(), Attempt::http_counted)?;
+    linker.allow_shadowing(true);
+    let mut own = linker.instance(TYPES)?;
+    own.func_wrap(
+        "[method]outgoing-request.set-method",
+        |mut store, (request, method): (Resource<HostOutgoingRequest>, types::Method)| -> wasmtime::Result<Said> {
+            let attempt: &mut Attempt = store.data_mut();
+            attempt.meter.look()?;
+            if matches!(&method, types::Method::Other(word) if word.len() > METHOD_BYTES) {
+                return Ok((Err(()),));
+            }
+            Ok((attempt.http().set_method(request, method)?,))
+        },
+    )?;
+    own.func_wrap(
+        "[method]outgoing-request.set-scheme",
+        |mut store,
+         (request, scheme): (Resource<HostOutgoingRequest>, Option<types::Scheme>)|
+         -> wasmtime::Result<Said> {
+            let attempt: &mut Attempt = store.data_mut();
+            attempt.meter.look()?;
+            if matches!(&scheme, Some(types::Scheme::Other(word)) if word.len() > SCHEME_BYTES) {
+                return Ok((Err(()),));
+            }
+            Ok((attempt.http().set_scheme(request, scheme)?,))
+        },
+    )?;
+    own.func_wrap(
+        "[method]outgoing-request.set-authority",
+        |mut store, (request, authority): (Resource<HostOutgoingRequest>, Option<String>)| -> wasmtime::Result<Said> {
+            let attempt: &mut Attempt = store.data_mut();
+            attempt.meter.look()?;
+            if authority.as_ref().is_some_and(|text| text.len() > AUTHORITY_BYTES) {
+                return Ok((Err(()),));
+            }
+            Ok((attempt.http().set_authority(request, authority)?,))
+        },
+    )?;
+    own.func_wrap(
+        "[method]outgoing-request.set-path-with-query",
+        |mut store, (request, path): (Resource<HostOutgoingRequest>, Option<String>)| -> wasmtime::Result<Said> {
+            let attempt: &mut Attempt = store.data_mut();
+            attempt.meter.look()?;
+            if path.as_ref().is_some_and(|text| text.len() > PATH_BYTES) {
+                return Ok((Err(()),));
+            }
+            Ok((attempt.http().set_path_with_query(request, path)?,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// A response, and what goes on in the background for it.

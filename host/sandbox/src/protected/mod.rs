@@ -45,6 +45,8 @@ struct Inner {
 /// One protected path.
 struct Root {
     path: Arc<Path>,
+    /// What is there is a guest's: only the way there is kept.
+    way_only: bool,
     trace: Trace,
     /// What was there, the newest last.
     pins: Vec<(Id, OwnedFd)>,
@@ -61,12 +63,23 @@ pub(crate) struct Snapshot {
     steps: HashMap<Id, Vec<OsString>>,
     /// Folders that the objects lie in, at any depth.
     above: HashSet<Id>,
+    /// Where the kernel shows processes as files, this one's memory and environment among them.
+    processes: Option<u64>,
+}
+
+/// The path of it.
+const PROCESSES: &str = "/proc";
+
+/// The device of it, if it is a file system of its own.
+fn processes() -> Option<u64> {
+    let device = |path| rustix::fs::stat(path).map(|stat| id_of(&stat).0).ok();
+    device(PROCESSES).filter(|shown| Some(*shown) != device("/"))
 }
 
 impl Snapshot {
     /// Whether an object is protected.
     pub(crate) fn holds(&self, id: Id) -> bool {
-        self.things.contains_key(&id)
+        self.things.contains_key(&id) || self.processes == Some(id.0)
     }
 
     /// Whether an entry of a folder is not there for a guest, whatever it is.
@@ -93,7 +106,8 @@ fn has(entries: &HashMap<Id, Vec<OsString>>, folder: Id, is: impl Fn(&OsStr) -> 
 
 impl Default for ProtectedPaths {
     fn default() -> Self {
-        let seen = RwLock::new((Arc::default(), Instant::now()));
+        let nothing = Snapshot { processes: processes(), ..Snapshot::default() };
+        let seen = RwLock::new((Arc::new(nothing), Instant::now()));
         Self { inner: Arc::new(Inner { roots: Mutex::default(), seen }) }
     }
 }
@@ -114,13 +128,34 @@ impl ProtectedPaths {
         let path: Arc<Path> = std::path::absolute(path)?.into();
         let mut roots = self.inner.lock();
         match roots.iter_mut().find(|root| root.path == path) {
-            Some(root) => root.look()?,
+            Some(root) => {
+                root.way_only = false;
+                root.look()?;
+            }
             None => {
-                let mut root = Root { trace: Trace::default(), pins: Vec::new(), path };
+                let mut root = Root { trace: Trace::default(), pins: Vec::new(), path, way_only: false };
                 root.look()?;
                 roots.push(root);
             }
         }
+        self.inner.publish(&roots);
+        Ok(())
+    }
+
+    /// Keeps the way to a folder that is granted: the entries by which this path leads to its end can be neither moved nor removed
+    /// nor replaced through any grant, so that it leads where it led when it was granted. What is there is hidden from nobody.
+    ///
+    /// # Errors
+    /// As [`ProtectedPaths::add`].
+    pub fn keep_way(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path: Arc<Path> = std::path::absolute(path)?.into();
+        let mut roots = self.inner.lock();
+        if roots.iter().any(|root| root.path == path) {
+            return Ok(());
+        }
+        let mut root = Root { trace: Trace::default(), pins: Vec::new(), path, way_only: true };
+        root.look()?;
+        roots.push(root);
         self.inner.publish(&roots);
         Ok(())
     }
@@ -142,7 +177,11 @@ impl ProtectedPaths {
     pub(crate) fn above_handle(&self, folder: BorrowedFd<'_>) -> io::Result<Option<PathBuf>> {
         let snapshot = self.now();
         let way = std::iter::once(id_of(&fstat(folder)?)).chain(upwards(folder)?);
-        Ok(way.filter_map(|id| snapshot.things.get(&id)).map(|path| path.to_path_buf()).next())
+        let own = |id: Id| match snapshot.things.get(&id) {
+            Some(path) => Some(path.to_path_buf()),
+            None => snapshot.holds(id).then(|| PROCESSES.into()),
+        };
+        Ok(way.filter_map(own).next())
     }
 
     /// What is known now; no older than `FRESH`.
@@ -176,15 +215,18 @@ impl Inner {
     }
 
     fn publish(&self, roots: &[Root]) -> Arc<Snapshot> {
-        let mut snapshot = Snapshot::default();
-        for Root { path, trace, pins } in roots {
-            for (folder, name) in &trace.names {
+        let mut snapshot = Snapshot { processes: processes(), ..Snapshot::default() };
+        for Root { path, trace, pins, way_only } in roots {
+            for (folder, name) in trace.names.iter().filter(|_| !way_only) {
                 snapshot.names.entry(*folder).or_default().push(name.clone());
             }
             for (folder, name) in &trace.steps {
                 snapshot.steps.entry(*folder).or_default().push(name.clone());
             }
             snapshot.above.extend(&trace.above);
+            if *way_only {
+                continue;
+            }
             let there = trace.end.into_iter().chain(pins.iter().map(|(id, _)| *id));
             snapshot.things.extend(there.map(|id| (id, path.clone())));
         }
@@ -201,6 +243,7 @@ impl Root {
     fn look(&mut self) -> io::Result<()> {
         let (mut trace, found) = trace(&self.path)?;
         if let Some(found) = found
+            && !self.way_only
             && !self.pins.iter().any(|(id, _)| *id == found.0)
         {
             self.pins.push(found);

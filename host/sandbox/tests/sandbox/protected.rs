@@ -205,6 +205,44 @@ async fn a_home_of_the_usual_name_is_in_no_granted_folder() {
 }
 
 #[tokio::test]
+async fn one_grant_does_not_change_where_another_leads() {
+    let (scene, outside) = (Scene::without("own"), tempfile::tempdir().unwrap());
+    std::fs::write(outside.path().join("secret"), "outside").unwrap();
+    std::fs::create_dir_all(scene.at("proj/data")).unwrap();
+    symlink(outside.path(), scene.at("proj/link")).unwrap();
+    let grants = |folders| Grants { folders, ..Grants::default() };
+    let write = FolderGrant { access: Access::Write, ..FolderGrant::read("files", scene.at("proj")) };
+    let data = FolderGrant::read("data", scene.at("proj/data"));
+    let script = "mv /files/data /files/away; mv /files/link /files/data; rmdir /files/data; ls /files";
+    let mut running = instantiate(guests::FILE_SCRIPT, Budget::default(), grants(vec![write, data.clone()])).await;
+    let said = summary(running.instance.start(context_with(serde_json::json!(script))).await);
+    assert_eq!(
+        (said.as_str(), lines(&mut running)),
+        ("done", vec!["ResourceBusy".to_owned(); 3].into_iter().chain(["data,link".to_owned()]).collect())
+    );
+    let mut other = instantiate(guests::FILE_SCRIPT, Budget::default(), grants(vec![data])).await;
+    other.instance.start(context_with(serde_json::json!("ls /data; text /data/secret"))).await.unwrap();
+    assert_eq!(lines(&mut other), ["ok", "NotFound"]);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn processes_are_in_no_granted_folder() {
+    let script =
+        "len /files/proc/self/environ; text /files/proc/1/environ; ls /files/proc; len /files/dev/fd/0; len /files/tmp";
+    let grants = Grants { folders: vec![FolderGrant::read("files", "/")], ..Grants::default() };
+    let mut running = instantiate(guests::FILE_SCRIPT, Budget::default(), grants).await;
+    running.instance.start(context_with(serde_json::json!(script))).await.unwrap();
+    let came = lines(&mut running);
+    assert_eq!(came[..4], ["NotFound", "NotFound", "NotFound", "PermissionDenied"]);
+    assert!(came[4].parse::<u64>().is_ok(), "{came:?}");
+    let grants = Grants { folders: vec![FolderGrant::read("files", "/proc/self")], ..Grants::default() };
+    let running = instantiate(guests::FILE_SCRIPT, Budget::default(), grants).await;
+    let failure = running.instance.start(context()).await.unwrap_err().into_failure();
+    assert!(failure.error.message.contains("the host's own"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_folder_within_the_hosts_own_is_not_granted() {
     let scene = Scene::new("own");
     std::fs::create_dir(scene.own.join("inner")).unwrap();

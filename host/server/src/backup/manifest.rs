@@ -5,7 +5,9 @@ use std::path::{Component, Path};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use taskwright_registry::clean_line;
 
+use super::Copied;
 use crate::exit_code::refused;
 
 /// The list's name in the folder of a backup. It is written last.
@@ -25,6 +27,24 @@ pub(crate) struct Manifest {
     created_at: String,
     /// Everything in it.
     pub(crate) entries: Vec<Entry>,
+    /// What could not be copied, because of what it is called: guests call files in their task's own folder as they like.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// Something that is not in a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    /// Where it would lie. At most 400 bytes of it, and what is no text in another form.
+    pub(crate) path: String,
+    /// Why it does not.
+    pub(crate) problem: String,
+}
+
+impl LeftOut {
+    pub(crate) fn new(path: &Path, problem: impl std::fmt::Display) -> Self {
+        Self { path: clean_line(&path.to_string_lossy(), 400), problem: problem.to_string() }
+    }
 }
 
 /// One file, folder or symbolic link.
@@ -59,8 +79,8 @@ impl std::fmt::Display for What {
 }
 
 impl Manifest {
-    pub(crate) fn new(created_at: String, entries: Vec<Entry>) -> Self {
-        Self { format: FORMAT, taskwright: env!("CARGO_PKG_VERSION").to_owned(), created_at, entries }
+    pub(crate) fn new(created_at: String, Copied { entries, left_out }: Copied) -> Self {
+        Self { format: FORMAT, taskwright: env!("CARGO_PKG_VERSION").to_owned(), created_at, entries, left_out }
     }
 
     /// How many files, and how many bytes they have together.

@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
-use super::{Entry, What};
+use super::{Entry, LeftOut, What};
 use crate::exit_code::refused;
 
 /// How much is copied at a time.
 const PIECE: usize = 256 << 10;
+/// Paths of so many bytes are not copied: systems take 4,096, and the home that is made of the backup may lie deeper than this one.
+const PATH_BYTES: usize = 3_500;
 
 /// A folder beside its later place. It is removed again unless it is put there.
 pub(crate) struct Staged {
@@ -71,49 +73,69 @@ impl Drop for Staged {
     }
 }
 
+/// What was copied, and what was not.
+#[derive(Debug, Default)]
+pub(crate) struct Copied {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
 /// Copies everything in the folder `from` to the folder `to`, which is made, and lists it under `name`. What is gone when its turn
-/// comes was forgotten meanwhile, and is left out; so is what is neither a file nor a folder nor a link.
-pub(crate) fn copy_tree(from: &Path, to: &Path, name: &str, entries: &mut Vec<Entry>) -> Result<()> {
+/// comes was forgotten meanwhile, and is left out; so is what is neither a file nor a folder nor a link. What has a name that is no
+/// text, or lies deeper than a path can be long, is noted: one guest's files do not keep a home from being copied.
+pub(crate) fn copy_tree(from: &Path, to: &Path, name: &str, copied: &mut Copied) -> Result<()> {
     let found = match fs::read_dir(from) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| from.display().to_string()),
     };
     make_folder(to).with_context(|| to.display().to_string())?;
-    entries.push(Entry { path: name.to_owned(), what: What::Folder { folder: true } });
+    copied.entries.push(Entry { path: name.to_owned(), what: What::Folder { folder: true } });
     let mut names = Vec::new();
     for entry in found {
-        let name = entry.with_context(|| from.display().to_string())?.file_name();
-        names.push(name.into_string().map_err(|name| {
-            refused(format!("{}: the name is not UTF-8, and cannot be listed", from.join(name).display()))
-        })?);
+        match entry.with_context(|| from.display().to_string())?.file_name().into_string() {
+            Ok(name) => names.push(name),
+            Err(other) => copied.left_out.push(LeftOut::new(&from.join(other), "its name is not UTF-8")),
+        }
     }
     names.sort();
     for entry in names {
         let (from, to, name) = (from.join(&entry), to.join(&entry), format!("{name}/{entry}"));
+        if longest(&from, &to) >= PATH_BYTES {
+            copied.left_out.push(LeftOut::new(&from, format!("its path has {PATH_BYTES} bytes or more")));
+            continue;
+        }
         let about = match fs::symlink_metadata(&from) {
             Ok(about) => about,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error).with_context(|| from.display().to_string()),
         };
         if about.is_dir() {
-            copy_tree(&from, &to, &name, entries)?;
+            copy_tree(&from, &to, &name, copied)?;
         } else if about.is_file() {
             match copy_file(&from, &to) {
-                Ok(what) => entries.push(Entry { path: name, what }),
+                Ok(what) => copied.entries.push(Entry { path: name, what }),
                 Err(error) if error.kind() == ErrorKind::NotFound && !from.exists() => {}
                 Err(error) => return Err(error).with_context(|| from.display().to_string()),
             }
         } else if about.is_symlink() {
             let link = fs::read_link(&from).with_context(|| from.display().to_string())?;
-            let link = link.into_os_string().into_string().map_err(|link| {
-                refused(format!("{}: it leads to {link:?}, which is not UTF-8, and cannot be listed", from.display()))
-            })?;
-            make_link(&link, &to).with_context(|| to.display().to_string())?;
-            entries.push(Entry { path: name, what: What::Link { link } });
+            match link.into_os_string().into_string() {
+                Ok(link) => {
+                    make_link(&link, &to).with_context(|| to.display().to_string())?;
+                    copied.entries.push(Entry { path: name, what: What::Link { link } });
+                }
+                Err(_) => copied.left_out.push(LeftOut::new(&from, "it leads to what is not UTF-8")),
+            }
         }
     }
     Ok(())
+}
+
+/// How long the longer of two paths is, with what the working folder adds to it.
+fn longest(from: &Path, to: &Path) -> usize {
+    let whole = |path: &Path| std::path::absolute(path).map_or(usize::MAX, |path| path.as_os_str().len());
+    whole(from).max(whole(to))
 }
 
 /// Copies a file to one that is not there yet, up to where it goes at this moment, and says what was copied.

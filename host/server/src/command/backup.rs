@@ -8,8 +8,9 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::Context;
-use crate::backup::{self, Entry, MANIFEST, Manifest, Staged, copy_file, copy_tree, list_file};
+use crate::backup::{self, Copied, Entry, MANIFEST, Manifest, Staged, copy_file, copy_tree, list_file};
 use crate::cli::BackupArgs;
+use crate::config::Config;
 use crate::exit_code::{Exit, refused};
 use crate::render;
 
@@ -25,12 +26,20 @@ pub(crate) async fn backup(context: &Context, args: &BackupArgs) -> Result<Exit>
         )));
     };
     home.must_exist()?;
+    refuse_granted(&home.config_path(), &args.to)?;
     let files = home.files_folder().map(Path::to_owned);
     let (kinds, config, to) = (home.kinds().path().to_owned(), home.config_path(), args.to.clone());
     let from_files = files.clone();
     let copied = move || copy(&database, from_files.as_deref(), &kinds, &config, &to);
     let manifest = tokio::task::spawn_blocking(copied).await??;
     let (count, bytes) = manifest.size();
+    if let Some(first) = manifest.left_out.first() {
+        let others = manifest.left_out.len();
+        context.out.notice(&format!(
+            "not in the backup: {others} of the files that guests have made, the first of them {}: {}; backup.json lists them",
+            first.path, first.problem
+        ));
+    }
     if context.out.is_json() {
         context.out.json(&json!({"backup": args.to, "files": count, "bytes": bytes, "with_files": files.is_some()}))?;
         return Ok(Exit::Succeeded);
@@ -43,29 +52,59 @@ pub(crate) async fn backup(context: &Context, args: &BackupArgs) -> Result<Exit>
     Ok(Exit::Succeeded)
 }
 
+/// Refuses a place in a folder that a kind is granted: its guests could read all sessions' records there, and change what
+/// `restore` makes a home of. What `--grant` names is not known here.
+fn refuse_granted(config: &Path, to: &Path) -> Result<()> {
+    // One that cannot be read grants nothing, and is copied all the same.
+    let Ok(config) = Config::read(config, false) else { return Ok(()) };
+    let place = std::path::absolute(to)?;
+    let there = place.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let whole =
+        there.map_or(place.clone(), |(above, real)| real.join(place.strip_prefix(above).unwrap_or(Path::new(""))));
+    for (kind, granted) in &config.file.kinds {
+        for (name, folder) in &granted.folders {
+            let Ok(folder) = config.base.join(&folder.path).canonicalize() else { continue };
+            if whole.starts_with(&folder) {
+                return Err(refused(format!(
+                    "{} lies in {}, which the kind `{}` is granted as `{name}`: its guests could read the backup and change it; \
+                     choose a place outside of it",
+                    to.display(),
+                    folder.display(),
+                    kind.0
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn copy(database: &Path, files: Option<&Path>, kinds: &Path, config: &Path, to: &Path) -> Result<Manifest> {
     let staged = Staged::new(to)?;
     let (at, created_at) = (staged.path(), chrono::Utc::now().to_rfc3339());
-    let mut entries = Vec::new();
+    let mut copied = Copied::default();
     // The records come first. What they name of files was whole before it was named, and so is there when the files' turn comes; the
     // other way round, records could name what was made after the files were copied.
     let records = at.join(backup::RECORDS);
     taskwright_store::back_up_sqlite(database, &records)?;
     let what = list_file(&records).with_context(|| records.display().to_string())?;
-    entries.push(Entry { path: backup::RECORDS.to_owned(), what });
+    copied.entries.push(Entry { path: backup::RECORDS.to_owned(), what });
     match copy_file(config, &at.join(crate::config::FILE)) {
-        Ok(what) => entries.push(Entry { path: crate::config::FILE.to_owned(), what }),
+        Ok(what) => copied.entries.push(Entry { path: crate::config::FILE.to_owned(), what }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| config.display().to_string()),
     }
     // The index stands before the components by name, so each that it names is copied after it was named.
-    copy_tree(kinds, &at.join(backup::KINDS), backup::KINDS, &mut entries)?;
+    copy_tree(kinds, &at.join(backup::KINDS), backup::KINDS, &mut copied)?;
     if let Some(files) = files {
-        copy_tree(files, &at.join(backup::FILES), backup::FILES, &mut entries)?;
+        copy_tree(files, &at.join(backup::FILES), backup::FILES, &mut copied)?;
     }
-    let manifest = Manifest::new(created_at, entries);
+    let manifest = Manifest::new(created_at, copied);
     let list = at.join(MANIFEST);
-    let mut file = std::fs::File::create_new(&list).with_context(|| list.display().to_string())?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&list).with_context(|| list.display().to_string())?;
     file.write_all(&serde_json::to_vec(&manifest)?)?;
     file.sync_all()?;
     staged.put()?;

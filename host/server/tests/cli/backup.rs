@@ -96,11 +96,42 @@ fn a_backup_of_a_home_at_work_becomes_a_home_again() {
     };
     assert_eq!(names("saved"), ["backup.json", "files", "kinds", "registry.db", "taskwright.toml"]);
     use std::os::unix::fs::PermissionsExt;
-    for path in ["saved", "saved/registry.db", "saved/files"] {
+    for path in ["saved", "saved/registry.db", "saved/files", "saved/backup.json"] {
         let mode = place.path().join(path).metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
     }
     assert_eq!(serving.terminate().status, 0);
+}
+
+#[test]
+fn what_a_guest_calls_its_files_keeps_no_home_from_being_copied() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    let id = leave_one(&place);
+    let own = home(&place).join("files/.tasks").join(&id).join("files");
+    let deep: std::path::PathBuf = (0..17).map(|_| "d".repeat(200)).collect();
+    std::fs::create_dir_all(own.join(deep)).unwrap();
+    std::fs::write(own.join("kept"), "x").unwrap();
+    std::fs::write(own.join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+    let backup = place.run(&["backup", "saved"]);
+    assert_eq!((backup.status, backup.err.contains("not in the backup: 2 of the files")), (0, true), "{backup:?}");
+    assert_eq!(place.run(&["--dir", "again", "restore", "saved"]).status, 0);
+    assert!(place.path().join("again/files/.tasks").join(&id).join("files/kept").exists());
+}
+
+#[test]
+fn a_backup_is_not_put_where_a_guest_could_change_it() {
+    let place = Place::new();
+    leave_one(&place);
+    place.write("project/src/main.rs", "");
+    place.write(".taskwright/taskwright.toml", "[kinds.search-files.folders]\nfiles = { path = \"../project\" }\n");
+    for to in ["project/saved", "project/src/../new/saved", "./project/src"] {
+        let refused = place.run(&["backup", to]);
+        assert_eq!((refused.status, refused.err.contains("granted as `files`")), (2, true), "{to}: {refused:?}");
+    }
+    assert!(!place.path().join("project/saved").exists() && !place.path().join("project/new").exists());
+    assert_eq!(place.run(&["backup", "saved"]).status, 0);
+    assert_eq!(place.run(&["backup", "projects/saved"]).status, 0);
 }
 
 #[test]

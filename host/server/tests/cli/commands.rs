@@ -194,6 +194,19 @@ fn a_limit_that_no_page_holds_is_clamped_and_said() {
 }
 
 #[test]
+fn a_name_does_not_hide_a_task_whose_id_begins_so() {
+    let place = Place::new();
+    let first = id_in(&place.run(&["create", "walkthrough"]).out);
+    // Who names a task may not be who looks for one.
+    let whole = place.run(&["create", "walkthrough", "--name", &first[..13]]);
+    assert_eq!((whole.status, whole.err.contains("beginning of a task's id")), (2, true), "{whole:?}");
+    let name = &first["task_".len()..][..4];
+    assert_eq!(place.run(&["create", "walkthrough", "--name", name]).status, 0);
+    let shown = place.run(&["show", name]);
+    assert_eq!((shown.status, shown.err.contains("any of 2 tasks")), (2, true), "{shown:?}");
+}
+
+#[test]
 fn unknown_and_ambiguous_tasks_are_different_errors() {
     let place = Place::new();
     for _ in 0..2 {

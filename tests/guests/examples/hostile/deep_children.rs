@@ -25,9 +25,7 @@ fn child(levels: usize) -> spawner::NewChild {
 
 impl Behaviour for Guest {
     fn describe() -> Description {
-        let (capability, name) = ("spawner".to_owned(), "children".to_owned());
-        let want = Want { capability, name, reason: "to have them work".to_owned(), required: true };
-        Description { wants: vec![want], ..plain() }
+        wanting("spawner", "children")
     }
     async fn start(task: Task) -> Result<Step, Failure> {
         if task.spec != "{}" {

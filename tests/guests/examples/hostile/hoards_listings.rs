@@ -9,9 +9,7 @@ struct Guest;
 
 impl Behaviour for Guest {
     fn describe() -> Description {
-        let (capability, name) = ("files".to_owned(), "task".to_owned());
-        let want = Want { capability, name, reason: "to have somewhere to write".to_owned(), required: true };
-        Description { wants: vec![want], ..plain() }
+        wanting("files", "task")
     }
     async fn start(_task: Task) -> Result<Step, Failure> {
         let (mut listings, mut folders): (Vec<ReadDir>, Vec<File>) = (Vec::new(), Vec::new());

@@ -61,9 +61,7 @@ fn got_through(find: &mut impl FnMut(&str, &str), own: &str) {
 
 impl Behaviour for Guest {
     fn describe() -> Description {
-        let (capability, name) = ("files".to_owned(), "files".to_owned());
-        let want = Want { capability, name, reason: "to work on them".to_owned(), required: true };
-        Description { wants: vec![want], ..plain() }
+        wanting("files", "files")
     }
     async fn start(task: Task) -> Result<Step, Failure> {
         let own: Vec<&str> = task.spec.trim_matches('"').split(' ').collect();

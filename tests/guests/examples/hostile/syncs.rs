@@ -18,9 +18,7 @@ fn sync(times: u32) -> std::io::Result<()> {
 
 impl Behaviour for Guest {
     fn describe() -> Description {
-        let (capability, name) = ("files".to_owned(), "task".to_owned());
-        let want = Want { capability, name, reason: "to have somewhere to write".to_owned(), required: true };
-        Description { wants: vec![want], ..plain() }
+        wanting("files", "task")
     }
     async fn start(_task: Task) -> Result<Step, Failure> {
         sync(60).map_err(|error| failure("io", &error.to_string()))?;

@@ -39,10 +39,14 @@ async fn the_beginning_of_several_ids_is_ambiguous_and_names_them(stage: Stage) 
     assert_eq!(stage.session.find(beginning, &Among::Session).await.unwrap().id, ids[0], "the living alone count");
 }
 
-async fn a_name_comes_before_the_beginning_of_an_id(stage: Stage) {
+async fn a_name_does_not_hide_an_id_that_begins_so(stage: Stage) {
     let other = stage.task().await;
     let beginning = other.id.as_str()[5..11].to_owned();
     let named = stage.create(NewTask { name: Some(beginning.clone()), ..stage.new_task("probe") }).await;
+    let error = stage.session.find(&beginning, &Among::Session).await.unwrap_err();
+    let FindError::Ambiguous { candidates, .. } = &error else { panic!("{error}") };
+    assert_eq!(*candidates, [named.id.clone(), other.id.clone()]);
+    stage.to(&other.id, State::Failed).await;
     assert_eq!(stage.session.find(&beginning, &Among::Session).await.unwrap().id, named.id);
 }
 
@@ -100,7 +104,7 @@ async fn a_stranger_is_not_found_by_anything(stage: Stage) {
 crate::in_each_store!(
     a_task_is_found_by_name_by_id_and_by_the_beginning_of_its_id,
     the_beginning_of_several_ids_is_ambiguous_and_names_them,
-    a_name_comes_before_the_beginning_of_an_id,
+    a_name_does_not_hide_an_id_that_begins_so,
     a_task_is_looked_for_below_a_task_or_in_a_run,
     what_is_over_is_not_found_and_its_name_finds_who_has_it_now,
     a_stranger_is_not_found_by_anything,

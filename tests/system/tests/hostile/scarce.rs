@@ -96,7 +96,7 @@ async fn a_full_disk_refuses_guests_and_not_the_host() {
     ] {
         let task = session.task("test-guest", json!(spec)).create().await.unwrap();
         let task = session.outcome(&task.id).await.unwrap();
-        let (said, refused) = (task.summary.unwrap_or_default(), if accepted == 0 { "Unavailable" } else { "nothing" });
+        let (said, refused) = (task.summary.unwrap_or_default(), if accepted == 0 { "host_disk" } else { "nothing" });
         assert!(said.starts_with(&format!("{accepted} accepted")) && said.ends_with(refused), "{spec}: {said}");
         assert_eq!(task.state, State::Succeeded);
         assert_eq!(task.progress.is_some(), accepted > 0, "{spec}");

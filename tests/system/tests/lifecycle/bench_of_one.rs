@@ -123,6 +123,9 @@ impl Bench {
         runners: Arc<Mutex<Vec<Runner>>>,
         mut config: RunnerConfig,
     ) -> Self {
+        // Several sandboxes are there at one time, and the kernel gives a process 65,530 mappings: one for a thousand instances
+        // has sixteen thousand.
+        config.sandbox.max_instances = config.sandbox.max_instances.min(100);
         // One cache for all tests of this process: every component is compiled once.
         config.sandbox.cache_dir = Some(std::env::temp_dir().join(format!("taskwright-tests-{}", std::process::id())));
         let seen: Arc<dyn Store> = match &faults {

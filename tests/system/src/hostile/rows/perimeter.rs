@@ -48,6 +48,12 @@ pub(crate) fn leaves_all_open() -> Vec<Row> {
     vec![Row::new("leaves_all_open", what, guests::LEAVES_ALL_OPEN, End::Succeeded("all of it")).grants(own_folder())]
 }
 
+pub(crate) fn long_requests() -> Vec<Row> {
+    let what = "says megabytes of requests over HTTP, and sends what cannot be sent";
+    let end = End::Failed("resource_exhausted", Some("host_calls"), "");
+    vec![Row::new("long_requests", what, guests::LONG_REQUESTS, end)]
+}
+
 pub(crate) fn hoards_listings() -> Vec<Row> {
     let what = "opens listings and folders for ever";
     let end = End::Succeeded("true refused, at most fifty: true, again: true");
