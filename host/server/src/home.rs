@@ -24,6 +24,9 @@ use crate::state_folder::{self, StateFolder};
 /// Instances that looking at kinds may need at one time; a small pool is set up faster.
 const LOOKING_INSTANCES: u32 = 8;
 
+/// What the store in the home itself is called.
+const OWN_STORE: &str = "registry.db";
+
 /// Where everything lies.
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
@@ -125,6 +128,24 @@ impl Home {
     /// The key for the provenance of wakes.
     pub(crate) fn wake_key(&self) -> Result<WakeKey> {
         crate::wake_key::wake_key(&self.dir)
+    }
+
+    /// The store's name among those that hosts of this home serve, without a password.
+    fn store_name(&self) -> String {
+        self.store.as_deref().map_or_else(|| OWN_STORE.to_owned(), place_of_address)
+    }
+
+    /// Notes beside the kinds that tasks of the store may need them.
+    pub(crate) fn remember_store(&self) -> Result<()> {
+        self.kinds().remember_store(&self.store_name())
+    }
+
+    /// The other stores whose tasks may need the kinds of this home.
+    pub(crate) fn other_stores(&self) -> Result<Vec<String>> {
+        let own = self.store_name();
+        let mut stores = self.kinds().stores()?;
+        stores.retain(|store| *store != own && (store != OWN_STORE || exists(&self.database())));
+        Ok(stores)
     }
 
     /// Whether there is a store.
@@ -324,6 +345,16 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
+/// Which database an address names, without who uses it: `HOST:PORT/DATABASE`.
+fn place_of_address(address: &str) -> String {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let names = ["host=", "hostaddr=", "port=", "dbname="];
+    let named: Vec<&str> = query.split('&').filter(|part| names.iter().any(|name| part.starts_with(name))).collect();
+    if named.is_empty() { place.to_owned() } else { format!("{place}?{}", named.join("&")) }
+}
+
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
@@ -331,4 +362,20 @@ fn exists(path: &Path) -> bool {
 /// Whose signatures of a server's certificate count, where the address does not say so.
 pub(crate) fn root_certificates() -> Option<PathBuf> {
     std::env::var_os("PGSSLROOTCERT").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place_of_address;
+
+    #[test]
+    fn the_name_of_a_store_holds_no_password() {
+        for (address, place) in [
+            ("postgres://tw:secret@db.example:5433/work", "db.example:5433/work"),
+            ("postgresql://tw:se@cret@db/work?sslmode=require&password=secret", "db/work"),
+            ("postgres:///work?host=/run/pg&password=secret&port=5433", "/work?host=/run/pg&port=5433"),
+        ] {
+            assert_eq!(place_of_address(address), place, "{address}");
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod output;
 mod output_file;
 mod own_paths;
 mod part;
+mod plain_file;
 mod private_folder;
 mod progress;
 mod question;

@@ -47,6 +47,12 @@ impl WatchedFiles {
         })
     }
 
+    /// How things are. On a thread of its own: a mount that hangs keeps whoever looks, and nobody else.
+    async fn look(&self) -> io::Result<Vec<(PathBuf, Stamp)>> {
+        let (file, folder) = (self.file.clone(), self.folder.clone());
+        tokio::task::spawn_blocking(move || look(&file, &folder)).await.map_err(io::Error::other)?
+    }
+
     /// Waits until something has changed, or the signal to reload has come.
     pub(crate) async fn changed(&mut self) {
         loop {
@@ -67,7 +73,7 @@ impl WatchedFiles {
                 self.ticks.tick().await;
                 false
             };
-            let mut now = match look(&self.file, &self.folder) {
+            let mut now = match self.look().await {
                 Ok(now) => now,
                 // What cannot be looked at now has not changed by that.
                 Err(_) if !asked => continue,
@@ -79,7 +85,7 @@ impl WatchedFiles {
             // Who writes a file in place empties it first: what is half there would be taken for a word of the operator's.
             for _ in 0..SETTLED_TRIES {
                 tokio::time::sleep(SETTLED).await;
-                let Ok(again) = look(&self.file, &self.folder) else { continue };
+                let Ok(again) = self.look().await else { continue };
                 if std::mem::replace(&mut now, again.clone()) == again {
                     break;
                 }

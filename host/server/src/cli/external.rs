@@ -202,12 +202,16 @@ fn progress(text: &str) -> Result<Progress, String> {
     Ok(Progress { current, total, unit: None, label: None })
 }
 
+/// The longest file that a token is read from.
+const MAX_TOKEN_FILE: u64 = 1 << 20;
+
 /// Reads a token, or a file that ends in one: what `register` and `take-on` write out, or the token by itself.
 fn token(given: &str) -> Result<AttemptToken, String> {
     let Some(path) = given.strip_prefix('@') else {
         return given.parse().map_err(|error: InvalidId| error.to_string());
     };
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let read = crate::plain_file::read_text(std::path::Path::new(path), MAX_TOKEN_FILE);
+    let text = read.map_err(|error| format!("{path}: {error}"))?;
     let last = text.split_whitespace().next_back().ok_or_else(|| format!("{path} is empty: expected a token"))?;
     // The error of a token repeats the token, which this one keeps to itself.
     last.parse().map_err(|_: InvalidId| {

@@ -105,7 +105,8 @@ fn heeded(command: &Command) -> &'static [GlobalFlag] {
 /// Reads the arguments of this process. Ends the process with what is wrong with them, or with the help that was asked for.
 pub(crate) fn read() -> Cli {
     let matches = without_empty_variables(Cli::command()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    cli.common.session_named = matches.value_source(Session.id()) == Some(ValueSource::CommandLine);
     if let Some(problem) = problem(&matches, &cli) {
         Cli::command().error(ErrorKind::ArgumentConflict, problem).exit();
     }

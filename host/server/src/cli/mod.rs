@@ -65,6 +65,9 @@ pub(crate) struct Common {
     /// The session that the tasks belong to.
     #[arg(long, global = true, default_value = "default", value_name = "ID")]
     pub(crate) session: SessionId,
+    /// Whether --session was given.
+    #[arg(skip)]
+    pub(crate) session_named: bool,
     /// Write JSON: one document, or one document a line where there are several.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -344,7 +347,8 @@ pub(crate) struct ServeArgs {
 /// `prune`.
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
-    /// Forget tasks of all sessions, and the beginning of the log; only tasks of --session unless given.
+    /// Forget tasks of all sessions, and the beginning of the log; only tasks of --session unless given. Code of kinds that no task needs
+    /// any more goes with them, unless --session is given.
     #[arg(long)]
     pub(crate) all_sessions: bool,
     /// How long ago a task must have ended.

@@ -51,5 +51,10 @@ pub(crate) async fn remove(context: &Context, name: &str, force: bool) -> Result
     if live > 0 {
         context.out.notice(&format!("{live} live tasks wait until it is installed again"));
     }
+    let others = context.home.other_stores()?;
+    if !others.is_empty() {
+        let others = taskwright_registry::clean_line(&others.join(", "), 1_000);
+        context.out.notice(&format!("so do those of {others}, if there are any: it was served with these kinds too"));
+    }
     Ok(Exit::Succeeded)
 }

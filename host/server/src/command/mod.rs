@@ -56,6 +56,8 @@ pub(crate) struct Context {
     pub(crate) home: Home,
     /// Whose tasks.
     pub(crate) session: SessionId,
+    /// Whether the session was named, and is not the one that is meant where none is.
+    pub(crate) session_named: bool,
     /// Where to write.
     pub(crate) out: Output,
     /// The file of the configuration, if one was named.
@@ -77,7 +79,12 @@ impl Context {
 
     /// The configuration as its file is now.
     pub(crate) fn read_config(&self) -> Result<Config> {
-        Config::read(&self.config_path(), self.config_file.is_some())
+        Config::read(&self.config_path(), self.config_is_named())
+    }
+
+    /// Whether somebody has named the file of the configuration, which must be there then.
+    pub(crate) fn config_is_named(&self) -> bool {
+        self.config_file.is_some()
     }
 
     /// Where the configuration is read, if it is there.
@@ -113,6 +120,7 @@ async fn carry_out(cli: Cli, out: Output, stores: OpenStores) -> Result<Exit> {
     let context = Context {
         home: Home::new(cli.common.dir, cli.common.store, cli.common.files.as_deref(), cli.common.state_dir, stores)?,
         session: cli.common.session,
+        session_named: cli.common.session_named,
         out,
         config_file: cli.common.config,
         config: OnceCell::new(),

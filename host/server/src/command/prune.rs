@@ -3,10 +3,12 @@
 
 use anyhow::Result;
 use serde_json::json;
+use taskwright_registry::clean_line;
 
 use super::Context;
 use crate::cli::PruneArgs;
 use crate::exit_code::Exit;
+use crate::kinds_folder::STORES;
 
 /// `prune`.
 pub(crate) async fn prune(context: &Context, args: &PruneArgs) -> Result<Exit> {
@@ -32,29 +34,54 @@ pub(crate) async fn prune(context: &Context, args: &PruneArgs) -> Result<Exit> {
         Some(session) => runner.prune_session(session, args.older_than).await?,
         None => runner.prune(args.older_than).await?,
     };
-    let code = sweep(context).await?;
+    let Swept { removed, kept } = sweep(context, args).await?;
     if context.out.is_json() {
         let forgot = json!({"tasks": forgotten.tasks, "events": forgotten.events});
-        context.out.json(&json!({"session": only, "forgot": forgot, "removed": code}))?;
+        context.out.json(&json!({"session": only, "forgot": forgot, "removed": removed, "kept": kept}))?;
     } else {
         context.out.line(&format!("forgot {} tasks and {} events of {whose}", forgotten.tasks, forgotten.events))?;
-        for digest in code {
+        for digest in removed {
             context.out.line(&format!("removed {digest}: no task needs it any more"))?;
         }
+    }
+    if !kept.is_empty() {
+        let others = clean_line(&context.home.other_stores()?.join(", "), 1_000);
+        context.out.notice(&format!(
+            "{} versions of kinds are kept: no task of this store needs them, but tasks of {others} may, which was served with these kinds \
+             too. If it is no more, take its line out of {}",
+            kept.len(),
+            context.home.kinds().path().join(STORES).display()
+        ));
     }
     Ok(Exit::Succeeded)
 }
 
-/// Removes components that neither new tasks run nor live ones began with.
-async fn sweep(context: &Context) -> Result<Vec<String>> {
+/// What became of code that no task of the store needs.
+#[derive(Default)]
+struct Swept {
+    removed: Vec<String>,
+    /// Because tasks of another store may need it.
+    kept: Vec<String>,
+}
+
+/// Removes components that neither new tasks run nor live ones began with. They are the home's: whoever names one session touches none,
+/// and where several stores were served with them, none of these alone knows which are needed.
+async fn sweep(context: &Context, args: &PruneArgs) -> Result<Swept> {
     let folder = context.home.kinds();
-    if folder.digests()?.is_empty() {
-        return Ok(Vec::new());
+    if (context.session_named && !args.all_sessions) || folder.digests()?.is_empty() {
+        return Ok(Swept::default());
     }
     let in_use = context.home.open().await?.code_in_use().await?;
     let needed = |digest: &str| in_use.iter().any(|in_use| in_use.code.as_deref() == Some(digest));
-    folder.change(|index| {
+    if !context.home.other_stores()?.is_empty() {
+        let index = folder.index()?;
+        let mut kept = folder.digests()?;
+        kept.retain(|digest| !index.is_newest(digest) && !needed(digest));
+        return Ok(Swept { kept, ..Swept::default() });
+    }
+    let removed = folder.change(|index| {
         index.kinds.retain(|installed| installed.newest || needed(&installed.digest));
         folder.sweep(|digest| index.is_newest(digest) || needed(digest))
-    })
+    })?;
+    Ok(Swept { removed, ..Swept::default() })
 }

@@ -39,6 +39,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Exit> {
         return Err(refused(problem));
     }
     runner.set_settings(&added.kind, settings)?;
+    context.home.remember_store()?;
     // The task may be taken up by a later version of this program, or when the file has changed.
     let signature = component.signature.as_deref();
     context.home.kinds().keep(&component.digest, &component.wasm, signature, Some(loaded.self_description()))?;

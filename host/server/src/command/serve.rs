@@ -1,6 +1,8 @@
 //! `serve`: works off the store, of all sessions, until told to stop.
 //! Does not create tasks.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde_json::json;
 use taskwright_runner::{Runner, RunnerConfig};
@@ -13,6 +15,7 @@ use crate::exit_code::{Exit, refused};
 use crate::grant;
 use crate::interrupt::Interrupts;
 use crate::metrics_page::MetricsPage;
+use crate::output::Output;
 use crate::served::Served;
 use crate::watched_files::WatchedFiles;
 
@@ -47,10 +50,19 @@ pub(crate) async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit> {
         tokio::select! {
             _ = interrupts.next() => break None,
             gone = runner.store_gone() => break Some(gone),
-            () = watched.changed() => tokio::select! {
-                // Compiling may take its time.
-                _ = interrupts.next() => break None,
-                () = reload(context, &mut served, &mut config) => {}
+            () = watched.changed() => {
+                // Compiling may take its time, and a mount that hangs all of it: neither keeps anybody from stopping.
+                let (path, named, out) = (context.config_path(), context.config_is_named(), context.out);
+                let here = tokio::runtime::Handle::current();
+                let reloading = tokio::task::spawn_blocking(move || {
+                    here.block_on(reload(&path, named, out, &mut served, &mut config));
+                    (served, config)
+                });
+                tokio::select! {
+                    _ = interrupts.next() => break None,
+                    gone = runner.store_gone() => break Some(gone),
+                    reloaded = reloading => (served, config) = reloaded?,
+                }
             },
         }
     };
@@ -92,6 +104,7 @@ async fn begin(context: &Context, args: &ServeArgs) -> Result<(Begun, WatchedFil
     let grants = grant::resolve(&args.grants)?;
     let store = context.home.open_or_create().await?;
     context.home.check_files().await?;
+    context.home.remember_store()?;
     let runner = context.home.runner(store.clone(), settings(&config, args), context.out)?;
     let mut served =
         Served::new(context.home.clone(), context.out, runner.clone(), store, args.kind_files.clone(), grants);
@@ -113,8 +126,8 @@ async fn begin(context: &Context, args: &ServeArgs) -> Result<(Begun, WatchedFil
 }
 
 /// Reads everything again. What is wrong is reported, and what held before goes on.
-async fn reload(context: &Context, served: &mut Served, config: &mut Config) {
-    let applied = match context.read_config() {
+async fn reload(path: &Path, named: bool, out: Output, served: &mut Served, config: &mut Config) {
+    let applied = match Config::read(path, named) {
         Ok(new) => match served.apply(&new).await {
             Ok(()) => Ok(new),
             Err(error) => Err(error),
@@ -124,15 +137,13 @@ async fn reload(context: &Context, served: &mut Served, config: &mut Config) {
     match applied {
         Ok(new) => {
             if new != *config {
-                context.out.notice(&format!("{} has changed and holds now", crate::config::FILE));
+                out.notice(&format!("{} has changed and holds now", crate::config::FILE));
             }
             if (&new.file.host, &new.file.budget) != (&config.file.host, &config.file.budget) {
-                context
-                    .out
-                    .notice("[host] and [budget] are read at the start: what changed there waits for the next one");
+                out.notice("[host] and [budget] are read at the start: what changed there waits for the next one");
             }
             *config = new;
         }
-        Err(error) => context.out.notice(&format!("what has changed is not taken over: {error:#}")),
+        Err(error) => out.notice(&format!("what has changed is not taken over: {error:#}")),
     }
 }

@@ -22,6 +22,7 @@ use self::budget::Limits;
 use self::host::HostConfig;
 use self::kind::KindConfig;
 use crate::exit_code::refused;
+use crate::plain_file;
 use crate::trust::{Trust, TrustedKey};
 
 /// The file's name in the home.
@@ -82,11 +83,8 @@ impl Config {
     pub(crate) fn read(path: &Path, named: bool) -> Result<Self> {
         let shown = clean_line(&path.display().to_string(), 400);
         let wrong = |problem: String| refused(format!("{shown}: {problem}"));
-        let text = match path.metadata() {
-            Ok(found) if found.len() > MAX_BYTES => {
-                return Err(wrong(format!("it has {} bytes, at most {MAX_BYTES} are read", found.len())));
-            }
-            Ok(_) => std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
+        let text = match plain_file::read_text(path, MAX_BYTES) {
+            Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound && !named => return Ok(Self::default()),
             Err(error) => return Err(wrong(error.to_string())),
         };

@@ -90,12 +90,8 @@ impl SecretSource {
             Self::File(path) => {
                 let path = base.join(path);
                 let shown = path.display();
-                let length = path.metadata().map_err(|error| wrong(format!("the file {shown}: {error}")))?.len();
-                if length > MAX_BYTES {
-                    return Err(wrong(format!("the file {shown} has {length} bytes, at most {MAX_BYTES} are read")));
-                }
-                let mut text =
-                    std::fs::read_to_string(&path).map_err(|error| wrong(format!("the file {shown}: {error}")))?;
+                let read = crate::plain_file::read_text(&path, MAX_BYTES);
+                let mut text = read.map_err(|error| wrong(format!("the file {shown}: {error}")))?;
                 text.truncate(text.trim_end_matches(['\r', '\n']).len());
                 text
             }

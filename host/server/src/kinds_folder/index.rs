@@ -76,11 +76,14 @@ impl Default for Index {
     }
 }
 
+/// More than an index of all kinds there are would have.
+const MAX_BYTES: u64 = 64 << 20;
+
 impl Index {
     /// Reads the file; nothing is installed if there is none.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let wrong = |problem: String| refused(format!("{}: {problem}", path.display()));
-        let text = match std::fs::read_to_string(path) {
+        let text = match crate::plain_file::read_text(path, MAX_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(wrong(error.to_string())),

@@ -15,6 +15,7 @@ use taskwright_sandbox::SelfDescription;
 
 pub(crate) use self::index::{Index, Installed};
 use crate::exit_code::refused;
+use crate::plain_file;
 use crate::private_folder;
 use crate::trust::SIGNATURE;
 
@@ -22,6 +23,10 @@ use crate::trust::SIGNATURE;
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// A signature of minisign has four short lines.
 const MAX_SIGNATURE_BYTES: u64 = 16 << 10;
+/// The stores that were served, one a line. Its name begins with a dot, so that a change of it is no change of the kinds.
+pub(crate) const STORES: &str = ".stores";
+/// What a component says of itself is short.
+const MAX_SAID_BYTES: u64 = 16 << 20;
 /// How long it is waited for another command that changes the folder.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
@@ -33,14 +38,7 @@ pub(crate) fn digest_of(wasm: &[u8]) -> String {
 /// Reads a file that may be a component.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let wrong = |problem: String| refused(format!("{}: {problem}", path.display()));
-    let found = path.metadata().map_err(|error| wrong(error.to_string()))?;
-    if !found.is_file() {
-        return Err(wrong("that is no file".to_owned()));
-    }
-    if found.len() > MAX_FILE_BYTES {
-        return Err(wrong(format!("it has {} bytes, at most {MAX_FILE_BYTES} are read", found.len())));
-    }
-    fs::read(path).map_err(|error| wrong(error.to_string()))
+    plain_file::read(path, MAX_FILE_BYTES).map_err(|error| wrong(error.to_string()))
 }
 
 /// Reads the signature that lies beside a component as `FILE.minisig`, if there is one.
@@ -57,11 +55,7 @@ pub(crate) fn signature_beside(path: &Path) -> Result<Option<String>> {
 /// Reads a signature.
 pub(crate) fn read_signature(path: &Path) -> Result<String> {
     let wrong = |problem: String| refused(format!("{}: {problem}", path.display()));
-    let length = path.metadata().map_err(|error| wrong(error.to_string()))?.len();
-    if length > MAX_SIGNATURE_BYTES {
-        return Err(wrong(format!("it has {length} bytes; a signature has at most {MAX_SIGNATURE_BYTES}")));
-    }
-    fs::read_to_string(path).map_err(|error| wrong(error.to_string()))
+    plain_file::read_text(path, MAX_SIGNATURE_BYTES).map_err(|error| wrong(error.to_string()))
 }
 
 /// The folder, whether or not it is there.
@@ -129,7 +123,7 @@ impl KindsFolder {
         }
         let path = self.said_path(digest);
         let wrong = |problem: String| refused(format!("{}: {problem}", path.display()));
-        match fs::read_to_string(&path) {
+        match plain_file::read_text(&path, MAX_SAID_BYTES) {
             Ok(json) => SelfDescription::from_json(&json).map(Some).map_err(|error| wrong(error.to_string())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(wrong(error.to_string())),
@@ -181,6 +175,33 @@ impl KindsFolder {
             write_whole(&self.index_path(), index.text()?.as_bytes())?;
         }
         Ok(done)
+    }
+
+    /// The stores that hosts of this home have served, whose tasks may need what lies here.
+    pub(crate) fn stores(&self) -> Result<Vec<String>> {
+        let path = self.dir.join(STORES);
+        match plain_file::read_text(&path, MAX_SAID_BYTES) {
+            Ok(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(refused(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    /// Notes a store among them.
+    pub(crate) fn remember_store(&self, name: &str) -> Result<()> {
+        let known = |stores: &[String]| stores.iter().any(|store| store == name);
+        if known(&self.stores()?) {
+            return Ok(());
+        }
+        self.make()?;
+        let _locked = self.lock()?;
+        let mut stores = self.stores()?;
+        if !known(&stores) {
+            stores.push(name.to_owned());
+            let text: String = stores.iter().map(|store| format!("{store}\n")).collect();
+            write_whole(&self.dir.join(STORES), text.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Removes the components that `needed` does not name, and says which those were.

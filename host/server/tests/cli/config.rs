@@ -212,3 +212,29 @@ fn an_empty_path_of_a_folder_is_refused_and_not_the_home() {
     let ended = place.run(&["config", "check"]);
     assert!(ended.status == 2 && ended.err.contains("the path of the folder `files` is empty"), "{ended:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_and_holds_up_no_end() {
+    let place = Place::new();
+    let pipe = |name: &str| {
+        let path = place.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe("pipe");
+    for given in ["@pipe", "@/dev/zero"] {
+        let refused = place.run(&["create", "walkthrough", "--spec", given]);
+        assert!(refused.status == 2 && refused.err.contains("no regular file"), "{refused:?}");
+    }
+    let token = place.run(&["external", "heartbeat", "@pipe"]);
+    assert!(token.status == 2 && token.err.contains("no regular file"), "{token:?}");
+    let mut serve = place.start(&["serve"]);
+    serve.until_out("serving");
+    pipe(".taskwright/taskwright.toml");
+    serve.until("what has changed is not taken over");
+    assert_eq!(serve.terminate().status, 0);
+    for command in [&["config", "check"][..], &["create", "walkthrough"], &["serve"]] {
+        let refused = place.run(command);
+        assert!(refused.status == 2 && refused.err.contains("no regular file"), "{command:?}: {refused:?}");
+    }
+}

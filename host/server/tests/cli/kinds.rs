@@ -302,3 +302,49 @@ fn an_index_of_the_first_form_is_read_and_completed() {
     assert!(listed(&place, "ledger").is_some());
     assert_eq!(std::fs::read_to_string(&index).unwrap(), written);
 }
+
+#[cfg(unix)]
+#[test]
+fn code_that_tasks_of_another_store_need_is_kept() {
+    let address = match taskwright_test_postgres::database("prunes") {
+        Ok(address) => address,
+        Err(why) => return taskwright_test_postgres::skipped(&why),
+    };
+    let place = ledgers();
+    place.run(&["kinds", "install", "one.wasm"]);
+    let one = digest_of(&place, "one.wasm");
+    let there = |command: &[&str]| place.run(&[&["--store", address.as_str()][..], command].concat());
+    assert_eq!(there(&["create", "ledger", "--spec", SPEC, "--name", "old"]).status, 0);
+    let mut serve = place.start(&["--store", &address, "serve"]);
+    serve.until_out("serving ledger");
+    let mut watch = place.start(&["--store", &address, "watch", "old"]);
+    watch.until_out("running");
+    watch.child.kill().unwrap();
+    watch.child.wait().unwrap();
+    assert_eq!(serve.terminate().status, 0);
+    assert_eq!(place.run(&["kinds", "upgrade", "two.wasm", "--accept"]).status, 0);
+    // A store of the home's own, whose tasks need nothing of it.
+    assert_eq!(place.run(&["run", "walkthrough", "--spec", r#"{"steps":[{"say":"x"}]}"#]).status, 0);
+    let pruned = place.run(&["prune"]);
+    assert!(pruned.status == 0 && !pruned.out.contains("removed"), "{pruned:?}");
+    let named = address.rsplit_once('@').map_or(address.as_str(), |(_, place)| place);
+    let named = named.split_once('?').map_or(named, |(place, _)| place);
+    assert!(
+        pruned.err.contains(named.trim_start_matches("postgres://")) && stored(&place, &one).is_file(),
+        "{pruned:?}"
+    );
+    // What is left of the one that needs it does not depend on the other, once that is gone.
+    std::fs::remove_file(place.path().join(".taskwright/registry.db")).unwrap();
+    assert_eq!(there(&["prune", "--session", "default"]).out.matches("removed").count(), 0);
+    let pruned = there(&["prune"]);
+    assert!(pruned.out.contains("removed sha256:") && stored(&place, &one).is_file(), "{pruned:?}");
+    assert_eq!(there(&["cancel", "old"]).status, 0);
+    let mut serve = place.start(&["--store", &address, "serve"]);
+    serve.until_out("serving ledger");
+    assert_eq!(there(&["wait", "old", "--timeout", "60s"]).status, 0, "it ends when it is asked to");
+    assert_eq!(serve.terminate().status, 0);
+    assert_eq!(there(&["prune", "--session", "default"]).status, 0);
+    assert!(stored(&place, &one).is_file(), "it was about one session");
+    assert_eq!(there(&["prune", "--all-sessions"]).status, 0);
+    assert!(!stored(&place, &one).exists());
+}
