@@ -250,14 +250,18 @@ pub(crate) fn check_not_shipped(component: &Component, name: &str) -> Result<()>
 }
 
 /// The error about a kind that nobody knows.
-pub(crate) fn unknown(name: &str, mut known: Vec<String>) -> anyhow::Error {
+pub(crate) fn unknown(name: &str, known: Vec<String>) -> anyhow::Error {
+    let own = "A kind of your own is given with --kind FILE, or installed with `taskwright kinds install FILE`";
+    unknown_with(name, known, own)
+}
+
+/// The same with advice about a kind of one's own.
+pub(crate) fn unknown_with(name: &str, mut known: Vec<String>, own: &str) -> anyhow::Error {
     known.sort();
     known.dedup();
     let name = taskwright_registry::clean_line(name, 80);
     let known = known.join(", ");
-    refused(format!(
-        "there is no kind `{name}`; the known ones are: {known}. A kind of your own is given with --kind FILE, or installed with `taskwright kinds install FILE`"
-    ))
+    refused(format!("there is no kind `{name}`; the known ones are: {known}. {own}"))
 }
 
 /// The names that are known without loading anything: of what ships, and of what is installed for new tasks.

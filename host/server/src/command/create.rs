@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::{Value, json};
 use taskwright_registry::{Budget, CancelMode, Description, Dimension, Recovery, Task};
-use taskwright_runner::{KindSettings, Runner, Session};
+use taskwright_runner::{KindSettings, Runner, RunnerError, Session};
 use taskwright_store::Store;
 
 use super::Context;
@@ -15,9 +15,9 @@ use super::terms::on_terms;
 use crate::cli::CreateArgs;
 use crate::config::budget;
 use crate::duration::When;
-use crate::exit_code::Exit;
+use crate::exit_code::{Exit, refused};
 use crate::json_argument::json_argument;
-use crate::{kind_source, render};
+use crate::{grant, kind_source, render};
 
 /// `create`.
 pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit> {
@@ -28,14 +28,34 @@ pub(crate) async fn create(context: &Context, args: &CreateArgs) -> Result<Exit>
     let runner = context.home.runner(store.clone(), config.runner(), context.out)?;
     let added = add_kind(context, &runner, args.kind.as_deref(), args.kind_file.as_deref()).await?;
     let session = runner.session(context.session.clone());
+    let description = added.clone();
     let task = create_task(context, &store, &runner, &session, args, added.kind, spec).await?;
     if context.out.is_json() {
         context.out.json(&json!(task))?;
     } else {
         context.out.line(task.id.as_str())?;
-        context.out.notice("it is queued; `taskwright serve` runs it");
+        context.out.notice(&format!("it is queued; {}", who_runs_it(context, args, &description)?));
     }
     Ok(Exit::Succeeded)
+}
+
+/// What has to be started so that the task is run: a plain `serve` would not serve every kind that a task can be created of.
+fn who_runs_it(context: &Context, args: &CreateArgs, description: &Description) -> Result<String> {
+    let home = &context.home;
+    let settings = grant::settings(context.config()?, &description.kind, &[]).unwrap_or_default();
+    let mut line = match &args.kind_file {
+        Some(file) if !kind_source::names(home)?.contains(&description.kind) && !home.kinds().is_dropped(file)? => {
+            let file = file.display();
+            format!(
+                "`taskwright serve --kind {file}` runs it, or `taskwright serve` once `taskwright kinds install {file}` has installed it"
+            )
+        }
+        _ => "`taskwright serve` runs it".to_owned(),
+    };
+    if let Some(problem) = grant::missing(description, &settings) {
+        line.push_str(&format!(", if it may: {problem}"));
+    }
+    Ok(line)
 }
 
 /// Adds a kind so that tasks of it can be created, which other processes run.
@@ -89,7 +109,15 @@ pub(crate) async fn create_task(
     if args.host_bound {
         request = request.recovery(Recovery::HostBound);
     }
-    Ok(request.create().await?)
+    request.create().await.map_err(|error| match (error, &args.kind_file) {
+        // Nobody else knows its name.
+        (RunnerError::Spec { kind, violation }, Some(file)) => refused(format!(
+            "the specification does not fit the kind `{kind}`: {violation}. No task was created; `taskwright kinds inspect {}` shows what \
+             it takes",
+            file.display()
+        )),
+        (error, _) => error.into(),
+    })
 }
 
 /// Where more was asked for than there is: the smaller limit holds, and whoever asked is told.

@@ -130,7 +130,8 @@ pub(super) async fn find(context: &Context, name: &str) -> Result<(Component, Ar
             Err(problem) => context.out.notice(&format!("{problem}; passed over")),
         }
     }
-    Err(kind_source::unknown(name, names))
+    let own = "A kind of your own is inspected by its file: `taskwright kinds inspect FILE`";
+    Err(kind_source::unknown_with(name, names, own))
 }
 
 /// One dimension, from the kind's and from the operator's side. `None` is no limit.

@@ -235,6 +235,12 @@ impl KindsFolder {
         Ok(self.files()?.into_iter().filter(|path| digest_in_name(path).is_none()).collect())
     }
 
+    /// Whether a file is one of those.
+    pub(crate) fn is_dropped(&self, file: &Path) -> Result<bool> {
+        let file = file.canonicalize().ok();
+        Ok(self.dropped()?.iter().any(|dropped| file.is_some() && dropped.canonicalize().ok() == file))
+    }
+
     /// All components, by name.
     fn files(&self) -> Result<Vec<PathBuf>> {
         let entries = match fs::read_dir(&self.dir) {

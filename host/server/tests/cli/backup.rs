@@ -231,3 +231,18 @@ fn a_panic_of_a_component_is_told_as_it_was_said() {
     let message = task["error"]["message"].as_str().unwrap();
     assert!(message.starts_with("boom\nsecond (at ") && message.contains("walk.rs:"), "{message}");
 }
+
+#[test]
+fn files_that_records_name_and_that_are_missing_are_said() {
+    let place = Place::new();
+    let id = leave_one(&place);
+    let saved = place.run(&["--files", "elsewhere", "backup", "saved"]);
+    let said = format!("files/.tasks/{id}/artifacts/1.1/a.txt");
+    assert!(
+        saved.status == 1 && saved.err.contains("1 files that records name") && saved.err.contains(&said),
+        "{saved:?}"
+    );
+    assert_eq!(place.json(&["backup", "whole", "--json"])["missing"], json!([]));
+    std::fs::remove_file(home(&place).join(&said)).unwrap();
+    assert_eq!(place.json_of(&["backup", "again", "--json"], 1)["missing"], json!([said]));
+}

@@ -54,7 +54,8 @@ fn what_others_wrote_outlives_a_server_that_lost_its_index() {
     let created = place.run(&["create", "walkthrough", "--name", "late", "--spec", spec]);
     assert_eq!(created.status, 0, "{created:?}");
     let ended = serving.end();
-    assert_eq!((ended.status, ended.err.contains("registry.db-shm was removed")), (1, true), "{ended:?}");
+    // It may be back by the time that it is looked at: the other process has made one of its own.
+    assert_eq!((ended.status, ended.err.contains("registry.db-shm")), (1, true), "{ended:?}");
     let named: Vec<_> = place.tasks().iter().map(|task| task["name"].clone()).collect();
     assert!(named.contains(&json!("late")), "{named:?}");
 }

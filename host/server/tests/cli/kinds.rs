@@ -32,6 +32,30 @@ fn ledgers() -> Place {
 const SPEC: &str = r#"{"owner":"me"}"#;
 
 #[test]
+fn whoever_creates_a_task_is_told_what_runs_it() {
+    let place = ledgers();
+    let told = |command: &[&str]| place.run(&[&["create"][..], command].concat()).err;
+    assert_eq!(told(&["walkthrough"]), "it is queued; `taskwright serve` runs it\n");
+    let by_file = told(&["--kind", "one.wasm", "--spec", SPEC]);
+    assert!(
+        by_file.contains("`taskwright serve --kind one.wasm` runs it") && by_file.contains("kinds install one.wasm"),
+        "{by_file}"
+    );
+    let granted = told(&["search-files", "--spec", r#"{"pattern":"x"}"#]);
+    assert!(
+        granted.contains("`taskwright serve` runs it, if it may: ") && granted.contains("--grant files=DIR"),
+        "{granted}"
+    );
+    let wrong = told(&["--kind", "one.wasm", "--spec", r#"{"owne":"me"}"#]);
+    assert!(wrong.contains("`taskwright kinds inspect one.wasm` shows"), "{wrong}");
+    assert_eq!(place.run(&["kinds", "inspect", "one.wasm"]).status, 0);
+    let inspected = place.run(&["kinds", "inspect", "ledger"]);
+    assert!(inspected.status == 2 && inspected.err.contains("`taskwright kinds inspect FILE`"), "{inspected:?}");
+    assert_eq!(place.run(&["kinds", "install", "one.wasm"]).status, 0);
+    assert_eq!(told(&["--kind", "one.wasm", "--spec", SPEC]), "it is queued; `taskwright serve` runs it\n");
+}
+
+#[test]
 fn an_installed_kind_is_found_by_its_name_and_pinned() {
     let place = ledgers();
     let digest = digest_of(&place, "one.wasm");
