@@ -111,6 +111,15 @@ prefixed_id!(
 );
 
 impl TaskId {
+    /// What the ids begin with that a text may be the beginning of: hexadecimal digits, with or without `task_`. None for any other
+    /// text.
+    #[must_use]
+    pub fn prefix(text: &str) -> Option<String> {
+        let hex = text.strip_prefix("task_").unwrap_or(text);
+        let digits = (1..=32).contains(&hex.len()) && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        digits.then(|| format!("task_{}", hex.to_ascii_lowercase()))
+    }
+
     /// Whether a word reads like the beginning of a task's id: `task_` and hexadecimal digits, or eight and more of those, which
     /// are those of a time. No task has such a name.
     #[must_use]

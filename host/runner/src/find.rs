@@ -79,13 +79,6 @@ fn candidates_named(candidates: &[TaskId], more: bool) -> String {
     format!("any of {}{}", ids.join(", "), if more { " and others" } else { "" })
 }
 
-/// The beginning of an id that a text may be: with or without `task_`, in hexadecimal digits.
-fn id_prefix(text: &str) -> Option<String> {
-    let hex = text.strip_prefix("task_").unwrap_or(text);
-    let digits = (1..=32).contains(&hex.len()) && hex.bytes().all(|b| b.is_ascii_hexdigit());
-    digits.then(|| format!("task_{}", hex.to_ascii_lowercase()))
-}
-
 impl Session {
     /// Finds the live task that a text means: by its whole id, or else by its name or the beginning of its id, with or without
     /// `task_`, if no other task has that name or an id that begins so. Hidden tasks are found too.
@@ -107,7 +100,7 @@ impl Session {
         // not be who looks.
         let named = TaskFilter { name: Some(text.to_owned()), ..filter.clone() };
         let mut found = self.listed(named, 1).await?;
-        if let Some(prefix) = id_prefix(text) {
+        if let Some(prefix) = TaskId::prefix(text) {
             let begin_so = self.listed(TaskFilter { id_prefix: Some(prefix), ..filter }, NAMED + 1).await?;
             let others = begin_so.into_iter().filter(|task| found.first().is_none_or(|named| named.id != task.id));
             found = found.iter().cloned().chain(others).collect();

@@ -10,8 +10,8 @@ use crate::engine::STACK_BYTES;
 use crate::meter::Meter;
 use crate::stdio::Stdio;
 
-/// What systems call it when they have no memory left.
-const OUT_OF_MEMORY: i32 = 12;
+/// What an error of the system ends with that has no memory left, of whichever type it is: `ENOMEM`.
+const OUT_OF_MEMORY: &str = "(os error 12)";
 /// How many frames of the guest's stack are named.
 const FRAMES: usize = 5;
 
@@ -60,8 +60,7 @@ fn engine_limit(error: &Error, meter: &Meter) -> Option<AttemptError> {
     }
     let text = error.root_cause().to_string();
     // What the system has too little of (memory, or mappings of it) is no doing of this guest.
-    let system = error.root_cause().downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-    if system == Some(OUT_OF_MEMORY) || text.ends_with("(os error 12)") {
+    if text.ends_with(OUT_OF_MEMORY) {
         return Some(AttemptError::PoolUsedUp { problem: text, begun: meter.has_begun() });
     }
     let exhausted =

@@ -27,11 +27,9 @@ pub(crate) async fn find_task(store: &Arc<dyn Store>, session: &SessionId, text:
     if let Some(live) = page.tasks.iter().position(|task| task.state.is_live()) {
         page.tasks = vec![page.tasks.swap_remove(live)];
     }
-    let hex = text.strip_prefix("task_").unwrap_or(text);
-    if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if let Some(prefix) = TaskId::prefix(text) {
         // Also where there is a name: who chose it may not be who looks, and must not come into what is meant for another.
-        let begin_so =
-            list(TaskFilter { id_prefix: Some(format!("task_{}", hex.to_ascii_lowercase())), ..all }).await?;
+        let begin_so = list(TaskFilter { id_prefix: Some(prefix), ..all }).await?;
         page.next = page.next.or(begin_so.next);
         let named: Vec<TaskId> = page.tasks.iter().map(|task| task.id.clone()).collect();
         page.tasks.extend(begin_so.tasks.into_iter().filter(|task| !named.contains(&task.id)));

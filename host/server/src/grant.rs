@@ -62,23 +62,22 @@ pub(crate) fn resolve(grants: &[Grant]) -> Result<Vec<Grant>> {
 /// What a kind is allowed: by the configuration, and by the grants of the command line that are meant for it. Where both name
 /// a folder, the command line's is the one.
 pub(crate) fn settings(config: &Config, kind: &str, grants: &[Grant]) -> Result<KindSettings> {
-    let mut settings = config.kind(kind)?;
+    Ok(with_named(config.kind(kind)?, kind, grants))
+}
+
+/// Puts the grants of the command line that are meant for a kind in the place of those of the same name.
+fn with_named(mut settings: KindSettings, kind: &str, grants: &[Grant]) -> KindSettings {
     for grant in grants.iter().filter(|grant| grant.kind.as_ref().is_none_or(|meant| meant == kind)) {
         settings.grants.folders.retain(|folder| folder.name != grant.name);
         settings = settings.folder(grant.name.clone(), grant.folder.clone());
     }
-    Ok(settings)
+    settings
 }
 
 /// What is left of earlier settings where `allowed` is an error: folders of the command line stay, and of the rest what the
 /// configuration still names.
 pub(crate) fn left_of(config: &Config, kind: &str, grants: &[Grant], before: &KindSettings) -> KindSettings {
-    let mut left = config.left_of(kind, before);
-    for grant in grants.iter().filter(|grant| grant.kind.as_ref().is_none_or(|meant| meant == kind)) {
-        left.grants.folders.retain(|folder| folder.name != grant.name);
-        left = left.folder(grant.name.clone(), grant.folder.clone());
-    }
-    left
+    with_named(config.left_of(kind, before), kind, grants)
 }
 
 /// As `settings`, for a kind that is about to be run or served: none of the folders may be the host's own.

@@ -11,12 +11,13 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::Scheme;
 use http::{HeaderName, Request};
 use http_body_util::BodyExt;
-use wasmtime::component::{Linker, Resource};
+use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::bindings::http as bindings;
 use wasmtime_wasi_http::p2::bindings::http::types::{self, HostOutgoingRequest as _};
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
 use wasmtime_wasi_http::{
-    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpHooks, WasiHttpView,
+    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+    WasiHttpView,
 };
 
 use super::destination::Destination;
@@ -69,8 +70,27 @@ const PATH_BYTES: usize = 16 * 1024;
 /// The interface as wasmtime's implementation offers it.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-/// What a function of these gives: done, or the word that it cannot be.
-type Said = (Result<(), ()>,);
+/// Something of a request, set by wasmtime's implementation.
+type Set<T> = fn(&mut WasiHttpCtxView<'_>, Resource<HostOutgoingRequest>, T) -> wasmtime::Result<Result<(), ()>>;
+
+/// Puts a function that sets something of a request in the place of wasmtime's own: what is longer than `most` is refused.
+fn bounded<T>(
+    own: &mut LinkerInstance<'_, Attempt>,
+    function: &str,
+    (most, length): (usize, fn(&T) -> usize),
+    set: Set<T>,
+) -> wasmtime::Result<()>
+where
+    T: ComponentType + Lift + 'static,
+{
+    let name = format!("[method]outgoing-request.{function}");
+    own.func_wrap(&name, move |mut store, (request, said): (Resource<HostOutgoingRequest>, T)| {
+        let attempt: &mut Attempt = store.data_mut();
+        attempt.meter.look()?;
+        let done = if length(&said) > most { Err(()) } else { set(&mut attempt.http(), request, said)? };
+        Ok((done,))
+    })
+}
 
 /// Offers the interfaces to guests.
 pub(crate) fn add_to_linker(linker: &mut Linker<Attempt>) -> wasmtime::Result<()> {
@@ -79,52 +99,27 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Attempt>) -> wasmtime::Result<()
     bindings::types::add_to_linker::<_, WasiHttp>(linker, &types::LinkOptions::default(), Attempt::http_counted)?;
     linker.allow_shadowing(true);
     let mut own = linker.instance(TYPES)?;
-    own.func_wrap(
-        "[method]outgoing-request.set-method",
-        |mut store, (request, method): (Resource<HostOutgoingRequest>, types::Method)| -> wasmtime::Result<Said> {
-            let attempt: &mut Attempt = store.data_mut();
-            attempt.meter.look()?;
-            if matches!(&method, types::Method::Other(word) if word.len() > METHOD_BYTES) {
-                return Ok((Err(()),));
-            }
-            Ok((attempt.http().set_method(request, method)?,))
-        },
-    )?;
-    own.func_wrap(
-        "[method]outgoing-request.set-scheme",
-        |mut store,
-         (request, scheme): (Resource<HostOutgoingRequest>, Option<types::Scheme>)|
-         -> wasmtime::Result<Said> {
-            let attempt: &mut Attempt = store.data_mut();
-            attempt.meter.look()?;
-            if matches!(&scheme, Some(types::Scheme::Other(word)) if word.len() > SCHEME_BYTES) {
-                return Ok((Err(()),));
-            }
-            Ok((attempt.http().set_scheme(request, scheme)?,))
-        },
-    )?;
-    own.func_wrap(
-        "[method]outgoing-request.set-authority",
-        |mut store, (request, authority): (Resource<HostOutgoingRequest>, Option<String>)| -> wasmtime::Result<Said> {
-            let attempt: &mut Attempt = store.data_mut();
-            attempt.meter.look()?;
-            if authority.as_ref().is_some_and(|text| text.len() > AUTHORITY_BYTES) {
-                return Ok((Err(()),));
-            }
-            Ok((attempt.http().set_authority(request, authority)?,))
-        },
-    )?;
-    own.func_wrap(
-        "[method]outgoing-request.set-path-with-query",
-        |mut store, (request, path): (Resource<HostOutgoingRequest>, Option<String>)| -> wasmtime::Result<Said> {
-            let attempt: &mut Attempt = store.data_mut();
-            attempt.meter.look()?;
-            if path.as_ref().is_some_and(|text| text.len() > PATH_BYTES) {
-                return Ok((Err(()),));
-            }
-            Ok((attempt.http().set_path_with_query(request, path)?,))
-        },
-    )?;
+    let other_method = |method: &types::Method| match method {
+        types::Method::Other(word) => word.len(),
+        _ => 0,
+    };
+    let other_scheme = |scheme: &Option<types::Scheme>| match scheme {
+        Some(types::Scheme::Other(word)) => word.len(),
+        _ => 0,
+    };
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    bounded(&mut own, "set-method", (METHOD_BYTES, other_method), |http, request, method| {
+        http.set_method(request, method)
+    })?;
+    bounded(&mut own, "set-scheme", (SCHEME_BYTES, other_scheme), |http, request, scheme| {
+        http.set_scheme(request, scheme)
+    })?;
+    bounded(&mut own, "set-authority", (AUTHORITY_BYTES, text), |http, request, authority| {
+        http.set_authority(request, authority)
+    })?;
+    bounded(&mut own, "set-path-with-query", (PATH_BYTES, text), |http, request, path| {
+        http.set_path_with_query(request, path)
+    })?;
     linker.allow_shadowing(false);
     Ok(())
 }

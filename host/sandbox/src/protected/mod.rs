@@ -13,7 +13,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rustix::fs::fstat;
@@ -63,23 +63,21 @@ pub(crate) struct Snapshot {
     steps: HashMap<Id, Vec<OsString>>,
     /// Folders that the objects lie in, at any depth.
     above: HashSet<Id>,
-    /// Where the kernel shows processes as files, this one's memory and environment among them.
-    processes: Option<u64>,
 }
 
-/// The path of it.
+/// Where the kernel shows processes as files, this one's memory and environment among them.
 const PROCESSES: &str = "/proc";
 
 /// The device of it, if it is a file system of its own.
-fn processes() -> Option<u64> {
+static PROCESSES_DEVICE: LazyLock<Option<u64>> = LazyLock::new(|| {
     let device = |path| rustix::fs::stat(path).map(|stat| id_of(&stat).0).ok();
     device(PROCESSES).filter(|shown| Some(*shown) != device("/"))
-}
+});
 
 impl Snapshot {
     /// Whether an object is protected.
     pub(crate) fn holds(&self, id: Id) -> bool {
-        self.things.contains_key(&id) || self.processes == Some(id.0)
+        self.things.contains_key(&id) || *PROCESSES_DEVICE == Some(id.0)
     }
 
     /// Whether an entry of a folder is not there for a guest, whatever it is.
@@ -106,8 +104,7 @@ fn has(entries: &HashMap<Id, Vec<OsString>>, folder: Id, is: impl Fn(&OsStr) -> 
 
 impl Default for ProtectedPaths {
     fn default() -> Self {
-        let nothing = Snapshot { processes: processes(), ..Snapshot::default() };
-        let seen = RwLock::new((Arc::new(nothing), Instant::now()));
+        let seen = RwLock::new((Arc::default(), Instant::now()));
         Self { inner: Arc::new(Inner { roots: Mutex::default(), seen }) }
     }
 }
@@ -132,11 +129,7 @@ impl ProtectedPaths {
                 root.way_only = false;
                 root.look()?;
             }
-            None => {
-                let mut root = Root { trace: Trace::default(), pins: Vec::new(), path, way_only: false };
-                root.look()?;
-                roots.push(root);
-            }
+            None => roots.push(Root::new(path, false)?),
         }
         self.inner.publish(&roots);
         Ok(())
@@ -153,9 +146,7 @@ impl ProtectedPaths {
         if roots.iter().any(|root| root.path == path) {
             return Ok(());
         }
-        let mut root = Root { trace: Trace::default(), pins: Vec::new(), path, way_only: true };
-        root.look()?;
-        roots.push(root);
+        roots.push(Root::new(path, true)?);
         self.inner.publish(&roots);
         Ok(())
     }
@@ -215,7 +206,7 @@ impl Inner {
     }
 
     fn publish(&self, roots: &[Root]) -> Arc<Snapshot> {
-        let mut snapshot = Snapshot { processes: processes(), ..Snapshot::default() };
+        let mut snapshot = Snapshot::default();
         for Root { path, trace, pins, way_only } in roots {
             for (folder, name) in trace.names.iter().filter(|_| !way_only) {
                 snapshot.names.entry(*folder).or_default().push(name.clone());
@@ -240,6 +231,12 @@ impl Inner {
 }
 
 impl Root {
+    fn new(path: Arc<Path>, way_only: bool) -> io::Result<Self> {
+        let mut root = Self { path, way_only, trace: Trace::default(), pins: Vec::new() };
+        root.look()?;
+        Ok(root)
+    }
+
     fn look(&mut self) -> io::Result<()> {
         let (mut trace, found) = trace(&self.path)?;
         if let Some(found) = found

@@ -145,10 +145,9 @@ pub(crate) mod http_flood {
 pub(crate) mod http_hoarder {
     use super::*;
 
-    #[tokio::test]
-    async fn a_guest_that_opens_a_thousand_responses_holds_sixteen_and_none_after_its_end() {
-        let closed = Arc::new(Semaphore::new(0));
-        let server = serve_with(&closed, async |mut exchange: Exchange, closed: Arc<Semaphore>| {
+    /// A server whose responses have no end. Each gives a permit when its connection is closed.
+    async fn endless(closed: &Arc<Semaphore>) -> Server {
+        serve_with(closed, async |mut exchange: Exchange, closed: Arc<Semaphore>| {
             let mut sent = exchange.write("HTTP/1.1 200 OK\r\n\r\n").await;
             // More than both systems' buffers: the rest stays here until somebody reads.
             while sent {
@@ -156,7 +155,13 @@ pub(crate) mod http_hoarder {
             }
             closed.add_permits(1);
         })
-        .await;
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_opens_a_thousand_responses_holds_sixteen_and_none_after_its_end() {
+        let closed = Arc::new(Semaphore::new(0));
+        let server = endless(&closed).await;
         let grants = granted(vec![to(&server.origin(), &[])]);
         let mut running = running(&PATIENT, guests::HTTP_HOARDER, Budget::default(), grants).await;
         let (instance, spec) = (running.instance.clone(), serde_json::json!(format!("GET {}", server.origin())));
@@ -175,14 +180,7 @@ pub(crate) mod http_hoarder {
     #[tokio::test]
     async fn a_response_that_is_not_read_gives_its_connection_back() {
         let closed = Arc::new(Semaphore::new(0));
-        let server = serve_with(&closed, async |mut exchange: Exchange, closed: Arc<Semaphore>| {
-            let mut sent = exchange.write("HTTP/1.1 200 OK\r\n\r\n").await;
-            while sent {
-                sent = exchange.write([b'x'; 64 * 1024]).await;
-            }
-            closed.add_permits(1);
-        })
-        .await;
+        let server = endless(&closed).await;
         let grants = granted(vec![to(&server.origin(), &[])]);
         let running = running(&IMPATIENT, guests::HTTP_HOARDER, Budget::default(), grants).await;
         let (instance, spec) = (running.instance.clone(), serde_json::json!(format!("GET {}", server.origin())));

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use taskwright_registry::{SessionId, Task, TaskId, Timestamp};
 use tokio_postgres::Row;
 
-use super::rows::{Given, PgRows, big, get, many, number, text};
+use super::decode::{big, get, many, number, text};
+use super::rows::{Given, PgRows};
 use crate::column::{of_id, rank};
 use crate::due_key;
 use crate::due_rows::DueRows;

@@ -3,8 +3,9 @@
 
 use taskwright_registry::{Task, TaskId};
 
+use super::decode::big;
 use super::pipeline::{Owned, Pipeline};
-use super::rows::{PgRows, big};
+use super::rows::PgRows;
 use super::unit::{KnownTask, NewEvent, Unit, UnsentMessage};
 use crate::column::{encode, millis};
 use crate::due_key;

@@ -7,8 +7,8 @@ use deadpool_postgres::Object;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
+use super::decode::get;
 use super::failure::{of_commit, of_pool, of_statement};
-use super::rows::get;
 use super::{PostgresOptions, PostgresStore};
 use crate::StoreError;
 use crate::migrate::table::{Holds, Row, Rows, TABLES, Table, Value};

@@ -30,6 +30,7 @@ macro_rules! read {
 mod about;
 mod claims;
 mod connection;
+mod decode;
 mod external;
 mod failure;
 mod files_place;

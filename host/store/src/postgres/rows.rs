@@ -3,25 +3,27 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use deadpool_postgres::Object;
 use serde_json::Value;
 use taskwright_registry::{
-    Event, HostId, HostRef, LeaseLength, Message, MessageId, SessionId, SessionRecord, SessionState, Task, TaskId,
-    Timestamp, Wake,
+    Event, HostId, HostRef, Message, MessageId, SessionId, SessionRecord, SessionState, Task, TaskId, Timestamp, Wake,
 };
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSqlOwned, ToSql};
+use tokio_postgres::types::ToSql;
 
+use super::decode::{
+    LEASE, MESSAGES, at, big, borrowed, count, get, json, lease, many, message, named_at, named_record, number, placed,
+    session_record, stored_message, task_id, text, yes,
+};
 use super::failure::{met_another, of_statement};
 use super::lists::List;
 use super::transaction::Shared;
 use super::unit::Unit;
-use crate::column::{millis, of_id, of_row, rank, read, time};
+use crate::column::{millis, of_id, of_row, read, time};
 use crate::committed::Committed;
 use crate::encoded::{self, Encoded};
-use crate::rows::{LeaseRow, Rows, StoredMessage, Taken};
+use crate::rows::{LeaseRow, Rows, StoredMessage};
 use crate::salvage::StoredTask;
 use crate::scan::{self, Looked};
 use crate::unreadable::{MISSING, Read, whole_wake};
@@ -167,125 +169,6 @@ impl PgRows {
         let session = self.one(sql, &[&id.as_str()], |row| text(row, 0)?.parse().map_err(of_id)).await?;
         Ok(session.map(|session| UnreadableRow::of_task(what, &session, id, reason)))
     }
-}
-
-/// A column.
-pub(super) fn get<T: FromSqlOwned>(row: &Row, at: usize) -> Result<T, StoreError> {
-    row.try_get(at).map_err(|error| of_row("a column", error))
-}
-
-/// A column of text, where it lies.
-pub(super) fn borrowed(row: &Row, at: usize) -> Result<&str, StoreError> {
-    row.try_get(at).map_err(|error| of_row("a column", error))
-}
-
-pub(super) fn text(row: &Row, at: usize) -> Result<String, StoreError> {
-    get(row, at)
-}
-
-/// A number that is never negative.
-pub(super) fn number(row: &Row, at: usize) -> Result<u64, StoreError> {
-    let number: i64 = get(row, at)?;
-    u64::try_from(number).map_err(|error| of_row("a number", error))
-}
-
-pub(super) fn at(row: &Row, at: usize) -> Result<Timestamp, StoreError> {
-    time(get(row, at)?)
-}
-
-/// JSON in a column, or what is wrong with it.
-fn json<T: serde::de::DeserializeOwned>(row: &Row, at: usize) -> Result<Result<T, String>, StoreError> {
-    Ok(read(borrowed(row, at)?))
-}
-
-/// A number as a column has it. One that does not fit is larger than any there is.
-pub(super) fn big(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-pub(super) fn many(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// A record, with its session's and its own id behind it for where it cannot be read, and its priority behind those: of the columns
-/// beside a record, the one that has to be one of a few numbers.
-fn record(row: &Row, first: usize) -> Result<Read<Task>, StoreError> {
-    let priority = rank(get::<i16>(row, first + 2)?.into());
-    match json(row, 0)?.and_then(|task| priority.map(|_| task)) {
-        Ok(task) => Ok(Ok(task)),
-        Err(reason) => {
-            let (session, id) = named_at(row, first)?;
-            Ok(Err(UnreadableRow::of_task(UnreadableKind::Task, &session, &id, &reason)))
-        }
-    }
-}
-
-fn named_record(row: &Row) -> Result<Read<Task>, StoreError> {
-    record(row, 1)
-}
-
-fn placed(row: &Row) -> Result<(u64, Read<Task>), StoreError> {
-    Ok((number(row, 1)?, record(row, 2)?))
-}
-
-fn session_record(row: &Row) -> Result<Read<SessionRecord>, StoreError> {
-    match json(row, 0)? {
-        Ok(record) => Ok(Ok(record)),
-        Err(reason) => Ok(Err(UnreadableRow::session(&text(row, 1)?.parse().map_err(of_id)?, &reason))),
-    }
-}
-
-fn task_id(row: &Row) -> Result<TaskId, StoreError> {
-    text(row, 0)?.parse().map_err(of_id)
-}
-
-fn yes(row: &Row) -> Result<bool, StoreError> {
-    get(row, 0)
-}
-
-fn count(row: &Row) -> Result<u64, StoreError> {
-    number(row, 0)
-}
-
-fn named_at(row: &Row, first: usize) -> Result<(SessionId, TaskId), StoreError> {
-    Ok((text(row, first)?.parse().map_err(of_id)?, text(row, first + 1)?.parse().map_err(of_id)?))
-}
-
-/// What messages are read from.
-pub(super) const MESSAGES: &str = "SELECT m.body, s.id, t.id, m.id, m.no, m.taken, m.answered
-     FROM messages m JOIN tasks t ON t.no = m.task JOIN sessions s ON s.no = t.session";
-
-fn message(row: &Row) -> Result<Read<Message>, StoreError> {
-    match json(row, 0)? {
-        Ok(message) => Ok(Ok(message)),
-        Err(reason) => {
-            let (session, task) = named_at(row, 1)?;
-            Ok(Err(UnreadableRow::part(UnreadableKind::Message, &session, &task, &text(row, 3)?, &reason)))
-        }
-    }
-}
-
-/// A message with what is known about it.
-pub(super) fn stored_message(row: &Row) -> Result<Read<StoredMessage>, StoreError> {
-    let (taken, answered) = (Taken::from_number(get(row, 5)?)?, get(row, 6)?);
-    Ok(message(row)?.map(|message| StoredMessage { message, taken, answered }))
-}
-
-/// What a lease is read from.
-const LEASE: &str = "SELECT id, epoch, length_ms, era, until_ms, taken, opened_at, renewed_at FROM hosts";
-
-fn lease(row: &Row) -> Result<LeaseRow, StoreError> {
-    let id = text(row, 0)?.parse().map_err(of_id)?;
-    let length = LeaseLength::new(Duration::from_millis(number(row, 2)?));
-    Ok(LeaseRow {
-        host: HostRef { id, epoch: number(row, 1)? },
-        length: length.map_err(|error| of_row("a lease", error))?,
-        era: text(row, 3)?,
-        until_millis: number(row, 4)?,
-        taken: get(row, 5)?,
-        opened_at: at(row, 6)?,
-        renewed_at: at(row, 7)?,
-    })
 }
 
 /// A row that was asked for by its name.

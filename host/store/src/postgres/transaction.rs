@@ -15,13 +15,14 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_postgres::{Row, Statement};
 
 use super::about::About;
+use super::decode::{MESSAGES, borrowed, get, stored_message};
 use super::failure::{met_another, of_commit, of_pool};
 use super::group::Queue;
 use super::looks::Looks;
 use super::notices::ToTell;
 use super::options::PostgresOptions;
 use super::partitions::Partitions;
-use super::rows::{Given, MESSAGES, PgRows, get};
+use super::rows::{Given, PgRows};
 use super::unit::{KnownSession, KnownTask};
 use crate::column::{of_row, rank, read, time};
 use crate::committed::Committed;
@@ -210,7 +211,7 @@ impl PgRows {
         self.unit.messages.extend(about.messages.iter().cloned().map(|id| (id, None)));
         for row in heard.map_err(|error| self.failed(&error))? {
             let id: MessageId = get::<String>(&row, 3)?.parse().map_err(crate::column::of_id)?;
-            self.unit.messages.insert(id, Some(super::rows::stored_message(&row)?));
+            self.unit.messages.insert(id, Some(stored_message(&row)?));
         }
         self.unit.parents.extend(about.parents.iter().map(|(_, id)| (id.clone(), false)));
         for row in begat.map_err(|error| self.failed(&error))? {
@@ -241,7 +242,7 @@ impl PgRows {
     /// Notes tasks that were read with their specifications.
     pub(super) fn know_tasks(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         for row in rows {
-            let (record, spec): (&str, Option<String>) = (super::rows::borrowed(row, 1)?, get(row, 2)?);
+            let (record, spec): (&str, Option<String>) = (borrowed(row, 1)?, get(row, 2)?);
             let priority = rank(get::<i16>(row, 3)?.into());
             let task: Task = match read(record).and_then(|task| priority.map(|_| task)) {
                 Ok(task) => task,

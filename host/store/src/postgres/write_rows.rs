@@ -6,7 +6,8 @@ use taskwright_registry::{
     Direction, EventBody, HostRef, Message, MessageId, SessionId, SessionRecord, Task, TaskId, Timestamp,
 };
 
-use super::rows::{Given, PgRows, big};
+use super::decode::big;
+use super::rows::{Given, PgRows};
 use super::unit::{KnownTask, NewEvent, UnsentMessage};
 use crate::column::{encode, millis, of_row};
 use crate::rows::{LeaseRow, NewWake, StoredMessage, Taken, Transaction};
