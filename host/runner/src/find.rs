@@ -102,8 +102,8 @@ impl Session {
         let mut found = self.listed(named, 1).await?;
         if let Some(prefix) = TaskId::prefix(text) {
             let begin_so = self.listed(TaskFilter { id_prefix: Some(prefix), ..filter }, NAMED + 1).await?;
-            let others = begin_so.into_iter().filter(|task| found.first().is_none_or(|named| named.id != task.id));
-            found = found.iter().cloned().chain(others).collect();
+            let named = found.first().map(|task| task.id.clone());
+            found.extend(begin_so.into_iter().filter(|task| Some(&task.id) != named.as_ref()));
         }
         match found.len() {
             0 => Err(unknown()),

@@ -5,7 +5,7 @@ mod manifest;
 mod tree;
 
 pub(crate) use self::manifest::{Entry, LeftOut, MANIFEST, Manifest, What};
-pub(crate) use self::tree::{Copied, Staged, copy_file, copy_tree, list_file, restore_entry};
+pub(crate) use self::tree::{Copied, Staged, copy_file, copy_tree, list_file, new_file, restore_entry};
 
 /// The records.
 pub(crate) const RECORDS: &str = "registry.db";

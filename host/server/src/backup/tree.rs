@@ -1,7 +1,7 @@
 //! Copies files with a digest of what was copied, into a folder that appears as a whole or not at all.
 //! Does not follow symbolic links, and does not wait for what is gone when its turn comes.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Entry, LeftOut, What};
 use crate::exit_code::refused;
+use crate::private_folder;
 
 /// How much is copied at a time.
 const PIECE: usize = 256 << 10;
@@ -42,7 +43,7 @@ impl Staged {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
         }
-        make_folder(&path).with_context(|| path.display().to_string())?;
+        private_folder::make_new(&path).with_context(|| path.display().to_string())?;
         Ok(Self { path, place: place.to_owned(), put: false })
     }
 
@@ -89,7 +90,7 @@ pub(crate) fn copy_tree(from: &Path, to: &Path, name: &str, copied: &mut Copied)
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| from.display().to_string()),
     };
-    make_folder(to).with_context(|| to.display().to_string())?;
+    private_folder::make_new(to).with_context(|| to.display().to_string())?;
     copied.entries.push(Entry { path: name.to_owned(), what: What::Folder { folder: true } });
     let mut names = Vec::new();
     for entry in found {
@@ -142,14 +143,19 @@ fn longest(from: &Path, to: &Path) -> usize {
 pub(crate) fn copy_file(from: &Path, to: &Path) -> io::Result<What> {
     let source = File::open(from)?;
     let length = source.metadata()?.len();
+    let mut target = new_file(to)?;
+    let copied = pump(source.take(length), &mut target)?;
+    target.sync_all()?;
+    Ok(copied)
+}
+
+/// Makes a file that is not there yet, for its owner only.
+pub(crate) fn new_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut target = options.open(to)?;
-    let copied = pump(source.take(length), &mut target)?;
-    target.sync_all()?;
-    Ok(copied)
+    options.open(path)
 }
 
 /// Says what a file is that is there already.
@@ -181,7 +187,7 @@ pub(crate) fn restore_entry(backup: &Path, to: &Path, entry: &Entry) -> Result<(
         fs::create_dir_all(parent).with_context(shown)?;
     }
     match &entry.what {
-        What::Folder { .. } => match make_folder(&to) {
+        What::Folder { .. } => match private_folder::make_new(&to) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(shown),
             _ => Ok(()),
         },
@@ -203,13 +209,6 @@ pub(crate) fn restore_entry(backup: &Path, to: &Path, entry: &Entry) -> Result<(
             )))
         }
     }
-}
-
-fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 #[cfg(unix)]

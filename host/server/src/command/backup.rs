@@ -12,7 +12,7 @@ use taskwright_runner::SessionFiles;
 use taskwright_store::{SessionQuery, Store, TaskFilter, TaskQuery};
 
 use super::Context;
-use crate::backup::{self, Copied, Entry, MANIFEST, Manifest, Staged, copy_file, copy_tree, list_file};
+use crate::backup::{self, Copied, Entry, MANIFEST, Manifest, Staged, copy_file, copy_tree, list_file, new_file};
 use crate::cli::BackupArgs;
 use crate::config::Config;
 use crate::exit_code::{Exit, refused};
@@ -175,11 +175,7 @@ fn copy(database: &Path, files: Option<&Path>, kinds: &Path, config: &Path, to: 
     }
     let manifest = Manifest::new(created_at, copied);
     let list = at.join(MANIFEST);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&list).with_context(|| list.display().to_string())?;
+    let mut file = new_file(&list).with_context(|| list.display().to_string())?;
     file.write_all(&serde_json::to_vec(&manifest)?)?;
     file.sync_all()?;
     staged.put()?;
